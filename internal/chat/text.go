@@ -1,0 +1,73 @@
+package chat
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// CheckText returns the code with which a text of the given kind is refused, or OK. It looks at size and encoding alone.
+func CheckText(kind Kind, text string) Code {
+	switch {
+	case kind == Topic && len(text) > MaxTopic, len(text) > MaxText, strings.Count(text, "\n") >= MaxLines:
+		return TooLong
+	case !utf8.ValidString(text):
+		return BadText
+	case kind != Topic && kind != Skip && strings.TrimSpace(text) == "":
+		return Empty
+	}
+	return OK
+}
+
+// CleanText returns text without the characters that could drive a reader's terminal or turn its direction: controls other than
+// newline and tab, line and paragraph separators, bidirectional controls, tags, noncharacters. A topic loses its newlines too.
+func CleanText(kind Kind, text string) string {
+	return strings.Map(func(r rune) rune {
+		if (r == '\n' || r == '\t') && kind != Topic {
+			return r
+		}
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		if unsafe(r) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// OneLine returns text fit for one line of a screen or a log, whatever it holds: a newline becomes the two characters \n, a tab four
+// spaces, every other unsafe character and broken byte U+FFFD.
+func OneLine(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || unsafe(r) }) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString("    ")
+		case unsafe(r):
+			b.WriteRune(utf8.RuneError)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// unsafe reports whether r may change more on a screen than its own place.
+func unsafe(r rune) bool {
+	switch {
+	case unicode.IsControl(r),
+		r == '\u2028', r == '\u2029', // line and paragraph separator
+		r == '\u200e', r == '\u200f', r == '\u061c', // direction marks
+		r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', // embeddings, overrides, isolates
+		r >= 0xe0000 && r <= 0xe007f,                   // tags
+		r >= 0xfdd0 && r <= 0xfdef, r&0xfffe == 0xfffe: // noncharacters
+		return true
+	}
+	return false
+}

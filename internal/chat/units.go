@@ -1,0 +1,70 @@
+package chat
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseDuration reads a duration as people type them: 90s, 1h10m, 30d, 250ms, or a bare 0. Units are ms, s, m, h, d and w; a day is
+// 24 hours. It returns an error for anything else, for a negative one and for what does not fit.
+func ParseDuration(s string) (time.Duration, error) {
+	units := []unit{{"ms", float64(time.Millisecond)}, {"s", float64(time.Second)}, {"m", float64(time.Minute)}, {"h", float64(time.Hour)}, {"d", 24 * float64(time.Hour)}, {"w", 7 * 24 * float64(time.Hour)}}
+	v, err := parseUnits(s, units)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a duration such as 90s, 1h10m or 30d", s)
+	}
+	return time.Duration(v), nil
+}
+
+// ParseSize reads a number of bytes as people type them: 512, 64KB, 1GB, 1.5MiB. KB and KiB are both 1,024 bytes.
+func ParseSize(s string) (int64, error) {
+	units := []unit{{"b", 1}, {"kb", 1 << 10}, {"kib", 1 << 10}, {"mb", 1 << 20}, {"mib", 1 << 20}, {"gb", 1 << 30}, {"gib", 1 << 30}, {"tb", 1 << 40}, {"tib", 1 << 40}}
+	if _, err := strconv.ParseInt(s, 10, 64); err == nil {
+		s += "b"
+	}
+	v, err := parseUnits(strings.ToLower(s), units)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a size such as 64KB or 1GB", s)
+	}
+	return int64(v), nil
+}
+
+type unit struct {
+	name string
+	size float64
+}
+
+// parseUnits adds up a sequence of numbers, each followed by its unit.
+func parseUnits(s string, units []unit) (float64, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	total := 0.0
+	for rest := s; rest != "" || s == ""; {
+		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789."))
+		n, err := strconv.ParseFloat(rest[:digits], 64)
+		if err != nil {
+			return 0, err
+		}
+		rest = rest[digits:]
+		letters := len(rest) - len(strings.TrimLeft(rest, "abcdefghijklmnopqrstuvwxyz"))
+		size := 0.0
+		for _, u := range units {
+			if u.name == rest[:letters] {
+				size = u.size
+			}
+		}
+		if size == 0 {
+			return 0, fmt.Errorf("unit %q is not known", rest[:letters])
+		}
+		rest = rest[letters:]
+		total += n * size
+	}
+	if total >= math.MaxInt64 {
+		return 0, fmt.Errorf("%q is too much", s)
+	}
+	return total, nil
+}
