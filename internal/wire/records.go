@@ -1,0 +1,451 @@
+package wire
+
+import "chatnode/internal/chat"
+
+// Version of the protocol that this package speaks.
+const Version = 1
+
+// Types of records. Their numbers never change; a type that is not listed is passed over by whoever receives it.
+const (
+	// Chat stream, node to client.
+	TypeEvent   = 1
+	TypeAck     = 2
+	TypeRefused = 3
+	TypeNack    = 4
+	TypeOpen    = 5
+	TypeClosed  = 6
+	TypeNamed   = 7
+
+	// Chat stream, client to node, in the order in which its user acted.
+	TypePub  = 8
+	TypeJoin = 9
+	TypePart = 10
+	TypeNick = 11
+	TypeMark = 12 // reserved: links between nodes
+
+	// Control stream.
+	TypeChallenge = 13
+	TypeHello     = 14
+	TypeWelcome   = 15
+	TypeBye       = 16
+	TypeNotice    = 17
+	TypePresence  = 18
+	TypeWatch     = 19
+
+	// Control stream: questions (even) and their answers (odd). One question at a time.
+	TypeFailed     = 31
+	TypeNames      = 32
+	TypeNamesAre   = 33
+	TypeWhois      = 34
+	TypeWhoisIs    = 35
+	TypeList       = 36
+	TypeListIs     = 37
+	TypeAuthors    = 38
+	TypeAuthorsAre = 39
+	TypeHistory    = 40 // reserved
+	TypeHistoryIs  = 41 // reserved
+	TypeSearch     = 42 // reserved
+	TypeSearchIs   = 43 // reserved
+	TypeInvite     = 44 // reserved
+	TypeInviteIs   = 45 // reserved
+)
+
+// Status of an Open.
+type Status uint8
+
+const (
+	StatusOK     Status = 0 // events go on without a hole
+	StatusGap    Status = 1 // rows between the cursor and From are not kept any more
+	StatusReset  Status = 2 // the cursor is not one of this log: see Why
+	StatusDenied Status = 3 // the room is not opened: see Code
+)
+
+// Why a cursor was reset.
+type Why uint8
+
+const (
+	WhyEpoch Why = 1 // another store
+	WhyAhead Why = 2 // the log ends before the cursor
+	WhyHash  Why = 3 // the log says something else at the cursor
+)
+
+var whyNames = map[Why]string{WhyEpoch: "epoch", WhyAhead: "ahead", WhyHash: "hash"}
+
+// String returns the reason as JSON output spells it.
+func (w Why) String() string { return whyNames[w] }
+
+// Record is one record of either stream: a pointer to one of the structs below.
+type Record interface{ stamp() }
+
+// Event is one row of a room's log.
+type Event struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Room uint64 // number that an Open has bound to a name
+	Seq  uint64
+	From uint64 // number of the author's origin; the Authors question tells its key
+	CSeq uint64
+	Time int64 // milliseconds since the Unix epoch
+	Name string
+	Kind chat.Kind
+	Body []byte
+	ID   chat.ID
+	Opts Opts
+}
+
+// Opts is what only some publishes and events carry.
+type Opts struct {
+	Re  []byte `cbor:"1,keyasint,omitempty"` // id of the message answered, 8 bytes
+	Sig []byte `cbor:"2,keyasint,omitempty"` // reserved: the author's signature
+	As  *As    `cbor:"3,keyasint,omitempty"` // reserved: the pair under which it was first offered to another node
+}
+
+// As is reserved for links between nodes.
+type As struct {
+	_      struct{} `cbor:",toarray"`
+	Origin []byte
+	CSeq   uint64
+}
+
+// Ack says that a publish is kept, as which row.
+type Ack struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	CSeq uint64
+	Seq  uint64 // 0 for a Skip, which leaves no row
+	ID   chat.ID
+	Time int64
+}
+
+// Refused says that a publish will never be kept. Its cseq is used up.
+type Refused struct {
+	_            struct{} `cbor:",toarray"`
+	Type         uint8
+	CSeq         uint64
+	Code         chat.Code
+	RetryAfterMS uint64 // 0: never
+}
+
+// Nack says that the node took nothing from cseq Expected on; the client sends again from there, no earlier than RetryAfterMS.
+type Nack struct {
+	_            struct{} `cbor:",toarray"`
+	Type         uint8
+	Expected     uint64
+	Code         chat.Code
+	RetryAfterMS uint64
+}
+
+// Open stands before the first event of a room, and again wherever events do not go on from the last one.
+type Open struct {
+	_      struct{} `cbor:",toarray"`
+	Type   uint8
+	Room   uint64
+	Name   string // the room; of a direct conversation DirectMark and the other's name
+	Status Status
+	From   uint64    // seq of the first event to come
+	Head   uint64    // last seq when it was opened
+	Low    uint64    // first seq that is still kept
+	Hash   chat.Hash // the rolling hash before From
+	Why    Why       // for StatusReset
+	Code   chat.Code // for StatusDenied
+	Topic  string
+	Peer   []byte // the other's key id, in a direct conversation
+}
+
+// Closed stands after the last event of a room.
+type Closed struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Room uint64
+	Name string
+	Code chat.Code // OK: by the client's own Part
+}
+
+// Named answers a Nick.
+type Named struct {
+	_       struct{} `cbor:",toarray"`
+	Type    uint8
+	Name    string // the name that now holds
+	Code    chat.Code
+	Suggest string // for NameTaken: one that is free
+}
+
+// Pub offers one message. CSeq counts an origin's publishes: 1, 2, 3, …
+type Pub struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	CSeq uint64
+	Room string // a room's name, or DirectMark and a name or key id
+	Kind chat.Kind
+	Body []byte
+	Opts Opts
+}
+
+// Join asks for a room's events: from the cursor on, or, without one, the last Tail and what comes. The room DirectMark stands for
+// all direct conversations, those to come included.
+type Join struct {
+	_      struct{} `cbor:",toarray"`
+	Type   uint8
+	Room   string
+	Tail   uint64
+	Cursor *Cursor
+}
+
+// Cursor is a chat.Cursor on the wire.
+type Cursor struct {
+	_     struct{} `cbor:",toarray"`
+	Epoch uint64
+	Seq   uint64
+	Hash  chat.Hash
+}
+
+// Part leaves a room; Closed answers it.
+type Part struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Room string
+}
+
+// Nick asks for another name; Named answers it.
+type Nick struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Name string
+}
+
+// Challenge is the node's first record on control.
+type Challenge struct {
+	_       struct{} `cbor:",toarray"`
+	Type    uint8
+	Version uint64
+	Nonce   []byte // 32 bytes, for Hello's proof
+}
+
+// Hello is the client's first record on control.
+type Hello struct {
+	_            struct{} `cbor:",toarray"`
+	Type         uint8
+	Version      uint64
+	Name         string
+	Key          []byte // ed25519 public key, 32 bytes
+	Proof        []byte // see identity.Key.Prove
+	Origin       []byte // 16 random bytes, a secret of this client and the node
+	FirstUnacked uint64 // the lowest cseq that the client has not seen answered
+}
+
+// Welcome answers a Hello.
+type Welcome struct {
+	_        struct{} `cbor:",toarray"`
+	Type     uint8
+	Version  uint64
+	Node     []byte // the node's key id
+	Title    string
+	Name     string // the name granted
+	From     uint64
+	Epoch    uint64
+	LastCSeq uint64
+	Outcomes []Outcome // of cseq FirstUnacked to LastCSeq, as far as remembered
+	Limits   Limits
+	Time     int64
+}
+
+// Outcome is what became of one publish.
+type Outcome struct {
+	_    struct{} `cbor:",toarray"`
+	CSeq uint64
+	Code chat.Code // OK: kept, as row Seq
+	Seq  uint64
+	ID   chat.ID
+	Time int64
+}
+
+// Limits are a node's, told to every client.
+type Limits struct {
+	Text          uint64  `cbor:"1,keyasint,omitempty"` // bytes
+	Lines         uint64  `cbor:"2,keyasint,omitempty"`
+	InFlight      uint64  `cbor:"3,keyasint,omitempty"` // publishes
+	InFlightBytes uint64  `cbor:"4,keyasint,omitempty"`
+	Rooms         uint64  `cbor:"5,keyasint,omitempty"`
+	Watched       uint64  `cbor:"6,keyasint,omitempty"`
+	Rate          float64 `cbor:"7,keyasint,omitempty"` // messages a second, 0 for no limit
+}
+
+// Bye is the last record of either side on control. A client that says it with OK has had all answers and gives its origin up.
+type Bye struct {
+	_            struct{} `cbor:",toarray"`
+	Type         uint8
+	Code         chat.Code
+	RetryAfterMS uint64 // 0: do not come back by yourself
+	Text         string
+}
+
+// Notice is a line from the node to its user.
+type Notice struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Code chat.Code
+	Text string
+}
+
+// Watch says which rooms are on the client's screen; it replaces the last one. Presence of these follows.
+type Watch struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Rooms []string
+}
+
+// Presence tells who is in the rooms that are watched. Each element of Rooms is a RoomPresence.
+type Presence struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Rooms []Raw
+}
+
+// RoomPresence is the presence of one room: all of it, or what differs from the last.
+type RoomPresence struct {
+	_        struct{} `cbor:",toarray"`
+	Room     string
+	Count    uint64
+	Snapshot bool
+	Here     []Person // all, or who came or changed their name
+	Gone     []Person
+}
+
+// Person is a key and the name it goes by.
+type Person struct {
+	_    struct{} `cbor:",toarray"`
+	ID   []byte
+	Name string
+}
+
+// Failed answers a question that has no answer.
+type Failed struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Code chat.Code
+}
+
+// Names asks who is in a room, in the order of their folded names, from after After on.
+type Names struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Room  string
+	After string
+}
+
+// NamesAre answers Names.
+type NamesAre struct {
+	_      struct{} `cbor:",toarray"`
+	Type   uint8
+	People []Person
+	Total  uint64
+	More   bool
+}
+
+// Whois asks about a person by name or key id.
+type Whois struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Who  string
+}
+
+// WhoisIs answers Whois.
+type WhoisIs struct {
+	_        struct{} `cbor:",toarray"`
+	Type     uint8
+	Person   Person
+	Sessions uint64 // connected now
+	Rooms    []string
+	Since    int64 // when the oldest of Sessions connected; else when last seen; milliseconds
+}
+
+// List asks for the node's rooms in the order of their names, from after After on.
+type List struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	After string
+}
+
+// ListIs answers List.
+type ListIs struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Rooms []RoomInfo
+	More  bool
+}
+
+// RoomInfo is a room in a list.
+type RoomInfo struct {
+	_       struct{} `cbor:",toarray"`
+	Name    string
+	Members uint64
+	Head    uint64
+	Topic   string
+}
+
+// Authors asks whose the numbers in Event.From are.
+type Authors struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	From []uint64
+}
+
+// AuthorsAre answers Authors; numbers that the node does not know are left out.
+type AuthorsAre struct {
+	_       struct{} `cbor:",toarray"`
+	Type    uint8
+	Authors []Author
+}
+
+// Author binds a number to a key.
+type Author struct {
+	_    struct{} `cbor:",toarray"`
+	From uint64
+	ID   []byte
+}
+
+func (r *Event) stamp()      { r.Type = TypeEvent }
+func (r *Ack) stamp()        { r.Type = TypeAck }
+func (r *Refused) stamp()    { r.Type = TypeRefused }
+func (r *Nack) stamp()       { r.Type = TypeNack }
+func (r *Open) stamp()       { r.Type = TypeOpen }
+func (r *Closed) stamp()     { r.Type = TypeClosed }
+func (r *Named) stamp()      { r.Type = TypeNamed }
+func (r *Pub) stamp()        { r.Type = TypePub }
+func (r *Join) stamp()       { r.Type = TypeJoin }
+func (r *Part) stamp()       { r.Type = TypePart }
+func (r *Nick) stamp()       { r.Type = TypeNick }
+func (r *Challenge) stamp()  { r.Type = TypeChallenge }
+func (r *Hello) stamp()      { r.Type = TypeHello }
+func (r *Welcome) stamp()    { r.Type = TypeWelcome }
+func (r *Bye) stamp()        { r.Type = TypeBye }
+func (r *Notice) stamp()     { r.Type = TypeNotice }
+func (r *Presence) stamp()   { r.Type = TypePresence }
+func (r *Watch) stamp()      { r.Type = TypeWatch }
+func (r *Failed) stamp()     { r.Type = TypeFailed }
+func (r *Names) stamp()      { r.Type = TypeNames }
+func (r *NamesAre) stamp()   { r.Type = TypeNamesAre }
+func (r *Whois) stamp()      { r.Type = TypeWhois }
+func (r *WhoisIs) stamp()    { r.Type = TypeWhoisIs }
+func (r *List) stamp()       { r.Type = TypeList }
+func (r *ListIs) stamp()     { r.Type = TypeListIs }
+func (r *Authors) stamp()    { r.Type = TypeAuthors }
+func (r *AuthorsAre) stamp() { r.Type = TypeAuthorsAre }
+
+// makers makes an empty record for each type that this package knows.
+var makers = map[uint8]func() Record{
+	TypeEvent: func() Record { return new(Event) }, TypeAck: func() Record { return new(Ack) },
+	TypeRefused: func() Record { return new(Refused) }, TypeNack: func() Record { return new(Nack) },
+	TypeOpen: func() Record { return new(Open) }, TypeClosed: func() Record { return new(Closed) },
+	TypeNamed: func() Record { return new(Named) }, TypePub: func() Record { return new(Pub) },
+	TypeJoin: func() Record { return new(Join) }, TypePart: func() Record { return new(Part) },
+	TypeNick: func() Record { return new(Nick) }, TypeChallenge: func() Record { return new(Challenge) },
+	TypeHello: func() Record { return new(Hello) }, TypeWelcome: func() Record { return new(Welcome) },
+	TypeBye: func() Record { return new(Bye) }, TypeNotice: func() Record { return new(Notice) },
+	TypePresence: func() Record { return new(Presence) }, TypeWatch: func() Record { return new(Watch) },
+	TypeFailed: func() Record { return new(Failed) }, TypeNames: func() Record { return new(Names) },
+	TypeNamesAre: func() Record { return new(NamesAre) }, TypeWhois: func() Record { return new(Whois) },
+	TypeWhoisIs: func() Record { return new(WhoisIs) }, TypeList: func() Record { return new(List) },
+	TypeListIs: func() Record { return new(ListIs) }, TypeAuthors: func() Record { return new(Authors) },
+	TypeAuthorsAre: func() Record { return new(AuthorsAre) },
+}

@@ -1,0 +1,257 @@
+// Package wire is the protocol's vocabulary: the records of the control and the chat stream, and their codec. It knows nothing of
+// connections; docs/protocol.md is the specification, testdata/wire holds a vector of each type.
+//
+// A record is a 4-byte big-endian length and that many bytes: one CBOR item (RFC 8949, core deterministic encoding), an array whose
+// first element is the record's type. Elements beyond those known are ignored; missing ones count as zero.
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"sync"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+const (
+	// MaxRecord is the largest record, in bytes, without its length.
+	MaxRecord = 64 << 10
+	// HeaderLen is the size of the length that stands before each record.
+	HeaderLen = 4
+	// maxElements bounds each array, so that a record of 64 KiB can't ask for megabytes.
+	maxElements = 2048
+)
+
+var (
+	// ErrTooLarge says that a record is longer than MaxRecord, or empty.
+	ErrTooLarge = errors.New("record is empty or longer than 64 KiB")
+	// ErrMalformed says that a record is not what its type asks for.
+	ErrMalformed = errors.New("malformed record")
+)
+
+// Raw is one CBOR item, already encoded.
+type Raw = cbor.RawMessage
+
+var encMode, decMode = modes()
+
+func modes() (cbor.UserBufferEncMode, cbor.DecMode) {
+	enc, err := cbor.CoreDetEncOptions().UserBufferEncMode()
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	dec, err := cbor.DecOptions{
+		MaxArrayElements: maxElements,
+		MaxMapPairs:      16,
+		MaxNestedLevels:  5,
+		IndefLength:      cbor.IndefLengthForbidden,
+		TagsMd:           cbor.TagsForbidden,
+		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+	}.DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return enc, dec
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Append encodes r, length first, behind dst. It returns ErrTooLarge, and dst as it was, for a record that does not fit.
+func Append(dst []byte, r Record) ([]byte, error) {
+	r.stamp()
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
+	if err := encMode.MarshalToBuffer(r, buf); err != nil {
+		return dst, fmt.Errorf("encode %T: %w", r, err)
+	}
+	if buf.Len() > MaxRecord {
+		return dst, fmt.Errorf("encode %T: %w", r, ErrTooLarge)
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(buf.Len()))
+	return append(dst, buf.Bytes()...), nil
+}
+
+// Must is Append for a record whose size is bounded by its fields; it panics where Append would fail.
+func Must(dst []byte, r Record) []byte {
+	dst, err := Append(dst, r)
+	if err != nil {
+		panic("wire: " + err.Error())
+	}
+	return dst
+}
+
+// EncodeRaw encodes one item that will be part of a record.
+func EncodeRaw(v any) Raw {
+	raw, err := encMode.Marshal(v)
+	if err != nil {
+		panic("wire: " + err.Error()) // the callers' types are this package's own
+	}
+	return raw
+}
+
+// DecodeRoomPresence decodes an element of Presence.Rooms.
+func DecodeRoomPresence(raw Raw) (RoomPresence, error) {
+	var p RoomPresence
+	if err := decodeArray(raw, &p); err != nil {
+		return RoomPresence{}, err
+	}
+	return p, nil
+}
+
+// Type returns the type of an encoded record without its length, or an error that wraps ErrMalformed.
+func Type(item []byte) (uint8, error) {
+	_, head, err := arrayHead(item)
+	if err != nil {
+		return 0, err
+	}
+	switch first := item[head:]; {
+	case len(first) > 0 && first[0] < 24:
+		return first[0], nil
+	case len(first) > 1 && first[0] == 24:
+		return first[1], nil
+	}
+	return 0, fmt.Errorf("%w: its first element is no type", ErrMalformed)
+}
+
+// arrayHead returns the number of elements that the array in item announces, and the size of its head.
+func arrayHead(item []byte) (elements, size int, err error) {
+	switch {
+	case len(item) > 1 && item[0] > 0x80 && item[0] < 0x98:
+		return int(item[0] - 0x80), 1, nil
+	case len(item) > 2 && item[0] == 0x98:
+		return int(item[1]), 2, nil
+	}
+	return 0, 0, fmt.Errorf("%w: not an array of 1 to 255 elements", ErrMalformed)
+}
+
+// Decode decodes one record without its length. It returns nil and no error for a type that is not known, an error that wraps
+// ErrMalformed for what is not a record. The record holds no reference to item.
+func Decode(item []byte) (Record, error) {
+	t, err := Type(item)
+	if err != nil {
+		return nil, err
+	}
+	maker, known := makers[t]
+	if !known {
+		return nil, nil
+	}
+	r := maker()
+	if err := decodeArray(item, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// decodeArray decodes an array into a struct of as many fields, after cutting or filling the array to that number.
+func decodeArray(item []byte, v any) error {
+	have, _, err := arrayHead(item)
+	if err != nil {
+		return err
+	}
+	want := reflect.TypeOf(v).Elem().NumField() - 1 // without the blank one that carries the toarray tag
+	if have != want {
+		if item, err = resize(item, want); err != nil {
+			return err
+		}
+	}
+	if err := decMode.Unmarshal(item, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}
+
+// resize returns the array in item with exactly want elements: later ones cut off, missing ones null, which decodes as zero.
+func resize(item []byte, want int) ([]byte, error) {
+	var elements []Raw
+	if err := decMode.Unmarshal(item, &elements); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	for len(elements) < want {
+		elements = append(elements, Raw{0xf6})
+	}
+	return encMode.Marshal(elements[:want])
+}
+
+// Sizes of a Reader's buffer: small while little comes, so that an idle connection costs little; larger while much does.
+const (
+	minBuffer = 512
+	maxBuffer = 32 << 10
+)
+
+// Reader takes the records of a stream apart.
+type Reader struct {
+	r   io.Reader
+	buf []byte
+	off int // first byte not yet handed out
+	end int // end of what was read
+}
+
+// NewReader returns a Reader of the records in r.
+func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
+
+// Next returns the next record without its length; it is valid until the next call. It returns io.EOF at the end of the stream between
+// records, io.ErrUnexpectedEOF inside one, ErrTooLarge before any memory is taken for a record of a wrong size.
+func (r *Reader) Next() ([]byte, error) {
+	if err := r.fill(HeaderLen); err != nil {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint32(r.buf[r.off:])
+	if size == 0 || size > MaxRecord {
+		return nil, ErrTooLarge
+	}
+	if err := r.fill(HeaderLen + int(size)); err != nil {
+		return nil, err
+	}
+	item := r.buf[r.off+HeaderLen : r.off+HeaderLen+int(size)]
+	r.off += HeaderLen + int(size)
+	return item, nil
+}
+
+// Buffered reports whether a whole record is there already, so that Next will not wait.
+func (r *Reader) Buffered() bool {
+	have := r.end - r.off
+	return have >= HeaderLen && have-HeaderLen >= int(binary.BigEndian.Uint32(r.buf[r.off:]))
+}
+
+// fill reads until n bytes are there.
+func (r *Reader) fill(n int) error {
+	for r.end-r.off < n {
+		r.makeRoom(n)
+		got, err := r.r.Read(r.buf[r.end:])
+		r.end += got
+		if err != nil && r.end-r.off < n {
+			if err == io.EOF && r.end > r.off {
+				return io.ErrUnexpectedEOF
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// makeRoom sees to it that n bytes fit behind off and that there is room to read into. The buffer grows while reads fill it, and is
+// exchanged for a small one when nothing is left in it and the last read was small.
+func (r *Reader) makeRoom(n int) {
+	left, size := r.end-r.off, len(r.buf)
+	switch {
+	case left == 0 && size > minBuffer && r.end < size/4:
+		size = minBuffer
+	case left > 0 && r.end < size && size-r.off >= n:
+		return
+	case r.end == size && size > 0:
+		size = min(2*size, maxBuffer)
+	}
+	size = max(size, minBuffer, n)
+	if size != len(r.buf) {
+		grown := make([]byte, size)
+		copy(grown, r.buf[r.off:r.end])
+		r.buf = grown
+	} else {
+		copy(r.buf, r.buf[r.off:r.end])
+	}
+	r.off, r.end = 0, left
+}
