@@ -1,0 +1,213 @@
+package store
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+)
+
+// DefaultMemory is how many bytes of records a Memory keeps unless told otherwise.
+const DefaultMemory = 256 << 20
+
+// rowOverhead is what a row costs beside its record, in bytes.
+const rowOverhead = 48
+
+// Memory is a store that lives and dies with its process. When its rows pass the limit, the room with the most bytes loses its oldest.
+type Memory struct {
+	limit int64
+
+	// mu promises that the tables and rows are those of a whole batch.
+	mu     sync.Mutex
+	closed bool
+	state  State // Rooms, Origins and Names live in the maps below
+	bytes  int64
+	rooms  map[uint64]*memoryRoom
+	origin map[uint64]Origin
+	names  map[string]Name
+}
+
+type memoryRoom struct {
+	RoomState
+	base  chat.Hash // the rolling hash before Low
+	rows  []memoryRow
+	bytes int64
+}
+
+type memoryRow struct {
+	record []byte
+	hash   chat.Hash
+}
+
+// NewMemory returns an empty store with a random epoch that keeps at most limit bytes of records.
+func NewMemory(limit int64) *Memory {
+	return &Memory{
+		limit:  limit,
+		state:  State{Epoch: rand.Uint64()},
+		rooms:  map[uint64]*memoryRoom{},
+		origin: map[uint64]Origin{},
+		names:  map[string]Name{},
+	}
+}
+
+// Load returns the state after the last batch.
+func (m *Memory) Load() (State, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return State{}, ErrClosed
+	}
+	s := m.state
+	for _, num := range slices.Sorted(maps.Keys(m.rooms)) {
+		s.Rooms = append(s.Rooms, m.rooms[num].RoomState)
+	}
+	for _, num := range slices.Sorted(maps.Keys(m.origin)) {
+		o := m.origin[num]
+		o.Outcomes = slices.Clone(o.Outcomes)
+		s.Origins = append(s.Origins, o)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.names)) {
+		s.Names = append(s.Names, m.names[name])
+	}
+	return s, nil
+}
+
+// Append makes the batch true. It returns ErrClosed after Close.
+func (m *Memory) Append(b *Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
+	for _, r := range b.Rooms {
+		room := m.rooms[r.Num]
+		if room == nil {
+			room = &memoryRoom{RoomState: RoomState{Low: 1}}
+			m.rooms[r.Num] = room
+		}
+		room.Room = r
+		m.state.LastRoom = max(m.state.LastRoom, r.Num)
+	}
+	for i := range b.Rows {
+		m.appendLocked(&b.Rows[i])
+	}
+	for _, num := range b.Gone {
+		delete(m.rooms, num)
+	}
+	for _, o := range b.Origins {
+		m.state.LastFrom = max(m.state.LastFrom, o.Num)
+		if o.Retired && o.Last == 0 {
+			delete(m.origin, o.Num)
+		} else {
+			m.origin[o.Num] = o
+		}
+	}
+	for _, n := range b.Names {
+		if n.Key == (identity.ID{}) {
+			delete(m.names, n.Name)
+		} else {
+			m.names[n.Name] = n
+		}
+	}
+	for m.bytes > m.limit {
+		m.trimLocked()
+	}
+	return nil
+}
+
+func (m *Memory) appendLocked(row *Row) {
+	room := m.rooms[row.Room]
+	room.rows = append(room.rows, memoryRow{row.Record, row.Hash})
+	room.Head, room.Hash, room.Time = row.Seq, row.Hash, row.Time
+	size := int64(len(row.Record) + rowOverhead)
+	room.bytes += size
+	m.bytes += size
+}
+
+// trimLocked takes a sixteenth of the limit from the room with the most bytes, so that it is seldom needed.
+func (m *Memory) trimLocked() {
+	var most *memoryRoom
+	for _, room := range m.rooms {
+		if most == nil || room.bytes > most.bytes {
+			most = room
+		}
+	}
+	var n int
+	for freed := int64(0); n < len(most.rows) && freed <= m.limit/16; n++ {
+		size := int64(len(most.rows[n].record) + rowOverhead)
+		freed += size
+		most.bytes -= size
+		m.bytes -= size
+		most.base = most.rows[n].hash
+	}
+	most.rows = slices.Clone(most.rows[n:])
+	most.Low += uint64(n)
+}
+
+// Page returns the records of a room from seq from to seq to, as many whole ones as fit into size bytes but at least one, and the seq
+// after the last of them. The bytes are the caller's. It returns ErrTrimmed when from is below the room's low, ErrNoRow when there is no
+// such row.
+func (m *Memory) Page(room, from, to uint64, size int) (records []byte, next uint64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rooms[room]
+	switch {
+	case m.closed:
+		return nil, 0, ErrClosed
+	case r == nil || from > r.Head || from > to:
+		return nil, 0, ErrNoRow
+	case from < r.Low:
+		return nil, 0, ErrTrimmed
+	}
+	for next = from; next <= min(to, r.Head); next++ {
+		record := r.rows[next-r.Low].record
+		if len(records) > 0 && len(records)+len(record) > size {
+			break
+		}
+		records = append(records, record...)
+	}
+	return records, next, nil
+}
+
+// HashAt returns a room's rolling hash after seq, which is zero for seq 0. It returns ErrTrimmed when that is not known any more, ErrNoRow
+// when there is no such row. The hash before the room's low is kept.
+func (m *Memory) HashAt(room, seq uint64) (chat.Hash, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rooms[room]
+	switch {
+	case m.closed:
+		return chat.Hash{}, ErrClosed
+	case r == nil || seq > r.Head:
+		return chat.Hash{}, ErrNoRow
+	case seq+1 == r.Low:
+		return r.base, nil
+	case seq < r.Low:
+		return chat.Hash{}, ErrTrimmed
+	}
+	return r.rows[seq-r.Low].hash, nil
+}
+
+// Low returns the first seq of a room that is kept, Head+1 when none is, 1 for a room that is not known.
+func (m *Memory) Low(room uint64) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return 0, ErrClosed
+	}
+	if r := m.rooms[room]; r != nil {
+		return r.Low, nil
+	}
+	return 1, nil
+}
+
+// Close ends the store: every later call returns ErrClosed. It is safe to call twice.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}

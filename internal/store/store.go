@@ -1,0 +1,105 @@
+// Package store keeps the rooms' logs and the tables beside them. It assigns nothing: numbers, hashes and rights are the sequencer's,
+// and what a batch says is taken as it is, all of it or nothing.
+package store
+
+import (
+	"errors"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+)
+
+var (
+	// ErrTrimmed says that the rows asked for are not kept any more.
+	ErrTrimmed = errors.New("rows are not kept any more")
+	// ErrNoRow says that a room or a row has never been.
+	ErrNoRow = errors.New("no such row")
+	// ErrClosed says that the store has been closed.
+	ErrClosed = errors.New("store is closed")
+)
+
+// Row is one message as it is kept.
+type Row struct {
+	chat.Header
+	Salt   [16]byte
+	Body   []byte
+	ID     chat.ID
+	Hash   chat.Hash // the room's rolling hash after this row
+	Record []byte    // the wire's Event, length and all: what every reader is sent
+}
+
+// Room is a room's entry in the table of rooms. A direct conversation has Peers and no name.
+type Room struct {
+	Num     uint64
+	Name    string
+	Topic   string
+	Created int64 // milliseconds since the Unix epoch
+	Peers   [2]identity.ID
+}
+
+// Direct reports whether the room is a conversation of two.
+func (r *Room) Direct() bool { return !r.Peers[0].IsZero() }
+
+// OriginToken is what a client knows its origin by; a secret between the two.
+type OriginToken [16]byte
+
+// Outcome is what became of one publish: Code, and when that is OK the row (Seq 0 for a skip).
+type Outcome struct {
+	CSeq uint64
+	Code chat.Code
+	Seq  uint64
+	ID   chat.ID
+	Time int64
+}
+
+// Origin is a sequence of publishes of one key. Outcomes holds the last chat.MaxInFlight of them at most, oldest first. A retired
+// origin takes no more, and only its number and key are kept, and these only if a row names it.
+type Origin struct {
+	Num      uint64
+	Token    OriginToken
+	Key      identity.ID
+	Last     uint64 // the last cseq that was answered
+	Outcomes []Outcome
+	Retired  bool
+}
+
+// Name is a claim: the key that a name belongs to, and when it was last seen. A zero Key gives the name up.
+type Name struct {
+	Name string
+	Key  identity.ID
+	Seen int64 // milliseconds since the Unix epoch
+}
+
+// Batch is what one commit makes true, all of it or nothing. Rows of a room are in the order of their seq; the other entries replace
+// those of the same number or name. A store takes ownership of Rows' and Outcomes' memory.
+type Batch struct {
+	Rows    []Row
+	Rooms   []Room
+	Gone    []uint64 // rooms without a row that nobody is in any more
+	Origins []Origin
+	Names   []Name
+}
+
+// Empty reports whether the batch changes nothing.
+func (b *Batch) Empty() bool {
+	return len(b.Rows)+len(b.Rooms)+len(b.Gone)+len(b.Origins)+len(b.Names) == 0
+}
+
+// RoomState is a room with the ends of its log.
+type RoomState struct {
+	Room
+	Low  uint64 // first seq that is kept; Head+1 when none is
+	Head uint64 // last seq, 0 when there is none
+	Hash chat.Hash
+	Time int64 // of the last row
+}
+
+// State is all that the sequencer needs to go on where the last one ended.
+type State struct {
+	Epoch    uint64
+	LastRoom uint64 // highest number ever given to a room
+	LastFrom uint64 // highest number ever given to an origin
+	Rooms    []RoomState
+	Origins  []Origin
+	Names    []Name
+}
