@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -200,3 +202,22 @@ func (h *Header) ID(salt *[16]byte, body []byte) ID {
 
 // Millis returns t as messages carry it: milliseconds since the Unix epoch.
 func Millis(t time.Time) int64 { return t.UnixMilli() }
+
+// String returns the cursor as people and scripts carry it: epoch and hash in hexadecimal around the seq, "EPOCH.SEQ.HASH".
+func (c Cursor) String() string {
+	return fmt.Sprintf("%016x.%d.%s", c.Epoch, c.Seq, hex.EncodeToString(c.Hash[:]))
+}
+
+// ParseCursor reads what Cursor.String writes.
+func ParseCursor(s string) (Cursor, error) {
+	parts := strings.Split(s, ".")
+	if len(parts) == 3 {
+		epoch, err1 := strconv.ParseUint(parts[0], 16, 64)
+		seq, err2 := strconv.ParseUint(parts[1], 10, 64)
+		hash, err3 := ParseID(parts[2])
+		if err1 == nil && err2 == nil && err3 == nil {
+			return Cursor{Epoch: epoch, Seq: seq, Hash: Hash(hash)}, nil
+		}
+	}
+	return Cursor{}, fmt.Errorf("%q is not a cursor: EPOCH.SEQ.HASH, as -json prints it with each message", s)
+}
