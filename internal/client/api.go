@@ -1,0 +1,141 @@
+// Package client is the user's side of one node: an outbox of what was typed, a cursor in each room, and one link that is made again
+// whenever it is lost. Each message is sent until it is answered and shown once, in the order of the room's log; where that is not
+// possible a Gap, a Reset or a Refused says so. It is not a user interface and opens no connection by itself: it dials through a
+// function that it is given.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/frame"
+	"chatnode/internal/identity"
+)
+
+// Link is an open connection to a node. The client reads and writes each stream from one goroutine, and calls Close once or more.
+type Link interface {
+	// Control returns the stream of the handshake, of questions and of presence.
+	Control() frame.Stream
+	// Chat returns the stream of what is ordered.
+	Chat() frame.Stream
+	// Notify has grown called, from any goroutine, whenever the send window of a stream has grown. It must not block.
+	Notify(grown func())
+	// Done is closed when the connection has ended, for whatever reason.
+	Done() <-chan struct{}
+	// Close ends the connection; reads and writes that wait return an error.
+	Close() error
+}
+
+// Config is what a Client is made of. Name, Key and Dial are needed; the zero value of everything else is sensible.
+type Config struct {
+	// Name is the name to ask for.
+	Name string
+	// Key is the user's key.
+	Key *identity.Key
+	// Dial makes one attempt to connect, over all addresses in turn, and returns when ctx ends.
+	Dial func(ctx context.Context) (Link, error)
+	// Rooms are joined at the first welcome, in this order.
+	Rooms []string
+	// Tail is the number of messages asked for from before a join that has no cursor, at most chat.MaxTail.
+	Tail int
+	// Since is where Rooms[0] is taken up, in place of Tail.
+	Since *chat.Cursor
+	// Direct asks for the user's direct conversations.
+	Direct bool
+	// Watch asks for the presence of the rooms that are open, the first chat.MaxWatched of them.
+	Watch bool
+	// Backoff returns how long to wait after failed attempt number attempt, which counts from 0 and starts again after a link that held
+	// for 30 s. Nil: anything up to 100 ms, doubling to 10 s ("full jitter").
+	Backoff func(attempt int) time.Duration
+	// Rand is where origins come from. Nil: crypto/rand.Reader.
+	Rand io.Reader
+	// Log receives a line for each link. Nil: nothing is logged.
+	Log *slog.Logger
+	// MaxPending and MaxPendingBytes bound the sends that are not yet answered. 0: 10,000 and 16 MiB.
+	MaxPending, MaxPendingBytes int
+}
+
+var (
+	// ErrClosed says that the client has ended or is ending: it takes nothing more.
+	ErrClosed = errors.New("the client is closed")
+	// ErrFull says that as many joins, parts and nicks wait for their answers as the client keeps.
+	ErrFull = errors.New("too many commands wait for the node")
+)
+
+// RefusedError is a refusal that trying again will not change: of one draft or question, or, when Run returns it, of the client.
+type RefusedError struct {
+	Code chat.Code
+	Text string // what the node said besides, often empty
+}
+
+func (e *RefusedError) Error() string {
+	if e.Text != "" {
+		return fmt.Sprintf("refused: %s (%s)", e.Code.Sentence(), e.Text)
+	}
+	return "refused: " + e.Code.Sentence()
+}
+
+// PendingError is what Quit returns when it ends before all sends are answered.
+type PendingError struct {
+	Count int   // sends that are not known to be kept
+	Err   error // why Quit did not wait for them
+}
+
+func (e *PendingError) Error() string {
+	return fmt.Sprintf("%d messages are not known to be kept: %v", e.Count, e.Err)
+}
+
+// Unwrap returns e.Err.
+func (e *PendingError) Unwrap() error { return e.Err }
+
+// Draft is a message to be sent.
+type Draft struct {
+	Room string // a room's name, or "@" and the name or the key id of a person
+	Kind chat.Kind
+	Text string
+	Re   chat.ID // the message answered, or zero
+	Ref  string  // the caller's own mark, given back in Ack and Refused and never sent
+}
+
+// Person is a key and the name it goes by.
+type Person struct {
+	ID   identity.ID
+	Name string
+}
+
+// Info is what a node tells about a person.
+type Info struct {
+	Person
+	Sessions int       // connected now
+	Rooms    []string  // that both are in
+	Since    time.Time // when the oldest of Sessions connected; else when last seen
+}
+
+// RoomInfo is a room in a node's list.
+type RoomInfo struct {
+	Name    string
+	Members int
+	Head    uint64 // seq of its last message
+	Topic   string
+}
+
+// RoomState is what the client knows of a room that is open.
+type RoomState struct {
+	Name   string
+	Topic  string
+	Cursor chat.Cursor // the last message handed to Events
+	Direct bool
+	Peer   Person // the other, in a direct conversation
+}
+
+// Stats counts what happened since New.
+type Stats struct {
+	Links      int // that reached a welcome
+	Duplicates int // events that were dropped because they had been seen
+	Notices    int // notices that were dropped because nobody took them
+}

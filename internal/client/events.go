@@ -1,0 +1,172 @@
+package client
+
+import (
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/wire"
+)
+
+// Event is one of the types of this file.
+type Event interface{ event() }
+
+// Message is one row of a room's log. A room's messages come in the order of Seq; only behind a Gap or a Reset do they not follow on.
+type Message struct {
+	Room   string // "@" and To in a direct conversation
+	To     string // the other's name in a direct conversation
+	Seq    uint64
+	ID     chat.ID
+	Cursor chat.Cursor // a place to go on from behind this message
+	Epoch  uint64
+	From   uint64 // number of the author's origin: see Client.Author
+	Name   string // of the author, when it was written
+	Kind   chat.Kind
+	Time   time.Time
+	Text   string
+	Re     chat.ID // the message answered, or zero
+	Own    bool    // sent by this Client
+}
+
+// Ack says that a send is kept.
+type Ack struct {
+	N    uint64 // what Send returned
+	Ref  string
+	Room string // as it was sent
+	Seq  uint64 // 0 for a chat.Skip
+	ID   chat.ID
+	Time time.Time
+	Kind chat.Kind
+	Text string
+	Name string // the name that the client has
+}
+
+// Refused says that a send will never be kept. Code chat.Internal stands also for a send whose outcome the node can't tell any more.
+type Refused struct {
+	N          uint64 // what Send returned
+	Ref        string
+	Code       chat.Code
+	RetryAfter time.Duration // when sending it anew may help; 0: never
+	Room, Text string
+}
+
+// LinkUp says that a link to the node is there.
+type LinkUp struct {
+	Title   string // the node's
+	Name    string // the name that the node has granted
+	Node    identity.ID
+	Epoch   uint64
+	Resumed bool // goes on where the last link ended; false for the first and behind a Reset of everything
+}
+
+// LinkDown says that a link was lost or an attempt to make one failed, and when the next will be made. It comes once for each, except
+// that of those which nobody takes only the last is kept. There is none for an end that Run returns.
+type LinkDown struct {
+	Err     error
+	Code    chat.Code // the node's reason, or OK when it gave none
+	Text    string    // what the node said besides
+	RetryIn time.Duration
+}
+
+// Opened says that a room is open, for the first time or again.
+type Opened struct {
+	Room       string
+	Topic      string
+	Status     wire.Status
+	From, Head uint64 // seqs of the first message to come and of the last that there was
+	Direct     bool
+}
+
+// Left says that a Part is done. Code is chat.NotJoined when the client was not in the room.
+type Left struct {
+	Room string
+	Code chat.Code
+}
+
+// ClosedRoom says that the node has closed a room to this client.
+type ClosedRoom struct {
+	Room string
+	Code chat.Code
+}
+
+// Denied says that a room was not opened.
+type Denied struct {
+	Room string
+	Code chat.Code
+}
+
+// Gap says that the messages From to To of a room can't be had any more.
+type Gap struct {
+	Room     string
+	From, To uint64
+}
+
+// Why a Reset came, besides the words of wire.Why.
+const (
+	WhyEpoch = "epoch" // another store
+	WhyAcks  = "acks"  // the node has forgotten what it acknowledged, or answers for what was never sent
+)
+
+// Reset says that the node's log is not the one that was being read: messages that were shown may be missing from it, and those that
+// follow may have been shown before. Room is empty when that goes for all rooms.
+type Reset struct {
+	Room string
+	Why  string // WhyAcks, or one of the words of wire.Why: "epoch", "ahead", "hash"
+}
+
+// Joined says that a person has come into a room that is watched.
+type Joined struct {
+	Room, Name string
+	ID         identity.ID
+}
+
+// Gone says that a person has left a room that is watched.
+type Gone struct {
+	Room, Name string
+	ID         identity.ID
+}
+
+// Renamed says that a person in a room that is watched goes by another name.
+type Renamed struct {
+	Room, Old, New string
+	ID             identity.ID
+}
+
+// Present says who is in a room that is watched, once for each link and whenever the differences were too many. Of a large room it
+// holds the count alone.
+type Present struct {
+	Room   string
+	Count  int
+	People []Person // in the order of their folded names
+}
+
+// Named answers a Nick.
+type Named struct {
+	Name    string // the name that now holds
+	Code    chat.Code
+	Suggest string // for chat.NameTaken: one that is free
+}
+
+// Notice is a line from the node to its user.
+type Notice struct {
+	Code chat.Code
+	Text string
+}
+
+func (Message) event()    {}
+func (Ack) event()        {}
+func (Refused) event()    {}
+func (LinkUp) event()     {}
+func (LinkDown) event()   {}
+func (Opened) event()     {}
+func (Left) event()       {}
+func (ClosedRoom) event() {}
+func (Denied) event()     {}
+func (Gap) event()        {}
+func (Reset) event()      {}
+func (Joined) event()     {}
+func (Gone) event()       {}
+func (Renamed) event()    {}
+func (Present) event()    {}
+func (Named) event()      {}
+func (Notice) event()     {}
