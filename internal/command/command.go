@@ -1,0 +1,109 @@
+// Package command keeps the slash commands: their names and aliases, arguments, help and completion in one table, the parser of a
+// typed line, and what each command does to an Env. Every front end shares it, so a command means the same wherever it is typed.
+// It is not a front end: it reads no keyboard, prints nothing by itself and knows no network.
+package command
+
+import (
+	"slices"
+	"strings"
+)
+
+// Kind says what an argument is, for completion and for the checks of the parser.
+type Kind uint8
+
+const (
+	Free    Kind = iota // text; may hold spaces and newlines when it is the last argument
+	Person              // a person's name or key id
+	Room                // a room's name
+	Command             // a command's name
+)
+
+// Rights says who may use a command. All commands are everybody's so far; those of moderators will ask for more.
+type Rights uint8
+
+// Anyone may use the command.
+const Anyone Rights = 0
+
+// Arg is one argument of a command.
+type Arg struct {
+	Name     string // in capitals, as the usage shows it
+	Kind     Kind
+	Optional bool // only the last argument of a command can be
+}
+
+// Entry is one command.
+type Entry struct {
+	Name    string // without the slash, lower case
+	Aliases []string
+	Args    []Arg
+	Help    string // one line, without a full stop
+	Rights  Rights
+}
+
+// Names of the commands. Say is not typed: a line that is no command is a call of it.
+const (
+	Say   = ""
+	help  = "help"
+	nick  = "nick"
+	msg   = "msg"
+	me    = "me"
+	join  = "join"
+	part  = "part"
+	names = "names"
+	whois = "whois"
+	topic = "topic"
+	list  = "list"
+	quit  = "quit"
+)
+
+// table is in the order in which help shows it.
+var table = []Entry{
+	{help, []string{"h", "?", "commands"}, []Arg{{"COMMAND", Command, true}}, "list the commands, or explain one", Anyone},
+	{nick, []string{"n", "name"}, []Arg{{"NAME", Person, false}}, "take another name", Anyone},
+	{msg, []string{"m", "dm", "pm", "tell"}, []Arg{{"NAME", Person, false}, {"TEXT", Free, false}}, "say something to one person alone, or to #ROOM", Anyone},
+	{me, []string{"action"}, []Arg{{"TEXT", Free, false}}, "say what you do: /me waves", Anyone},
+	{join, []string{"j"}, []Arg{{"ROOM", Room, false}}, "enter a room, or turn to one that you are in; @NAME turns to one person", Anyone},
+	{part, []string{"leave", "p"}, []Arg{{"ROOM", Room, true}}, "leave a room: this one unless another is named", Anyone},
+	{names, []string{"who", "users"}, []Arg{{"ROOM", Room, true}}, "list who is in a room", Anyone},
+	{whois, []string{"wi"}, []Arg{{"NAME", Person, false}}, "tell a person's key, rooms and since when they are here", Anyone},
+	{topic, []string{"t"}, []Arg{{"TEXT", Free, true}}, "show the room's topic, or set it; -delete takes it away", Anyone},
+	{list, []string{"channels", "rooms", "ls"}, nil, "list the rooms of this node", Anyone},
+	{quit, []string{"q", "exit", "bye", "disconnect"}, nil, "say goodbye and end", Anyone},
+}
+
+// byName holds every name and alias.
+var byName = func() map[string]*Entry {
+	m := make(map[string]*Entry)
+	for i := range table {
+		for _, name := range append([]string{table[i].Name}, table[i].Aliases...) {
+			m[name] = &table[i]
+		}
+	}
+	return m
+}()
+
+// All returns the commands in the order in which help lists them. The caller owns the slice, not what its elements point to.
+func All() []Entry { return slices.Clone(table) }
+
+// Lookup returns the command that goes by name: its name or an alias, in any case, with or without the slash.
+func Lookup(name string) (Entry, bool) {
+	e, ok := byName[strings.ToLower(strings.TrimPrefix(name, "/"))]
+	if !ok {
+		return Entry{}, false
+	}
+	return *e, true
+}
+
+// Usage returns how the command is written: "/msg NAME TEXT".
+func (e *Entry) Usage() string {
+	var b strings.Builder
+	b.WriteString("/" + e.Name)
+	for _, a := range e.Args {
+		if a.Optional {
+			b.WriteString(" [" + a.Name + "]")
+		} else {
+			b.WriteString(" " + a.Name)
+		}
+	}
+	return b.String()
+}

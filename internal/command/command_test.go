@@ -1,0 +1,77 @@
+package command
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"chatnode/internal/chat"
+)
+
+func TestTableIsSound(t *testing.T) {
+	seen := map[string]string{}
+	for _, e := range All() {
+		for _, name := range append([]string{e.Name}, e.Aliases...) {
+			if other, ok := seen[name]; ok {
+				t.Errorf("%s is both /%s and /%s", name, other, e.Name)
+			}
+			seen[name] = e.Name
+			if strings.ToLower(name) != name || strings.ContainsFunc(name, unicode.IsSpace) || name == "" {
+				t.Errorf("%q of /%s can't be typed", name, e.Name)
+			}
+			if got, ok := Lookup("/" + strings.ToUpper(name)); !ok || got.Name != e.Name {
+				t.Errorf("Lookup(%q) = %q, %v, want %q", name, got.Name, ok, e.Name)
+			}
+		}
+		if e.Help == "" || strings.HasSuffix(e.Help, ".") || strings.Contains(e.Help, "\n") {
+			t.Errorf("/%s: help %q is not one line without a full stop", e.Name, e.Help)
+		}
+		for i, a := range e.Args {
+			last := i == len(e.Args)-1
+			if a.Optional && !last || a.Kind == Free && !last {
+				t.Errorf("/%s: only the last argument can be optional or hold spaces", e.Name)
+			}
+			if strings.ToUpper(a.Name) != a.Name {
+				t.Errorf("/%s: argument %s is not in capitals", e.Name, a.Name)
+			}
+		}
+	}
+	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "quit"} {
+		if seen[name] != name {
+			t.Errorf("there is no /%s", name)
+		}
+	}
+}
+
+func TestAliasesOfIRC(t *testing.T) {
+	for alias, want := range map[string]string{
+		"j": "join", "leave": "part", "q": "quit", "exit": "quit", "who": "names", "t": "topic", "channels": "list",
+	} {
+		if e, ok := Lookup(alias); !ok || e.Name != want {
+			t.Errorf("/%s is /%s, want /%s", alias, e.Name, want)
+		}
+	}
+}
+
+func TestAllIsACopy(t *testing.T) {
+	All()[0].Name = "mine"
+	if !slices.ContainsFunc(All(), func(e Entry) bool { return e.Name == help }) {
+		t.Error("the table was changed through All")
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for name, want := range map[string]string{"msg": "/msg NAME TEXT", "part": "/part [ROOM]", "quit": "/quit", "help": "/help [COMMAND]"} {
+		e, _ := Lookup(name)
+		if got := e.Usage(); got != want {
+			t.Errorf("usage of %s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestLabel(t *testing.T) {
+	if a, b := Label("ops"), Label(chat.DirectMark+"bob"); a != "#ops" || b != "@bob" {
+		t.Errorf("labels are %q and %q", a, b)
+	}
+}

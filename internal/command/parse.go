@@ -1,0 +1,193 @@
+package command
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"chatnode/internal/chat"
+)
+
+// Call is a line that was understood.
+type Call struct {
+	Name string   // of the command, never an alias; Say for a line that is text
+	Args []string // those that were given, in the table's order; a room without '#' and in lower case, a person without '@'
+}
+
+// Reason says what is wrong with a line, in the vocabulary of JSON output.
+type Reason string
+
+const (
+	UnknownCommand Reason = "unknown_command" // no command has that name
+	BadUsage       Reason = "bad_usage"       // an argument is missing, too much, or unfit
+)
+
+// Error is a line that begins like a command and is none. It must not be sent: its author meant something else than talk.
+type Error struct {
+	Reason Reason
+	Text   string // a sentence for its author, with a hint, without a full stop
+}
+
+// Error returns the sentence.
+func (e *Error) Error() string { return e.Text }
+
+// Parse takes a typed line apart. A line that does not begin with a slash is text; so is one that begins with two, less the first of
+// them. The name's case doesn't matter. What it can't make a call of comes back as an *Error.
+func Parse(line string) (Call, error) {
+	rest, isCommand := strings.CutPrefix(line, "/")
+	if !isCommand || strings.HasPrefix(rest, "/") {
+		return Call{Name: Say, Args: []string{rest}}, nil
+	}
+	word, rest := cutWord(rest)
+	entry, ok := byName[strings.ToLower(word)]
+	if !ok {
+		return Call{}, unknown(word)
+	}
+	call := Call{Name: entry.Name}
+	for i, arg := range entry.Args {
+		rest = strings.TrimLeftFunc(rest, unicode.IsSpace)
+		last := i == len(entry.Args)-1
+		value := strings.TrimRightFunc(rest, unicode.IsSpace)
+		if arg.Kind != Free || !last {
+			value, rest = cutWord(rest)
+		} else {
+			rest = ""
+		}
+		if value == "" {
+			if arg.Optional {
+				return call, nil
+			}
+			return Call{}, badUsage(entry, "%s is missing", arg.Name)
+		}
+		value, err := entry.fit(arg, value)
+		if err != nil {
+			return Call{}, err
+		}
+		call.Args = append(call.Args, value)
+	}
+	if rest = strings.TrimSpace(rest); rest != "" {
+		return Call{}, badUsage(entry, "%s is too much", quote(rest))
+	}
+	return call, nil
+}
+
+// fit returns the argument as calls carry it, or why it can't be one.
+func (e *Entry) fit(arg Arg, value string) (string, error) {
+	switch arg.Kind {
+	case Room:
+		if strings.HasPrefix(value, chat.DirectMark) {
+			return e.person(arg, value[len(chat.DirectMark):], chat.DirectMark)
+		}
+		return e.room(value)
+	case Person:
+		// Whoever knows IRC writes to a room by its name.
+		if e.Name == msg && strings.HasPrefix(value, "#") {
+			room, err := e.room(value)
+			return "#" + room, err
+		}
+		return e.person(arg, strings.TrimPrefix(value, chat.DirectMark), "")
+	}
+	return value, nil
+}
+
+func (e *Entry) room(value string) (string, error) {
+	room := strings.ToLower(strings.TrimPrefix(value, "#"))
+	if !chat.ValidRoom(room) {
+		return "", badUsage(e, "%s", chat.RoomRule)
+	}
+	return room, nil
+}
+
+// person checks no more than that value could be sent at all: whether somebody has that name is the node's to say.
+func (e *Entry) person(arg Arg, value, mark string) (string, error) {
+	if value == "" {
+		return "", badUsage(e, "%s is missing", arg.Name)
+	}
+	if e.Name == nick && !chat.ValidName(value) {
+		return "", badUsage(e, "%s", chat.NameRule)
+	}
+	if len(value) > maxPerson || !utf8.ValidString(value) {
+		return "", badUsage(e, "%s is not a name", quote(value))
+	}
+	return mark + value, nil
+}
+
+// maxPerson is the length in bytes that no name with its suffix and no key id exceeds.
+const maxPerson = 128
+
+// cutWord cuts s at its first space of any kind.
+func cutWord(s string) (word, rest string) {
+	if i := strings.IndexFunc(s, unicode.IsSpace); i >= 0 {
+		return s[:i], s[i:]
+	}
+	return s, ""
+}
+
+func badUsage(e *Entry, format string, args ...any) error {
+	return &Error{BadUsage, fmt.Sprintf(format, args...) + "; usage: " + e.Usage()}
+}
+
+func unknown(word string) error {
+	text := "/ alone is no command; /help lists them"
+	if word != "" {
+		text = quote("/"+word) + " is no command" + suggest(strings.ToLower(word)) + "; /help lists them, and a text that begins with / is typed as //"
+	}
+	return &Error{UnknownCommand, text}
+}
+
+// quote shortens what somebody typed to what a sentence can hold.
+func quote(s string) string {
+	const limit = 40
+	if len(s) <= limit {
+		return chat.OneLine(s)
+	}
+	cut := limit
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return chat.OneLine(s[:cut]) + "…"
+}
+
+// suggest names the command that word was most likely meant to be, if any comes near it.
+func suggest(word string) string {
+	if len(word) > 20 {
+		return ""
+	}
+	best, name := 3, ""
+	for _, e := range table {
+		for _, known := range append([]string{e.Name}, e.Aliases...) {
+			// More than half of a word changed is another word, not a slip.
+			if d := distance(word, known); d < best && 2*d <= len(known) {
+				best, name = d, known
+			}
+		}
+	}
+	if name == "" {
+		return ""
+	}
+	return " (did you mean /" + name + "?)"
+}
+
+// distance counts the insertions, deletions, replacements and swaps of neighbours that make b of a (optimal string alignment).
+func distance(a, b string) int {
+	var older, prev []int
+	for i := 0; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		for j := 0; j <= len(b); j++ {
+			switch {
+			case i == 0 || j == 0:
+				row[j] = i + j
+			case a[i-1] == b[j-1]:
+				row[j] = prev[j-1]
+			default:
+				row[j] = 1 + min(prev[j-1], prev[j], row[j-1])
+			}
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], older[j-2]+1)
+			}
+		}
+		older, prev = prev, row
+	}
+	return prev[len(b)]
+}

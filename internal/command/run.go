@@ -1,0 +1,136 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"chatnode/internal/chat"
+)
+
+// Env is what a front end lends to the commands that are typed in it. Its methods are called by whoever calls Run, one at a time.
+type Env interface {
+	// Room returns where talk goes now: a room's name, chat.DirectMark and a person's name, or "" for nowhere.
+	Room() string
+	// Say hands a message over for sending; room is as Room returns it. It blocks while too much is waiting.
+	Say(ctx context.Context, room string, kind chat.Kind, text string) error
+	// Join enters a room, or turns to one that is open already; room may be chat.DirectMark and a name.
+	Join(ctx context.Context, room string) error
+	// Part leaves a room.
+	Part(ctx context.Context, room string) error
+	// Nick asks for another name. What became of it is told when the node has answered.
+	Nick(ctx context.Context, name string) error
+	// Topic returns the topic of a room.
+	Topic(ctx context.Context, room string) (TopicAnswer, error)
+	// Names returns who is in a room.
+	Names(ctx context.Context, room string) (NamesAnswer, error)
+	// Whois returns what is known about the person of that name or key id.
+	Whois(ctx context.Context, who string) (WhoisAnswer, error)
+	// List returns the rooms of the node.
+	List(ctx context.Context) (ListAnswer, error)
+	// Show gives an answer to whoever typed the command.
+	Show(Answer)
+	// Quit asks the front end to end once everything sent is answered.
+	Quit()
+}
+
+// ErrNoRoom is returned for what needs a room while there is none to take for it.
+var ErrNoRoom = errors.New("you are in no room: /join one first")
+
+// deleteTopic is the text that stands for no topic, after irssi's and WeeChat's spelling.
+const deleteTopic = "-delete"
+
+// Run does what call says. It returns what Env's methods return, or ErrNoRoom.
+func Run(ctx context.Context, call Call, env Env) error {
+	first := ""
+	if len(call.Args) > 0 {
+		first = call.Args[0]
+	}
+	switch call.Name {
+	case Say:
+		return say(ctx, env, chat.Text, first)
+	case me:
+		return say(ctx, env, chat.Action, first)
+	case msg:
+		return message(ctx, env, first, call.Args[1])
+	case topic:
+		return talkAbout(ctx, env, call.Args)
+	case nick:
+		return env.Nick(ctx, first)
+	case join:
+		return env.Join(ctx, first)
+	case part:
+		return inRoom(env, first, func(room string) error { return env.Part(ctx, room) })
+	case names:
+		return inRoom(env, first, func(room string) error { return show(env)(env.Names(ctx, room)) })
+	case whois:
+		return show(env)(env.Whois(ctx, first))
+	case list:
+		return show(env)(env.List(ctx))
+	case help:
+		return explain(env, first)
+	case quit:
+		env.Quit()
+		return nil
+	}
+	return fmt.Errorf("/%s is not built yet", call.Name)
+}
+
+func say(ctx context.Context, env Env, kind chat.Kind, text string) error {
+	return inRoom(env, "", func(room string) error { return env.Say(ctx, room, kind, text) })
+}
+
+// inRoom calls do with room, or with the current one when room is empty.
+func inRoom(env Env, room string, do func(room string) error) error {
+	if room == "" {
+		room = env.Room()
+	}
+	if room == "" {
+		return ErrNoRoom
+	}
+	return do(room)
+}
+
+func message(ctx context.Context, env Env, to, text string) error {
+	room, isRoom := strings.CutPrefix(to, "#")
+	if !isRoom {
+		room = chat.DirectMark + to
+	}
+	return env.Say(ctx, room, chat.Text, text)
+}
+
+func talkAbout(ctx context.Context, env Env, args []string) error {
+	return inRoom(env, "", func(room string) error {
+		switch {
+		case len(args) == 0:
+			return show(env)(env.Topic(ctx, room))
+		case args[0] == deleteTopic:
+			return env.Say(ctx, room, chat.Topic, "")
+		}
+		return env.Say(ctx, room, chat.Topic, args[0])
+	})
+}
+
+func explain(env Env, name string) error {
+	if name == "" {
+		env.Show(HelpAnswer{All()})
+		return nil
+	}
+	entry, ok := Lookup(name)
+	if !ok {
+		return unknown(strings.TrimPrefix(name, "/"))
+	}
+	env.Show(HelpAnswer{[]Entry{entry}})
+	return nil
+}
+
+// show returns a function that takes what an Env's question returned and shows it unless it failed.
+func show(env Env) func(Answer, error) error {
+	return func(a Answer, err error) error {
+		if err == nil {
+			env.Show(a)
+		}
+		return err
+	}
+}

@@ -1,0 +1,167 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"chatnode/internal/chat"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// deskEnv writes down what is asked of it.
+type deskEnv struct {
+	room string
+	fail error
+	did  []string
+}
+
+func (e *deskEnv) note(format string, args ...any) error {
+	e.did = append(e.did, fmt.Sprintf(format, args...))
+	return e.fail
+}
+
+func (e *deskEnv) Room() string { return e.room }
+func (e *deskEnv) Say(_ context.Context, room string, kind chat.Kind, text string) error {
+	return e.note("%v to %s: %q", kind, room, text)
+}
+func (e *deskEnv) Join(_ context.Context, room string) error { return e.note("join %s", room) }
+func (e *deskEnv) Part(_ context.Context, room string) error { return e.note("part %s", room) }
+func (e *deskEnv) Nick(_ context.Context, name string) error { return e.note("nick %s", name) }
+func (e *deskEnv) Topic(_ context.Context, room string) (TopicAnswer, error) {
+	return TopicAnswer{Room: room, Topic: "the plan"}, e.note("topic %s", room)
+}
+func (e *deskEnv) Names(_ context.Context, room string) (NamesAnswer, error) {
+	return NamesAnswer{Room: room, People: []Who{{"cn1a", "alice"}, {"cn1b", "bob"}}}, e.note("names %s", room)
+}
+func (e *deskEnv) Whois(_ context.Context, who string) (WhoisAnswer, error) {
+	return WhoisAnswer{Who: Who{"cn1b", who}}, e.note("whois %s", who)
+}
+func (e *deskEnv) List(context.Context) (ListAnswer, error) { return ListAnswer{}, e.note("list") }
+func (e *deskEnv) Show(a Answer) {
+	for _, line := range a.Lines(time.UTC) {
+		e.did = append(e.did, "show "+line)
+	}
+}
+func (e *deskEnv) Quit() { e.did = append(e.did, "quit") }
+
+func TestRun(t *testing.T) {
+	for line, want := range map[string][]string{
+		"hi":             {`text to lobby: "hi"`},
+		"//hi":           {`text to lobby: "/hi"`},
+		"/me waves":      {`action to lobby: "waves"`},
+		"/msg bob hi":    {`text to @bob: "hi"`},
+		"/msg #ops hi":   {`text to ops: "hi"`},
+		"/topic a b":     {`topic to lobby: "a b"`},
+		"/topic -delete": {`topic to lobby: ""`},
+		"/topic":         {"topic lobby", "show the topic of #lobby: the plan"},
+		"/nick carol":    {"nick carol"},
+		"/join ops":      {"join ops"},
+		"/join @bob":     {"join @bob"},
+		"/part":          {"part lobby"},
+		"/part ops":      {"part ops"},
+		"/names":         {"names lobby", "show 2 people in #lobby:", "show   alice bob"},
+		"/names ops":     {"names ops", "show 2 people in #ops:", "show   alice bob"},
+		"/whois bob":     {"whois bob", "show bob has the key cn1b", "show   away"},
+		"/list":          {"list", "show there are no rooms yet"},
+		"/quit":          {"quit"},
+		"/help j":        {"show /join ROOM         enter a room, or turn to one that you are in; @NAME turns to one person", "show   the same:        /j"},
+	} {
+		env := &deskEnv{room: "lobby"}
+		call, err := Parse(line)
+		if err != nil {
+			t.Fatalf("Parse(%q): %v", line, err)
+		}
+		if err := Run(t.Context(), call, env); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+		if diff := cmp.Diff(want, env.did); diff != "" {
+			t.Errorf("%q mismatch (-want +got):\n%s", line, diff)
+		}
+	}
+}
+
+func TestRunHasEveryCommand(t *testing.T) {
+	for _, e := range All() {
+		call := Call{Name: e.Name}
+		for range e.Args {
+			call.Args = append(call.Args, "help")
+		}
+		env := &deskEnv{room: "lobby"}
+		if err := Run(t.Context(), call, env); err != nil || len(env.did) == 0 {
+			t.Errorf("/%s did %v: %v", e.Name, env.did, err)
+		}
+	}
+	if err := Run(t.Context(), Call{Name: "kick"}, &deskEnv{}); err == nil {
+		t.Error("a command that is not in the table ran")
+	}
+}
+
+func TestRunWithoutRoom(t *testing.T) {
+	for _, line := range []string{"hi", "/me waves", "/topic", "/topic new", "/part", "/names"} {
+		call, _ := Parse(line)
+		env := &deskEnv{}
+		if err := Run(t.Context(), call, env); !errors.Is(err, ErrNoRoom) || env.did != nil {
+			t.Errorf("%q did %v: %v, want ErrNoRoom", line, env.did, err)
+		}
+	}
+}
+
+func TestRunFails(t *testing.T) {
+	failure := errors.New("no answer")
+	for _, line := range []string{"hi", "/me waves", "/msg bob hi", "/topic", "/topic x", "/nick carol", "/join ops", "/part", "/names", "/whois bob", "/list"} {
+		call, _ := Parse(line)
+		env := &deskEnv{room: "lobby", fail: failure}
+		if err := Run(t.Context(), call, env); !errors.Is(err, failure) {
+			t.Errorf("%q: %v, want %v", line, err, failure)
+		}
+		if len(env.did) != 1 {
+			t.Errorf("%q showed an answer that failed: %v", line, env.did)
+		}
+	}
+	var e *Error
+	if err := Run(t.Context(), Call{Name: "help", Args: []string{"nikc"}}, &deskEnv{}); !errors.As(err, &e) || !strings.Contains(e.Text, "/nick") {
+		t.Errorf("/help nikc: %v, want a suggestion", err)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	zone := time.FixedZone("CET", 3600)
+	since := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
+	many := NamesAnswer{Room: "ops", Total: 300}
+	for range 20 {
+		many.People = append(many.People, Who{Name: "somebody"})
+	}
+	for name, c := range map[string]struct {
+		answer Answer
+		want   []string
+	}{
+		"nobody": {NamesAnswer{Room: "ops"}, []string{"nobody is in #ops"}},
+		"many": {many, []string{
+			"300 people in #ops:",
+			"  somebody somebody somebody somebody somebody somebody somebody somebody",
+			"  somebody somebody somebody somebody somebody somebody somebody somebody",
+			"  somebody somebody somebody somebody",
+			"  and 280 more",
+		}},
+		"here": {WhoisAnswer{Who{"cn1b", "bob"}, 2, []string{"lobby", "ops"}, since}, []string{
+			"bob has the key cn1b", "  here since 2026-11-23 00:30, 2 connections", "  in #lobby #ops",
+		}},
+		"away": {WhoisAnswer{Who{"cn1b", "bob"}, 0, nil, since}, []string{"bob has the key cn1b", "  away, last seen 2026-11-23 00:30"}},
+		"rooms": {ListAnswer{[]RoomLine{{"lobby", 1, 1, ""}, {"ops", 3, 20, "the plan"}}}, []string{
+			"2 rooms:", "  #lobby: 1 person here, 1 message", "  #ops: 3 people here, 20 messages: the plan",
+		}},
+		"no topic": {TopicAnswer{"lobby", ""}, []string{"#lobby has no topic"}},
+	} {
+		if diff := cmp.Diff(c.want, c.answer.Lines(zone)); diff != "" {
+			t.Errorf("%s mismatch (-want +got):\n%s", name, diff)
+		}
+	}
+	if all := (HelpAnswer{All()}).Lines(zone); len(all) != len(table)+1 {
+		t.Errorf("help has %d lines for %d commands", len(all), len(table))
+	}
+}
