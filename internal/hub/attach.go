@@ -1,0 +1,291 @@
+package hub
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/store"
+	"chatnode/internal/wire"
+)
+
+// Guest is who asks to be let in: a key that has been proved, and what its client said in its hello.
+type Guest struct {
+	Key          identity.ID
+	Origin       store.OriginToken
+	Name         string
+	FirstUnacked uint64
+	Wake         func() // see Session
+}
+
+// Attached is what a guest is told in the welcome.
+type Attached struct {
+	Name     string
+	From     uint64
+	LastCSeq uint64
+	Outcomes []wire.Outcome
+	Time     time.Time
+}
+
+// Refusal is the reason why a guest is not let in.
+type Refusal struct{ Code chat.Code }
+
+func (r *Refusal) Error() string { return r.Code.Sentence() }
+
+// Attach lets a guest in. A session that has the same origin is told goodbye, and what it has queued is dropped. It returns a *Refusal, or
+// ErrStopped.
+func (h *Hub) Attach(g Guest) (*Session, *Attached, error) {
+	var s *Session
+	var welcome *Attached
+	var err error
+	if stopped := h.call(func() { s, welcome, err = h.attach(g) }); stopped != nil {
+		return nil, nil, stopped
+	}
+	return s, welcome, err
+}
+
+func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
+	now := h.cfg.Now()
+	o := h.origins[g.Origin]
+	replaces := o != nil && o.session != nil
+	switch {
+	case o != nil && o.Key != g.Key:
+		return nil, nil, &Refusal{chat.BadOrigin}
+	case h.stopping:
+		return nil, nil, &Refusal{chat.Stopping}
+	case o == nil && !chat.ValidName(chat.BaseName(g.Name)):
+		return nil, nil, &Refusal{chat.BadName}
+	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions && !replaces:
+		return nil, nil, &Refusal{chat.Full}
+	}
+	if replaces {
+		old := o.session
+		h.detach(old)
+		old.bye(chat.Replaced, 0, "")
+	}
+	a := h.account(g.Key)
+	if o == nil || a.name == "" {
+		h.rename(a, h.free(chat.BaseName(g.Name), a))
+	}
+	if o == nil {
+		h.lastFrom++
+		o = &origin{Origin: store.Origin{Num: h.lastFrom, Token: g.Origin, Key: g.Key}}
+		h.origins[g.Origin] = o
+		h.authors[o.Num] = g.Key
+	}
+	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, space: make(chan struct{}, 1)}
+	s.ready = s.few[:0]
+	o.session = s
+	a.sessions[s] = struct{}{}
+	h.sessions[s] = struct{}{}
+	if a.name != g.Name {
+		s.notice(chat.NameTaken, "the name "+chat.BaseName(g.Name)+" belongs to somebody else here; you are "+a.name)
+	}
+	return s, &Attached{Name: a.name, From: o.Num, LastCSeq: o.Last, Outcomes: outcomesFrom(o, g.FirstUnacked), Time: now}, nil
+}
+
+// outcomesFrom returns the remembered outcomes from cseq first on, as a welcome tells them.
+func outcomesFrom(o *origin, first uint64) []wire.Outcome {
+	var out []wire.Outcome
+	for _, x := range o.recent() {
+		if x.CSeq >= first {
+			out = append(out, wire.Outcome{CSeq: x.CSeq, Code: x.Code, Seq: x.Seq, ID: x.ID, Time: x.Time})
+		}
+	}
+	return out
+}
+
+// Detach ends the session. goodbye says that its client asked for it and has had all answers: its origin is retired, and its name is free
+// at once. It is safe to call after the session was replaced.
+func (s *Session) Detach(goodbye bool) error {
+	return s.hub.call(func() {
+		if s.detached {
+			return
+		}
+		s.hub.detach(s)
+		if goodbye {
+			s.hub.retire(s.origin)
+			s.account.held = false
+		}
+	})
+}
+
+// detach takes a session out of every table.
+func (h *Hub) detach(s *Session) {
+	s.detached = true
+	s.mu.Lock()
+	s.closed = true
+	s.ready = nil
+	s.mu.Unlock()
+	for _, sub := range s.subs {
+		h.unsubscribe(sub)
+	}
+	s.subs = nil
+	s.unwatch()
+	delete(h.sessions, s)
+	delete(s.account.sessions, s)
+	now := h.cfg.Now()
+	s.origin.session, s.origin.seen = nil, now
+	if len(s.account.sessions) == 0 {
+		s.account.seen, s.account.held = now, true
+	}
+	if s.origin.Last == 0 && !s.origin.kept {
+		delete(h.origins, s.origin.Token) // nothing of it to remember
+		delete(h.authors, s.origin.Num)
+	}
+}
+
+// unsubscribe drops a subscription where it is, and its session from among those who are in the room.
+func (h *Hub) unsubscribe(sub *subscription) {
+	sub.room.log.finish(sub, dropped, 0)
+	h.left(sub)
+}
+
+// left counts a subscription as gone from its room.
+func (h *Hub) left(sub *subscription) {
+	r := sub.room
+	r.subs--
+	if !r.Direct() {
+		sub.session.joined--
+		h.leave(r, sub.session.account)
+	}
+	h.dropIfUnused(r)
+}
+
+// join subscribes a session to a room, anew if it is there already.
+func (h *Hub) join(s *Session, j *wire.Join) {
+	tail := min(j.Tail, chat.MaxTail)
+	if j.Room == chat.DirectMark {
+		h.joinDirects(s, tail)
+		return
+	}
+	room, code := h.joinable(s, j.Room)
+	if code != chat.OK {
+		s.tell(&wire.Open{Name: j.Room, Status: wire.StatusDenied, Code: code})
+		return
+	}
+	if old := s.in(room); old != nil {
+		h.unsubscribeAgain(s, old)
+	}
+	st := start{tail: tail}
+	if c := j.Cursor; c != nil {
+		st.cursor = &chat.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
+	}
+	h.subscribe(s, room, st)
+}
+
+// joinable returns the room that a session asks to join.
+func (h *Hub) joinable(s *Session, name string) (*room, chat.Code) {
+	if who, direct := strings.CutPrefix(name, chat.DirectMark); direct {
+		other := h.person(who)
+		if other == nil {
+			return nil, chat.NoSuchUser
+		}
+		room := h.directRoom(s.account, other)
+		return room, chat.OK
+	}
+	if s.joined >= chat.MaxRooms && (h.rooms[name] == nil || s.in(h.rooms[name]) == nil) {
+		return nil, chat.TooManyRooms
+	}
+	return h.namedRoom(name, s.account)
+}
+
+// joinDirects subscribes a session to the conversations of its key, the newest of them, and to those to come.
+func (h *Hub) joinDirects(s *Session, tail uint64) {
+	s.direct, s.tail = true, tail
+	rooms := slices.Clone(s.account.directs)
+	slices.SortFunc(rooms, func(a, b *room) int { return int(b.time - a.time) })
+	for _, r := range rooms[:min(len(rooms), chat.MaxDirect)] {
+		if s.in(r) == nil && r.head > 0 {
+			h.subscribe(s, r, start{tail: tail})
+		}
+	}
+}
+
+// openDirect subscribes every session of a that wants its direct conversations to one that begins.
+func (h *Hub) openDirect(r *room, a *account) {
+	for s := range a.sessions {
+		if s.direct && s.in(r) == nil {
+			h.subscribe(s, r, start{})
+		}
+	}
+}
+
+// subscribe makes a cursor that begins at the room's head as it is now, and sets it going once that has been published.
+func (h *Hub) subscribe(s *Session, r *room, st start) {
+	st.head, st.hash = r.head, r.hash
+	title, peer := h.titleFor(r, s.account)
+	sub := &subscription{session: s, room: r, title: title, start: st, idleAt: notIdle}
+	if peer != nil {
+		sub.peer = peer.id[:]
+	} else {
+		s.joined++
+		h.enter(r, s.account)
+	}
+	r.subs++
+	s.subs = append(s.subs, sub)
+	h.batch.after = append(h.batch.after, func() { s.queue(sub) })
+}
+
+// unsubscribeAgain drops a subscription that is about to be replaced, so that nobody sees its session leave and come back.
+func (h *Hub) unsubscribeAgain(s *Session, old *subscription) {
+	old.room.log.finish(old, dropped, 0)
+	s.subs = slices.DeleteFunc(s.subs, func(x *subscription) bool { return x == old })
+	old.room.subs--
+	if !old.room.Direct() {
+		s.joined--
+		old.room.members[s.account]--
+	}
+}
+
+// part ends a subscription after the rows that the room has now.
+func (h *Hub) part(s *Session, name string) {
+	var sub *subscription
+	if who, direct := strings.CutPrefix(name, chat.DirectMark); !direct {
+		if r := h.rooms[name]; r != nil {
+			sub = s.in(r)
+		}
+	} else if other := h.person(who); other != nil {
+		sub = s.in(h.directRoom(s.account, other))
+	}
+	if sub == nil {
+		s.tell(&wire.Closed{Name: name, Code: chat.NotJoined})
+		return
+	}
+	s.subs = slices.DeleteFunc(s.subs, func(x *subscription) bool { return x == sub })
+	s.unwatchRoom(sub.room)
+	end := sub.room.head
+	h.batch.after = append(h.batch.after, func() {
+		if sub.room.log.finish(sub, parts, end) {
+			s.queue(sub)
+		}
+	})
+	h.left(sub)
+}
+
+// in returns the session's subscription to a room, nil when there is none.
+func (s *Session) in(r *room) *subscription {
+	for _, sub := range s.subs {
+		if sub.room == r {
+			return sub
+		}
+	}
+	return nil
+}
+
+// nick gives a session's key another name.
+func (h *Hub) nick(s *Session, name string) {
+	a := s.account
+	if !chat.ValidName(name) {
+		s.tell(&wire.Named{Name: a.name, Code: chat.BadName})
+		return
+	}
+	if free := h.free(name, a); free != name {
+		s.tell(&wire.Named{Name: a.name, Code: chat.NameTaken, Suggest: free})
+		return
+	}
+	h.rename(a, name)
+	h.batch.after = append(h.batch.after, func() { s.tell(&wire.Named{Name: name}) })
+}

@@ -1,0 +1,245 @@
+// Package hub is the heart of a node: the sequencer that puts everything in one order, the rooms as logs, and the sessions as cursors
+// that move along them. It knows no sockets and no streams: a session's owner takes bytes out of it and puts records in.
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/store"
+	"chatnode/internal/wire"
+)
+
+// Bounds of a batch, of what waits for the sequencer and of what it remembers.
+const (
+	maxBatchItems = 4096
+	maxBatchBytes = 1 << 20
+	maxQueueBytes = 16 << 20
+	maxOrigins    = 100_000 // idle ones beyond it are forgotten, the longest idle first
+	maxAccounts   = 100_000 // likewise
+	maxRooms      = 100_000 // nobody can open another
+
+	// DefaultMemory is how many bytes of segments all rooms hold together, unless Config says otherwise.
+	DefaultMemory = 256 << 20
+	// nameHold is how long a name stays with a key whose last connection broke.
+	nameHold = time.Minute
+	// presenceEvery is the interval at which changes of presence go out, countEvery that of a crowded room, crowd its number of people.
+	presenceEvery = time.Second
+	countEvery    = 10 * time.Second
+	crowd         = 500
+	// roomsEach is how often one key can make a room, roomsBurst how many at once.
+	roomsEach  = 6 * time.Minute
+	roomsBurst = 10
+	// retryHint is what a client of a stopping node waits before it comes back, give or take half.
+	retryHint = time.Second
+)
+
+// ErrStopped says that the hub does not run any more.
+var ErrStopped = errors.New("hub has stopped")
+
+// Store is where the sequencer keeps what it decides. Append may block; when it returns nil, the batch is kept for good, and its error ends the
+// hub. The other methods are called from any goroutine, at any time. See store.Memory for each method's contract.
+type Store interface {
+	Load() (store.State, error)
+	Append(*store.Batch) error
+	Page(room, from, to uint64, size int) (records []byte, next uint64, err error)
+	HashAt(room, seq uint64) (chat.Hash, error)
+	Low(room uint64) (uint64, error)
+}
+
+// Config is what a hub is made of.
+type Config struct {
+	Store       Store
+	Log         *slog.Logger
+	Now         func() time.Time
+	Rand        io.Reader // salts; never read by two goroutines at once
+	Rate        float64   // messages a second of one key, with a burst of three times as many; 0 for no limit
+	RoomRate    float64   // messages a second into one room, likewise
+	MaxSessions int       // 0 for no limit
+	Memory      int64     // bytes of segments
+}
+
+// Hub is one node's rooms, people and sessions.
+type Hub struct {
+	// Static after construction.
+	cfg   Config
+	epoch uint64
+	queue queue
+	done  chan struct{} // closed when Run has returned
+
+	// Safe for use by many goroutines.
+	rates rates
+
+	// Owned by Run.
+	rooms    map[string]*room              // by name; direct conversations are in directs alone
+	directs  map[[2]identity.ID]*room      // by the sorted keys of the two
+	accounts map[identity.ID]*account      // everybody who is here, was here lately, or has a name
+	names    map[string]*account           // by folded name
+	origins  map[store.OriginToken]*origin // not retired
+	authors  map[uint64]identity.ID        // whose a from# is
+	sessions map[*Session]struct{}         // attached
+	lastRoom uint64
+	lastFrom uint64
+	stopping bool
+	salts    [saltPool]byte // random bytes not yet used: salts[saltOff:]
+	saltOff  int
+	memory   budget
+	changed  map[*room]struct{} // those whose presence has changed since the last tick
+
+	// Scratch of one sequence, owned by Run.
+	batch     batch
+	event     wire.Event
+	texts     []byte // encoded answers
+	woken     []*subscription
+	published map[uint64]*room
+}
+
+// New returns a hub with the rooms, names and origins that the store holds.
+func New(cfg Config) (*Hub, error) {
+	state, err := cfg.Store.Load()
+	if err != nil {
+		return nil, fmt.Errorf("load the store: %w", err)
+	}
+	if cfg.Memory == 0 {
+		cfg.Memory = DefaultMemory
+	}
+	h := &Hub{
+		cfg: cfg, epoch: state.Epoch, done: make(chan struct{}),
+		rates: rates{perKey: cfg.Rate, perRoom: cfg.RoomRate, rooms: map[string]*rate.Limiter{}},
+		rooms: map[string]*room{}, directs: map[[2]identity.ID]*room{},
+		accounts: map[identity.ID]*account{}, names: map[string]*account{},
+		origins: map[store.OriginToken]*origin{}, authors: map[uint64]identity.ID{}, sessions: map[*Session]struct{}{},
+		lastRoom: state.LastRoom, lastFrom: state.LastFrom, saltOff: saltPool,
+		changed: map[*room]struct{}{}, published: map[uint64]*room{},
+	}
+	h.queue.init()
+	h.memory.limit = cfg.Memory
+	h.restore(&state)
+	return h, nil
+}
+
+// restore fills the tables from what the store held.
+func (h *Hub) restore(state *store.State) {
+	for _, n := range state.Names {
+		a := h.account(n.Key)
+		a.name, a.seen = n.Name, time.UnixMilli(n.Seen)
+		h.names[chat.Fold(n.Name)] = a
+	}
+	for i := range state.Origins {
+		o := &origin{Origin: state.Origins[i], kept: true}
+		h.authors[o.Num] = o.Key
+		if !o.Retired {
+			h.origins[o.Token] = o
+		}
+	}
+	for i := range state.Rooms {
+		rs := &state.Rooms[i]
+		r := newRoom(rs.Room)
+		r.kept, r.head, r.hash, r.time = true, rs.Head, rs.Hash, rs.Time
+		r.log.head, r.log.topic = rs.Head, rs.Topic
+		h.addRoom(r)
+	}
+}
+
+// Epoch returns the number of the store that the hub's cursors are of.
+func (h *Hub) Epoch() uint64 { return h.epoch }
+
+// Run sequences until ctx ends and everything queued before is done, or until the store fails, whose error it returns: what was not committed
+// then was acknowledged to nobody. It must be called once.
+func (h *Hub) Run(ctx context.Context) error {
+	defer close(h.done)
+	stop := context.AfterFunc(ctx, h.queue.close)
+	defer stop()
+	defer h.queue.close()
+	tick := time.NewTicker(presenceEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			h.tick()
+		case <-h.queue.wake:
+		}
+		for {
+			items, more := h.queue.take(maxBatchItems, maxBatchBytes)
+			if len(items) == 0 && more {
+				break
+			}
+			if len(items) == 0 {
+				return nil
+			}
+			if err := h.sequence(items); err != nil {
+				return err
+			}
+			h.queue.recycle(items)
+		}
+	}
+}
+
+// tick does what is due once a second.
+func (h *Hub) tick() {
+	h.tellPresence()
+	h.forget()
+	h.rates.forget()
+}
+
+// call runs f on the sequencer's goroutine and waits for it and for the commit of what was sequenced along with it. It returns
+// ErrStopped when the hub ends before.
+func (h *Hub) call(f func()) error {
+	done := make(chan struct{})
+	if err := h.queue.put(item{do: f, done: done}); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-h.done:
+		select {
+		case <-done:
+			return nil
+		default:
+			return ErrStopped
+		}
+	}
+}
+
+// Stop tells every session goodbye, with a hint when to come back, and takes no more messages: they get a nack. Run goes on, for what is
+// being written and asked. It returns ErrStopped when Run has ended.
+func (h *Hub) Stop() error {
+	return h.call(func() {
+		h.stopping = true
+		for s := range h.sessions {
+			s.bye(chat.Stopping, h.jitter(retryHint), "")
+		}
+	})
+}
+
+// jitter returns a duration between half of d and one and a half.
+func (h *Hub) jitter(d time.Duration) time.Duration {
+	salt := h.salt()
+	return d/2 + d*time.Duration(salt[0])/256
+}
+
+const (
+	saltSize = 16
+	saltPool = 64 * saltSize
+)
+
+// salt returns 16 random bytes.
+func (h *Hub) salt() (salt [saltSize]byte) {
+	if h.saltOff == len(h.salts) {
+		if _, err := io.ReadFull(h.cfg.Rand, h.salts[:]); err != nil {
+			panic("hub: read random bytes: " + err.Error()) // crypto/rand never fails
+		}
+		h.saltOff = 0
+	}
+	h.saltOff += copy(salt[:], h.salts[h.saltOff:])
+	return salt
+}

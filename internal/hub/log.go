@@ -1,0 +1,227 @@
+package hub
+
+import (
+	"container/list"
+	"encoding/binary"
+	"sync"
+
+	"chatnode/internal/wire"
+)
+
+// Sizes of a room's segments: a quiet room costs little, a busy one fills large ones.
+const (
+	minSegment = 2 << 10
+	maxSegment = 64 << 10
+)
+
+// segment is a run of a room's records. Its bytes are written once and never moved: a slice of them can be handed out and stays true.
+type segment struct {
+	first uint64 // seq of the first record
+	buf   []byte
+}
+
+// roomLog is what readers see of a room: the published rows, the last of them in memory, and the subscriptions that have seen them all.
+type roomLog struct {
+	// mu promises that segments hold exactly the records from segments[0].first to head, and that a subscription is in idle if and only if
+	// it has nothing to write and is on no ready list. It is held for moments, never while anything waits.
+	mu       sync.Mutex
+	head     uint64
+	topic    string
+	segments []*segment
+	idle     []*subscription
+}
+
+// append publishes a record as row seq, which follows head, and returns how much memory was taken for it.
+func (l *roomLog) append(seq uint64, record []byte) (taken int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var last *segment
+	size := minSegment
+	if n := len(l.segments); n > 0 {
+		last = l.segments[n-1]
+		size = min(2*cap(last.buf), maxSegment)
+	}
+	if last == nil || cap(last.buf)-len(last.buf) < len(record) {
+		last = &segment{first: seq, buf: make([]byte, 0, max(size, len(record)))}
+		l.segments = append(l.segments, last)
+		taken = cap(last.buf)
+	}
+	last.buf = append(last.buf, record...)
+	l.head = seq
+	return taken
+}
+
+// wake empties the list of idle subscriptions into out.
+func (l *roomLog) wake(out []*subscription) []*subscription {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.idle {
+		s.idleAt = notIdle
+	}
+	out = append(out, l.idle...)
+	clear(l.idle)
+	l.idle = l.idle[:0]
+	return out
+}
+
+// trim drops the oldest segment and returns how much memory that gave back, and whether any segment is left.
+func (l *roomLog) trim() (freed int, left bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.segments) == 0 {
+		return 0, false
+	}
+	freed = cap(l.segments[0].buf)
+	l.segments[0] = nil
+	l.segments = l.segments[1:]
+	return freed, len(l.segments) > 0
+}
+
+// place is where in a segment a row begins: a hint, of no use once that segment is gone, and holding none of its memory.
+type place struct {
+	segment uint64 // its first
+	seq     uint64
+	off     int
+}
+
+// reading is what read found.
+type reading struct {
+	records []byte // whole records of one segment
+	behind  bool   // the row is not in memory
+	closed  bool   // the subscription has come to its end
+	need    int    // the next record has this size, which is more than hard
+}
+
+// read returns the records that a subscription has to write next, and moves it behind them: at most soft bytes, or a single one of at most
+// hard bytes. A subscription that has nothing more to write becomes idle.
+func (l *roomLog) read(s *subscription, soft, hard int) (got reading) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	to := l.limitLocked(s)
+	if s.ending == dropped {
+		return reading{}
+	}
+	if s.next > to {
+		if s.ending == parts {
+			return reading{closed: true}
+		}
+		s.idleAt = len(l.idle)
+		l.idle = append(l.idle, s)
+		return reading{}
+	}
+	seg := l.find(s.next)
+	if seg == nil {
+		return reading{behind: true}
+	}
+	start := seg.seek(s)
+	end := start
+	for end < len(seg.buf) && s.next <= to {
+		n := recordLen(seg.buf[end:])
+		if size := end + n - start; size > soft && (end > start || size > hard) {
+			if end == start {
+				return reading{need: n}
+			}
+			break
+		}
+		end += n
+		s.next++
+	}
+	s.at = place{seg.first, s.next, end}
+	return reading{records: seg.buf[start:end:end]}
+}
+
+// seek returns where in the segment the subscription's next row begins.
+func (g *segment) seek(s *subscription) (off int) {
+	if s.at.segment == g.first && s.at.seq == s.next {
+		return s.at.off
+	}
+	for seq := g.first; seq < s.next; seq++ {
+		off += recordLen(g.buf[off:])
+	}
+	return off
+}
+
+// limitLocked returns the last row that the subscription may write now.
+func (l *roomLog) limitLocked(s *subscription) uint64 {
+	if s.ending == parts {
+		return min(l.head, s.end)
+	}
+	return l.head
+}
+
+// limit is limitLocked for whoever does not hold mu.
+func (l *roomLog) limit(s *subscription) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.limitLocked(s)
+}
+
+// finish ends a subscription, after row end if it parts, and reports whether it was idle, so that it has to be queued for its last words.
+func (l *roomLog) finish(s *subscription, how ending, end uint64) (wasIdle bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.ending, s.end = how, end
+	if s.idleAt == notIdle {
+		return false
+	}
+	last := l.idle[len(l.idle)-1]
+	l.idle[s.idleAt], last.idleAt = last, s.idleAt
+	l.idle[len(l.idle)-1] = nil
+	l.idle = l.idle[:len(l.idle)-1]
+	s.idleAt = notIdle
+	return true
+}
+
+// setTopic publishes the room's topic.
+func (l *roomLog) setTopic(topic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.topic = topic
+}
+
+// now returns the topic and the last row as readers see them.
+func (l *roomLog) now() (topic string, head uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.topic, l.head
+}
+
+// find returns the segment that holds row seq, which is not above head, or nil.
+func (l *roomLog) find(seq uint64) *segment {
+	for i := len(l.segments) - 1; i >= 0; i-- {
+		if l.segments[i].first <= seq {
+			return l.segments[i]
+		}
+	}
+	return nil
+}
+
+// recordLen is the size of the record at the front of b, its length included.
+func recordLen(b []byte) int { return wire.HeaderLen + int(binary.BigEndian.Uint32(b)) }
+
+// budget is the memory that all rooms' segments share. When it is used up, the room that was written least recently loses its oldest
+// segment. Owned by Run.
+type budget struct {
+	limit int64
+	used  int64
+	rooms list.List // of *room, the least recently written first
+}
+
+// wrote notes that a room has been written, and took so much more memory.
+func (b *budget) wrote(r *room, taken int) {
+	b.used += int64(taken)
+	if r.written == nil {
+		r.written = b.rooms.PushBack(r)
+	} else {
+		b.rooms.MoveToBack(r.written)
+	}
+	for b.used > b.limit {
+		oldest := b.rooms.Front().Value.(*room)
+		freed, left := oldest.log.trim()
+		b.used -= int64(freed)
+		if !left {
+			b.rooms.Remove(oldest.written)
+			oldest.written = nil
+		}
+	}
+}

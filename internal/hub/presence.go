@@ -1,0 +1,141 @@
+package hub
+
+import (
+	"cmp"
+	"slices"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/wire"
+)
+
+// Watch says which of the rooms that the session has joined are on its user's screen; it replaces what was said before. Their presence is
+// told at once, and its changes every second.
+func (s *Session) Watch(rooms []string) error {
+	return s.hub.call(func() {
+		if s.detached {
+			return
+		}
+		s.unwatch()
+		for _, name := range rooms[:min(len(rooms), chat.MaxWatched)] {
+			if r := s.hub.rooms[name]; r != nil && s.in(r) != nil && !slices.Contains(s.watched, r) {
+				s.watched = append(s.watched, r)
+				r.watchers[s] = struct{}{}
+			}
+		}
+		s.resnapshot(map[*room]wire.Raw{})
+	})
+}
+
+// unwatch ends what Watch began.
+func (s *Session) unwatch() {
+	for _, r := range s.watched {
+		delete(r.watchers, s)
+	}
+	s.watched = nil
+}
+
+// unwatchRoom ends it for one room.
+func (s *Session) unwatchRoom(r *room) {
+	delete(r.watchers, s)
+	s.watched = slices.DeleteFunc(s.watched, func(w *room) bool { return w == r })
+}
+
+// resnapshot puts the whole presence of all that is watched on the session's way, in place of what has not been sent yet. cache holds
+// the encoded snapshots of this moment.
+func (s *Session) resnapshot(cache map[*room]wire.Raw) {
+	var all []wire.Raw
+	for _, r := range s.watched {
+		if cache[r] == nil {
+			cache[r] = wire.EncodeRaw(r.snapshot())
+		}
+		all = append(all, cache[r])
+	}
+	s.mu.Lock()
+	s.presence = all
+	s.mu.Unlock()
+	s.wake()
+}
+
+// snapshot returns who is in the room; of a crowd, or of people with names too long for a record, only the number.
+func (r *room) snapshot() *wire.RoomPresence {
+	const overhead = 48 // of a person beside the name, and of a record for each
+	p := &wire.RoomPresence{Room: r.Name, Count: uint64(len(r.members)), Snapshot: true}
+	if len(r.members) <= crowd {
+		size := 0
+		for a := range r.members {
+			p.Here = append(p.Here, a.person())
+			size += len(a.name) + overhead
+		}
+		if size > wire.MaxRecord-1024 {
+			p.Here = nil
+		}
+		slices.SortFunc(p.Here, func(a, b wire.Person) int { return cmp.Compare(chat.Fold(a.Name), chat.Fold(b.Name)) })
+	}
+	return p
+}
+
+func (a *account) person() wire.Person { return wire.Person{ID: a.id[:], Name: a.name} }
+
+// difference returns what has changed since the last tick; nil when that need not be told.
+func (h *Hub) difference(r *room) *wire.RoomPresence {
+	if len(r.members) > crowd {
+		now := chat.Millis(h.cfg.Now())
+		if now-r.counted < countEvery.Milliseconds() {
+			return nil
+		}
+		r.counted = now
+		return r.snapshot()
+	}
+	if len(r.members)+len(r.changed) > crowd/2 {
+		return r.snapshot() // much has changed, or it has just stopped being a crowd
+	}
+	p := &wire.RoomPresence{Room: r.Name, Count: uint64(len(r.members))}
+	for a := range r.changed {
+		if r.members[a] > 0 {
+			p.Here = append(p.Here, a.person())
+		} else {
+			p.Gone = append(p.Gone, a.person())
+		}
+	}
+	return p
+}
+
+// change notes that an account came to a room, left it or changed its name.
+func (h *Hub) change(r *room, a *account) {
+	r.changed[a] = struct{}{}
+	h.changed[r] = struct{}{}
+}
+
+// tellPresence sends every session that watches rooms what has changed in them since the last time. A session that has not taken the last
+// one yet gets a snapshot instead: presence is the first thing to be dropped.
+func (h *Hub) tellPresence() {
+	told := map[*Session][]wire.Raw{}
+	for r := range h.changed {
+		p := h.difference(r)
+		if p == nil {
+			continue
+		}
+		if len(r.watchers) > 0 {
+			raw := wire.EncodeRaw(p)
+			for s := range r.watchers {
+				told[s] = append(told[s], raw)
+			}
+		}
+		clear(r.changed)
+		delete(h.changed, r)
+	}
+	snapshots := map[*room]wire.Raw{}
+	for s, rooms := range told {
+		s.mu.Lock()
+		busy := len(s.presence) > 0
+		if !busy {
+			s.presence = rooms
+		}
+		s.mu.Unlock()
+		if busy {
+			s.resnapshot(snapshots)
+		} else {
+			s.wake()
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package hub
+
+import (
+	"sync"
+
+	"chatnode/internal/wire"
+)
+
+// item is one thing for the sequencer to do: a record of a session, or a function.
+type item struct {
+	session *Session
+	record  wire.Record // *wire.Pub, Join, Part or Nick
+	size    int
+	do      func()
+	done    chan struct{} // closed after the commit of the batch that do was part of
+}
+
+// queue holds what waits for the sequencer, in order. It is bounded in bytes: put waits while it is full. What one session can have in
+// it is bounded by Session.Submit.
+type queue struct {
+	wake chan struct{} // capacity 1: a hint that there is something; never closed
+
+	// mu promises that items, bytes and closed agree.
+	mu     sync.Mutex
+	space  sync.Cond
+	items  []item
+	spare  []item
+	bytes  int
+	closed bool
+}
+
+func (q *queue) init() {
+	q.wake = make(chan struct{}, 1)
+	q.space.L = &q.mu
+}
+
+// put appends items, all of them next to each other. It returns ErrStopped when the queue has been closed.
+func (q *queue) put(items ...item) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.bytes >= maxQueueBytes && !q.closed {
+		q.space.Wait()
+	}
+	if q.closed {
+		return ErrStopped
+	}
+	for i := range items {
+		q.bytes += items[i].size
+	}
+	q.items = append(q.items, items...)
+	q.hint()
+	return nil
+}
+
+func (q *queue) hint() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the first items, at most count of them and about bytes bytes, and whether more may ever come.
+func (q *queue) take(count, bytes int) (items []item, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.items) && n < count && size < bytes {
+		size += q.items[n].size
+		n++
+	}
+	q.bytes -= size
+	q.space.Broadcast()
+	if n == len(q.items) {
+		items, q.items, q.spare = q.items, q.spare, nil
+		return items, !q.closed
+	}
+	items = append(q.spare[:0], q.items[:n]...)
+	q.spare = nil
+	q.items = append(q.items[:0], q.items[n:]...)
+	return items, true
+}
+
+// recycle takes back the memory of items that are done.
+func (q *queue) recycle(items []item) {
+	if cap(items) > 4*maxBatchItems {
+		return
+	}
+	clear(items)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.spare == nil {
+		q.spare = items[:0]
+	}
+}
+
+// close lets no more in. It is safe to call twice.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.space.Broadcast()
+	q.hint()
+}

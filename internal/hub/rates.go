@@ -1,0 +1,77 @@
+package hub
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/wire"
+)
+
+// burstSeconds is how many seconds' worth of messages may come at once.
+const burstSeconds = 3
+
+// rates paces what is published: whoever is too fast is not read for a while, and loses nothing.
+type rates struct {
+	perKey  float64
+	perRoom float64
+
+	// mu promises that rooms is whole.
+	mu    sync.Mutex
+	rooms map[string]*rate.Limiter // forgotten when full again
+}
+
+func limiter(perSecond float64) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(perSecond), int(math.Ceil(perSecond*burstSeconds)))
+}
+
+// room returns the limiter of a room, nil where there is no limit.
+func (r *rates) room(name string) *rate.Limiter {
+	if r.perRoom == 0 || len(name) > 4*chat.MaxRoom {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.rooms[name]
+	if l == nil {
+		l = limiter(r.perRoom)
+		r.rooms[name] = l
+	}
+	return l
+}
+
+// forget drops limiters that would not hold anybody back.
+func (r *rates) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, l := range r.rooms {
+		if l.Tokens() >= float64(l.Burst()) {
+			delete(r.rooms, name)
+		}
+	}
+}
+
+// Pace waits until the session may publish p at its key's and its room's rate. It returns ctx's error when that ends first.
+func (s *Session) Pace(ctx context.Context, p *wire.Pub) error {
+	for _, l := range [...]*rate.Limiter{s.account.limit, s.hub.rates.room(p.Room)} {
+		if l == nil {
+			continue
+		}
+		wait := l.Reserve().Delay()
+		if wait == 0 {
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package hub
+
+import (
+	"bytes"
+	"container/list"
+	"slices"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/store"
+)
+
+// room is a log and who is there.
+type room struct {
+	// Static after construction.
+	store.Room // Topic excepted, which is Run's
+
+	// Safe for use by many goroutines.
+	log roomLog
+
+	// Owned by Run.
+	kept     bool // the store knows it
+	head     uint64
+	hash     chat.Hash
+	time     int64
+	members  map[*account]int // number of its sessions that joined
+	subs     int              // subscriptions, those of direct conversations included
+	watchers map[*Session]struct{}
+	// unpublished counts its rows in the batch.
+	unpublished int
+	changed     map[*account]struct{} // came, went or changed their name since the last tick
+	written     *list.Element         // in budget.rooms
+	counted     int64                 // when the number of a crowd was last told, milliseconds
+}
+
+func newRoom(r store.Room) *room {
+	return &room{Room: r, members: map[*account]int{}, watchers: map[*Session]struct{}{}, changed: map[*account]struct{}{}}
+}
+
+// addRoom enters a room in the tables.
+func (h *Hub) addRoom(r *room) {
+	if r.Direct() {
+		h.directs[r.Peers] = r
+		for _, id := range r.Peers {
+			a := h.account(id)
+			if !slices.Contains(a.directs, r) {
+				a.directs = append(a.directs, r)
+			}
+		}
+		return
+	}
+	h.rooms[r.Name] = r
+}
+
+// namedRoom returns the room of that name, which it makes when there is none and a may.
+func (h *Hub) namedRoom(name string, a *account) (*room, chat.Code) {
+	if r := h.rooms[name]; r != nil {
+		return r, chat.OK
+	}
+	switch {
+	case !chat.ValidRoom(name):
+		return nil, chat.BadRoom
+	case len(h.rooms) >= maxRooms:
+		return nil, chat.Full
+	case a.roomLimit != nil && !a.roomLimit.AllowN(h.cfg.Now(), 1):
+		return nil, chat.RoomRate
+	}
+	return h.makeRoom(store.Room{Name: name}), chat.OK
+}
+
+// directRoom returns the conversation of a and b, which it makes when there is none.
+func (h *Hub) directRoom(a, b *account) *room {
+	peers := [2]identity.ID{a.id, b.id}
+	if bytes.Compare(peers[0][:], peers[1][:]) > 0 {
+		peers[0], peers[1] = peers[1], peers[0]
+	}
+	if r := h.directs[peers]; r != nil {
+		return r
+	}
+	return h.makeRoom(store.Room{Peers: peers})
+}
+
+func (h *Hub) makeRoom(r store.Room) *room {
+	h.lastRoom++
+	r.Num, r.Created = h.lastRoom, chat.Millis(h.cfg.Now())
+	made := newRoom(r)
+	h.addRoom(made)
+	return made
+}
+
+// dropIfUnused forgets a room that has no rows and nobody in it: as if it had never been.
+func (h *Hub) dropIfUnused(r *room) {
+	if r.head == 0 && r.subs == 0 && !r.kept && !r.Direct() {
+		delete(h.rooms, r.Name)
+	}
+}
+
+// titleFor returns what the room is called to a: its name, or the other's.
+func (h *Hub) titleFor(r *room, a *account) (title string, peer *account) {
+	if !r.Direct() {
+		return r.Name, nil
+	}
+	other := r.Peers[0]
+	if other == a.id {
+		other = r.Peers[1]
+	}
+	peer = h.account(other)
+	return chat.DirectMark + peer.name, peer
+}
+
+// enter and leave count a session of a among those who are there.
+func (h *Hub) enter(r *room, a *account) {
+	r.members[a]++
+	if r.members[a] == 1 {
+		h.change(r, a)
+	}
+}
+
+func (h *Hub) leave(r *room, a *account) {
+	if r.members[a]--; r.members[a] == 0 {
+		delete(r.members, a)
+		h.change(r, a)
+	}
+}

@@ -1,0 +1,267 @@
+package hub
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/store"
+	"chatnode/internal/wire"
+)
+
+// retryStopping is what a nack of a stopping node asks a client to wait.
+const retryStopping = time.Second
+
+// batch gathers what one commit makes true, and what is to be done once it has.
+type batch struct {
+	store.Batch
+	rooms   []*room   // those of Rows, each once
+	origins []*origin // dirty
+	arena   []byte    // memory of the rows' records and bodies
+	answers []answer
+	after   []func()
+}
+
+// answer is an encoded Ack, Refused or Nack on its way to a session.
+type answer struct {
+	session  *Session
+	from, to int // in texts
+	size     int // of the publish it answers
+}
+
+// name puts a claim into the batch.
+func (b *batch) name(n store.Name) { b.Names = append(b.Names, n) }
+
+// origin puts an origin into the batch, once.
+func (b *batch) origin(o *origin) {
+	if !o.dirty {
+		o.dirty = true
+		b.origins = append(b.origins, o)
+	}
+}
+
+// sequence takes items in their order, commits what they change, and only then lets anyone see it. An error is the store's, and final.
+func (h *Hub) sequence(items []item) error {
+	for i := range items {
+		h.do(&items[i])
+	}
+	b := &h.batch
+	for _, o := range b.origins {
+		o.dirty, o.kept = false, true
+		copied := o.Origin
+		copied.Outcomes = append([]store.Outcome(nil), o.recent()...)
+		b.Origins = append(b.Origins, copied)
+	}
+	if !b.Empty() {
+		if err := h.cfg.Store.Append(&b.Batch); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+	}
+	h.publish()
+	for _, f := range b.after {
+		f()
+	}
+	for i := range items {
+		if items[i].done != nil {
+			close(items[i].done)
+		}
+	}
+	*b = batch{rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0]}
+	return nil
+}
+
+// do takes one item.
+func (h *Hub) do(it *item) {
+	if it.do != nil {
+		it.do()
+		return
+	}
+	s := it.session
+	if s.detached {
+		return // its connection has ended, or a newer one has taken its place
+	}
+	switch r := it.record.(type) {
+	case *wire.Pub:
+		h.pub(s, r, it.size)
+	case *wire.Join:
+		h.join(s, r)
+	case *wire.Part:
+		h.part(s, r.Room)
+	case *wire.Nick:
+		h.nick(s, r.Name)
+	}
+}
+
+// pub takes a publish: exactly the next one of its origin, any earlier one is answered again.
+func (h *Hub) pub(s *Session, p *wire.Pub, size int) {
+	o := s.origin
+	expected := o.Last + 1
+	switch {
+	case p.CSeq < expected && p.CSeq > 0:
+		h.answer(s, size, outcomeRecord(o.outcome(p.CSeq)))
+		return
+	case p.CSeq > expected && s.nacked == expected, p.CSeq == 0:
+		h.answer(s, size, nil) // sent before the nack was seen
+		return
+	case p.CSeq > expected:
+		s.nacked = expected
+		h.answer(s, size, &wire.Nack{Expected: expected, Code: chat.Hole})
+		return
+	case h.stopping:
+		s.nacked = expected
+		h.answer(s, size, &wire.Nack{Expected: expected, Code: chat.Stopping, RetryAfterMS: uint64(retryStopping.Milliseconds())})
+		return
+	}
+	s.nacked = 0
+	out := h.decide(s, p)
+	o.settle(out)
+	h.batch.origin(o)
+	h.answer(s, size, outcomeRecord(out))
+}
+
+// decide makes a row of a publish, or says why it can't be one.
+func (h *Hub) decide(s *Session, p *wire.Pub) store.Outcome {
+	out := store.Outcome{CSeq: p.CSeq}
+	if p.Kind == chat.Skip {
+		return out
+	}
+	if p.Kind < chat.Text || p.Kind > chat.Skip {
+		out.Code = chat.BadKind
+		return out
+	}
+	text := string(p.Body)
+	if out.Code = chat.CheckText(p.Kind, text); out.Code != chat.OK {
+		return out
+	}
+	var re chat.ID
+	if p.Opts.Re != nil && copy(re[:], p.Opts.Re) != len(re) {
+		out.Code = chat.Malformed
+		return out
+	}
+	room, code := h.target(s, p.Room)
+	if out.Code = code; code != chat.OK {
+		return out
+	}
+	text = chat.CleanText(p.Kind, text)
+	row := h.row(s, room, p, text, re)
+	if p.Kind == chat.Topic {
+		room.Topic = text
+		h.batch.Rooms = append(h.batch.Rooms, room.Room)
+	} else if !room.kept {
+		h.batch.Rooms = append(h.batch.Rooms, room.Room)
+	}
+	room.kept = true
+	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
+	return out
+}
+
+// target returns the room that a publish names.
+func (h *Hub) target(s *Session, name string) (*room, chat.Code) {
+	who, direct := strings.CutPrefix(name, chat.DirectMark)
+	if !direct {
+		return h.namedRoom(name, s.account)
+	}
+	other := h.person(who)
+	if other == nil {
+		return nil, chat.NoSuchUser
+	}
+	room := h.directRoom(s.account, other)
+	if room.head == 0 {
+		h.openDirect(room, s.account)
+		h.openDirect(room, other)
+	}
+	return room, chat.OK
+}
+
+// row gives a message its place: the next seq of its room, its id, its time, and the bytes that every reader will be sent.
+func (h *Hub) row(s *Session, r *room, p *wire.Pub, text string, re chat.ID) *store.Row {
+	r.time = max(r.time, chat.Millis(h.cfg.Now()))
+	r.head++
+	b := &h.batch
+	b.Rows = append(b.Rows, store.Row{
+		Header: chat.Header{
+			Epoch: h.epoch, Room: r.Num, Seq: r.head, From: s.origin.Num, CSeq: p.CSeq,
+			Time: r.time, Kind: p.Kind, Name: s.account.name, Re: re,
+		},
+		Salt: h.salt(),
+		Body: []byte(text),
+	})
+	row := &b.Rows[len(b.Rows)-1]
+	row.ID = row.Header.ID(&row.Salt, row.Body)
+	r.hash = r.hash.Next(row.ID)
+	row.Hash = r.hash
+	event := &h.event
+	*event = wire.Event{
+		Room: r.Num, Seq: row.Seq, From: row.From, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind, Body: row.Body, ID: row.ID,
+	}
+	if !re.IsZero() {
+		event.Opts.Re = re[:]
+	}
+	start := len(b.arena)
+	b.arena = wire.Must(b.arena, event)
+	row.Record = b.arena[start:len(b.arena):len(b.arena)]
+	if r.unpublished == 0 {
+		b.rooms = append(b.rooms, r)
+	}
+	r.unpublished++
+	return row
+}
+
+// outcomeRecord returns the record that tells a client of an outcome.
+func outcomeRecord(out store.Outcome) wire.Record {
+	if out.Code != chat.OK {
+		retry := uint64(0)
+		if out.Code == chat.RoomRate {
+			retry = uint64(roomsEach.Milliseconds())
+		}
+		return &wire.Refused{CSeq: out.CSeq, Code: out.Code, RetryAfterMS: retry}
+	}
+	return &wire.Ack{CSeq: out.CSeq, Seq: out.Seq, ID: out.ID, Time: out.Time}
+}
+
+// answer notes what a session is told once the batch is committed. A nil record tells it nothing and only ends the publish.
+func (h *Hub) answer(s *Session, size int, r wire.Record) {
+	a := answer{session: s, size: size, from: len(h.texts)}
+	if r != nil {
+		h.texts = wire.Must(h.texts, r)
+	}
+	a.to = len(h.texts)
+	h.batch.answers = append(h.batch.answers, a)
+}
+
+// publish lets the committed rows and answers be seen, in this order: whoever reads that a message is kept can find it in its room.
+func (h *Hub) publish() {
+	b := &h.batch
+	for _, r := range b.rooms {
+		r.unpublished = 0
+	}
+	byNum := h.published
+	for _, r := range b.rooms {
+		byNum[r.Num] = r
+	}
+	for i := range b.Rows {
+		row := &b.Rows[i]
+		r := byNum[row.Room]
+		h.memory.wrote(r, r.log.append(row.Seq, row.Record))
+	}
+	clear(byNum)
+	for _, r := range b.rooms {
+		r.log.setTopic(r.Topic)
+		h.woken = r.log.wake(h.woken[:0])
+		for _, sub := range h.woken {
+			sub.session.queue(sub)
+		}
+	}
+	clear(h.woken)
+	for i := 0; i < len(b.answers); {
+		s, last := b.answers[i].session, i
+		size := 0
+		for ; last < len(b.answers) && b.answers[last].session == s; last++ {
+			size += b.answers[last].size
+		}
+		s.answered(h.texts[b.answers[i].from:b.answers[last-1].to], last-i, size)
+		i = last
+	}
+	h.texts = h.texts[:0]
+}

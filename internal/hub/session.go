@@ -1,0 +1,279 @@
+package hub
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/wire"
+)
+
+// maxNotices is how many lines from the node wait for a client; older ones make room.
+const maxNotices = 64
+
+// Session is one connection as the hub sees it. Two goroutines use it beside the sequencer: a reader, which submits what the client sent, and a
+// writer, which takes what the client is to be sent. wake is called, from any goroutine and without waiting, whenever there may be
+// something to take.
+type Session struct {
+	// Static after construction.
+	hub     *Hub
+	account *account
+	origin  *origin
+	wake    func()
+	since   time.Time
+
+	// Owned by Run.
+	subs     []*subscription
+	joined   int  // subscriptions to named rooms
+	direct   bool // wants its direct conversations
+	tail     uint64
+	nacked   uint64 // the cseq that a nack asked for and that has not come since
+	watched  []*room
+	detached bool
+
+	// space has capacity 1 and is never closed: a hint to the reader that publishes were answered.
+	space chan struct{}
+
+	// mu promises that the fields below agree with each other.
+	mu        sync.Mutex
+	ready     []*subscription // subscriptions that may have something to write, each once
+	few       [4]*subscription
+	replies   []byte // encoded records that answer joins, parts and nicks and belong to no row
+	answers   []byte // encoded answers to publishes
+	open      int    // publishes submitted whose answers have not been taken
+	openBytes int
+	taken     int // publishes whose answers are in answers
+	takenSize int
+	notices   [][]byte
+	presence  []wire.Raw
+	goodbye   []byte
+	closed    bool
+}
+
+// Submit hands the sequencer records that the client sent, in their order; pubs is the number of publishes among them. It waits while so many
+// publishes are unanswered that these would be more than a client may have in flight: what a client is too fast with stays in its own
+// stream. It returns ErrStopped when the hub has ended, and when done is closed.
+func (s *Session) Submit(done <-chan struct{}, records ...wire.Record) error {
+	for len(records) > 0 {
+		n, err := s.admit(done, records)
+		if err != nil {
+			return err
+		}
+		items := make([]item, n)
+		for i, r := range records[:n] {
+			items[i] = item{session: s, record: r, size: recordSize(r)}
+		}
+		if err := s.hub.queue.put(items...); err != nil {
+			return err
+		}
+		records = records[n:]
+	}
+	return nil
+}
+
+// admit counts the publishes at the front of records as in flight, as many as may be, and returns the number of records up to there. It waits
+// for the first.
+func (s *Session) admit(done <-chan struct{}, records []wire.Record) (n int, err error) {
+	for {
+		s.mu.Lock()
+		for n < len(records) {
+			if _, isPub := records[n].(*wire.Pub); isPub {
+				if s.open >= chat.MaxInFlight || s.openBytes >= chat.MaxInFlightB {
+					break
+				}
+				s.open++
+				s.openBytes += recordSize(records[n])
+			}
+			n++
+		}
+		s.mu.Unlock()
+		if n > 0 {
+			return n, nil
+		}
+		select {
+		case <-s.space:
+		case <-done:
+			return 0, ErrStopped
+		case <-s.hub.done:
+			return 0, ErrStopped
+		}
+	}
+}
+
+// recordSize is what a record counts for in the sequencer's queue, in bytes.
+func recordSize(r wire.Record) int {
+	const fixed = 128
+	if p, ok := r.(*wire.Pub); ok {
+		return fixed + len(p.Body)
+	}
+	return fixed
+}
+
+// answered puts encoded answers to n publishes of size bytes on the session's way.
+func (s *Session) answered(records []byte, n, size int) {
+	s.mu.Lock()
+	s.answers = append(s.answers, records...)
+	s.taken += n
+	s.takenSize += size
+	if len(s.answers) == 0 {
+		s.settleLocked()
+	}
+	s.mu.Unlock()
+	s.wake()
+}
+
+// settleLocked counts the publishes whose answers have been taken as no longer in flight.
+func (s *Session) settleLocked() {
+	s.open -= s.taken
+	s.openBytes -= s.takenSize
+	s.taken, s.takenSize = 0, 0
+	select {
+	case s.space <- struct{}{}:
+	default:
+	}
+}
+
+// tell puts a record that belongs to the order of the chat stream, and to no room, on the session's way.
+func (s *Session) tell(r wire.Record) {
+	s.mu.Lock()
+	s.replies = wire.Must(s.replies, r)
+	s.mu.Unlock()
+	s.wake()
+}
+
+// notice puts a line from the node on the session's way. The oldest of too many are dropped.
+func (s *Session) notice(code chat.Code, text string) {
+	record := wire.Must(nil, &wire.Notice{Code: code, Text: text})
+	s.mu.Lock()
+	if len(s.notices) == maxNotices {
+		s.notices = slices.Delete(s.notices, 0, 1)
+	}
+	s.notices = append(s.notices, record)
+	s.mu.Unlock()
+	s.wake()
+}
+
+// bye puts the session's last control record on its way. The first one counts.
+func (s *Session) bye(code chat.Code, retry time.Duration, text string) {
+	s.mu.Lock()
+	if s.goodbye == nil {
+		s.goodbye = wire.Must(nil, &wire.Bye{Code: code, RetryAfterMS: uint64(retry.Milliseconds()), Text: text})
+	}
+	s.mu.Unlock()
+	s.wake()
+}
+
+// Bye tells the client goodbye for a reason that its connection's owner found.
+func (s *Session) Bye(code chat.Code, text string) { s.bye(code, 0, text) }
+
+// queue puts a subscription on the ready list. It must be on none.
+func (s *Session) queue(sub *subscription) {
+	s.mu.Lock()
+	if !s.closed {
+		s.ready = append(s.ready, sub)
+	}
+	s.mu.Unlock()
+	s.wake()
+}
+
+// TakeControl returns the next control records to write, at most limit bytes, and whether the goodbye is the last of them; nil when there are
+// none or they don't fit.
+func (s *Session) TakeControl(limit int) (records []byte, last bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.notices) > 0 && len(records)+len(s.notices[0]) <= limit {
+		records = append(records, s.notices[0]...)
+		s.notices = slices.Delete(s.notices, 0, 1)
+	}
+	if n := s.presenceLocked(limit - len(records)); n > 0 {
+		records = wire.Must(records, &wire.Presence{Rooms: s.presence[:n]})
+		s.presence = slices.Delete(s.presence, 0, n)
+	}
+	if len(s.goodbye) > 0 && len(records)+len(s.goodbye) <= limit {
+		records = append(records, s.goodbye...)
+		s.goodbye = []byte{}
+		return records, true
+	}
+	return records, false
+}
+
+// presenceLocked returns how many rooms' presence fits into a record of at most limit bytes.
+func (s *Session) presenceLocked(limit int) (n int) {
+	const overhead = 16
+	limit = min(limit, wire.MaxRecord) - overhead
+	for n < len(s.presence) && len(s.presence[n]) <= limit {
+		limit -= len(s.presence[n])
+		n++
+	}
+	return n
+}
+
+// TakeChat returns the next chat records to write: answers first, then what the ready subscriptions have, in turn. It returns about soft bytes, in
+// buf or in memory that must not be changed; a single larger record as long as it is at most hard bytes. With nothing to write it returns an
+// empty slice; need is then the size that hard must have for the next record, or 0 when there is none. An error is the store's.
+func (s *Session) TakeChat(buf []byte, soft, hard int) (records []byte, need int, err error) {
+	soft = min(soft, hard)
+	out := buf[:0]
+	s.mu.Lock()
+	if n := len(s.answers) + len(s.replies); n > 0 {
+		if n > hard {
+			s.mu.Unlock()
+			return nil, n, nil
+		}
+		out = append(append(out, s.answers...), s.replies...)
+		s.answers, s.replies = s.answers[:0], nil
+		s.settleLocked()
+	}
+	s.mu.Unlock()
+	for len(out) < soft {
+		sub := s.pop()
+		if sub == nil {
+			return out, 0, nil
+		}
+		got, err := sub.take(out, soft, hard)
+		if err != nil {
+			return nil, 0, err
+		}
+		if got.again {
+			s.push(sub, got.need > 0)
+		}
+		out = got.records
+		if got.need > 0 && len(out) == 0 {
+			return nil, got.need, nil
+		}
+		if got.own || got.need > 0 {
+			break
+		}
+	}
+	return out, 0, nil
+}
+
+// pop takes the first subscription off the ready list; nil when there is none.
+func (s *Session) pop() *subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ready) == 0 {
+		return nil
+	}
+	sub := s.ready[0]
+	s.ready[0] = nil
+	s.ready = s.ready[1:]
+	if len(s.ready) == 0 {
+		s.ready = s.few[:0]
+	}
+	return sub
+}
+
+// push puts a subscription back on the ready list: at its end, or in front where what it has did not fit.
+func (s *Session) push(sub *subscription, front bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+	case front:
+		s.ready = slices.Insert(s.ready, 0, sub)
+	default:
+		s.ready = append(s.ready, sub)
+	}
+}

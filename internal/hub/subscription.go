@@ -1,0 +1,204 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/store"
+	"chatnode/internal/wire"
+)
+
+const (
+	// notIdle is subscription.idleAt of a subscription that is not on its room's idle list.
+	notIdle = -1
+	// handOut is the size from which records are written from the room's memory, without a copy.
+	handOut = 16 << 10
+)
+
+// subscription is a session's cursor in one room. It is on its session's ready list, in its session's writer's hands, or on its room's idle list.
+type subscription struct {
+	// Static after construction.
+	session *Session
+	room    *room
+	title   string // what the room is called to this session
+	peer    []byte // key id of the other, in a direct conversation
+	start   start
+
+	// Owned by the session's writer.
+	opened bool
+	next   uint64 // seq to be written next
+	at     place
+
+	// Guarded by room.log.mu.
+	idleAt int
+	ending ending
+	end    uint64 // last seq to be written, when ending is not goesOn
+}
+
+// ending says whether and how a subscription ends.
+type ending uint8
+
+const (
+	goesOn  ending = iota
+	parts          // Closed follows the row end
+	dropped        // nothing follows
+)
+
+// start is where a subscription begins, as the sequencer saw it.
+type start struct {
+	cursor *chat.Cursor
+	tail   uint64
+	head   uint64 // the room's last row then
+	hash   chat.Hash
+}
+
+// taken is what a subscription gave its writer.
+type taken struct {
+	records []byte // out with records behind it, or the room's own memory
+	own     bool   // records is the room's memory, and out was empty
+	again   bool   // there may be more: the subscription stays on the ready list
+	need    int    // the next record has this size, which is more than there was room for
+}
+
+// take gives what comes next: at most soft bytes in all behind out, or one larger record of at most hard.
+func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
+	if !s.opened {
+		open, err := s.open()
+		if err != nil {
+			return taken{}, err
+		}
+		return s.lead(out, hard, open)
+	}
+	got := s.room.log.read(s, soft-len(out), hard-len(out))
+	switch {
+	case got.behind:
+		return s.page(out, soft, hard)
+	case got.need > 0:
+		return taken{records: out, again: true, need: got.need}, nil
+	case len(got.records) >= handOut && len(out) == 0:
+		return taken{records: got.records, own: true, again: true}, nil
+	case len(got.records) > 0:
+		return taken{records: append(out, got.records...), again: true}, nil
+	case got.closed:
+		return taken{records: wire.Must(out, &wire.Closed{Room: s.room.Num, Name: s.title})}, nil
+	}
+	return taken{records: out}, nil
+}
+
+// lead puts a record that goes before the room's rows behind out, if it fits.
+func (s *subscription) lead(out []byte, hard int, open *wire.Open) (taken, error) {
+	longer := wire.Must(out, open)
+	if len(longer) > hard {
+		return taken{records: out, again: true, need: len(longer) - len(out)}, nil
+	}
+	s.opened, s.next = true, open.From
+	return taken{records: longer, again: true}, nil
+}
+
+// page gives rows that are no longer in memory. Where the store has let go of them too, a new Open says so.
+func (s *subscription) page(out []byte, soft, hard int) (taken, error) {
+	records, next, err := s.session.hub.cfg.Store.Page(s.room.Num, s.next, s.room.log.limit(s), max(soft-len(out), 1))
+	switch {
+	case errors.Is(err, store.ErrTrimmed):
+		open, err := s.gap(s.next)
+		if err != nil {
+			return taken{}, err
+		}
+		return s.lead(out, hard, open)
+	case err != nil:
+		return taken{}, fmt.Errorf("read room %d from %d: %w", s.room.Num, s.next, err)
+	case len(out)+len(records) > hard:
+		return taken{records: out, again: true, need: len(records)}, nil
+	}
+	s.next = next
+	if len(out) == 0 {
+		return taken{records: records, own: true, again: true}, nil
+	}
+	return taken{records: append(out, records...), again: true}, nil
+}
+
+// open decides where the subscription begins: behind its cursor, if that is a place of this log, else tail rows before its head.
+func (s *subscription) open() (*wire.Open, error) {
+	c := s.start.cursor
+	if c == nil {
+		return s.openTail(&wire.Open{})
+	}
+	why, known, err := s.check(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case why != 0:
+		return s.openTail(&wire.Open{Status: wire.StatusReset, Why: why})
+	case !known:
+		return s.gap(c.Seq + 1)
+	}
+	return s.fill(&wire.Open{From: c.Seq + 1, Hash: c.Hash}), nil
+}
+
+// check compares a cursor with the log: why it is not one of it, or whether the log still knows that place.
+func (s *subscription) check(c *chat.Cursor) (why wire.Why, known bool, err error) {
+	switch {
+	case c.Epoch != s.session.hub.epoch:
+		return wire.WhyEpoch, false, nil
+	case c.Seq > s.start.head:
+		return wire.WhyAhead, false, nil
+	}
+	hash, err := s.hashAt(c.Seq)
+	switch {
+	case errors.Is(err, store.ErrTrimmed):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, err
+	case hash != c.Hash:
+		return wire.WhyHash, false, nil
+	}
+	return 0, true, nil
+}
+
+// hashAt returns the rolling hash after seq, which is not above the head that the subscription began at.
+func (s *subscription) hashAt(seq uint64) (chat.Hash, error) {
+	switch seq {
+	case s.start.head:
+		return s.start.hash, nil
+	case 0:
+		return chat.Hash{}, nil
+	}
+	hash, err := s.session.hub.cfg.Store.HashAt(s.room.Num, seq)
+	if err != nil && !errors.Is(err, store.ErrTrimmed) {
+		err = fmt.Errorf("hash of room %d at %d: %w", s.room.Num, seq, err)
+	}
+	return hash, err
+}
+
+// openTail completes an Open that begins tail rows before the head, or at the first row that is kept.
+func (s *subscription) openTail(o *wire.Open) (*wire.Open, error) {
+	o.From = s.start.head + 1 - min(s.start.tail, s.start.head)
+	return s.openFrom(o)
+}
+
+// gap returns the Open of a subscription whose row seq is not kept any more.
+func (s *subscription) gap(seq uint64) (*wire.Open, error) {
+	return s.openFrom(&wire.Open{Status: wire.StatusGap, From: seq})
+}
+
+// openFrom completes an Open that begins at From, or later when that is not kept any more.
+func (s *subscription) openFrom(o *wire.Open) (*wire.Open, error) {
+	for {
+		low, err := s.session.hub.cfg.Store.Low(s.room.Num)
+		if err != nil {
+			return nil, fmt.Errorf("low of room %d: %w", s.room.Num, err)
+		}
+		o.From, o.Low = max(o.From, low), low
+		if o.Hash, err = s.hashAt(o.From - 1); !errors.Is(err, store.ErrTrimmed) {
+			return s.fill(o), err
+		}
+	}
+}
+
+// fill adds what every Open of the subscription says.
+func (s *subscription) fill(o *wire.Open) *wire.Open {
+	o.Room, o.Name, o.Peer = s.room.Num, s.title, s.peer
+	o.Topic, o.Head = s.room.log.now()
+	return o
+}
