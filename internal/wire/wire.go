@@ -15,6 +15,8 @@ import (
 	"sync"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"chatnode/internal/chat"
 )
 
 const (
@@ -39,7 +41,9 @@ type Raw = cbor.RawMessage
 var encMode, decMode = modes()
 
 func modes() (cbor.UserBufferEncMode, cbor.DecMode) {
-	enc, err := cbor.CoreDetEncOptions().UserBufferEncMode()
+	options := cbor.CoreDetEncOptions()
+	options.NilContainers = cbor.NilContainerAsEmpty // one spelling of "none": a reader in any language finds the type it expects
+	enc, err := options.UserBufferEncMode()
 	if err != nil {
 		panic(err) // the options are constants
 	}
@@ -50,6 +54,8 @@ func modes() (cbor.UserBufferEncMode, cbor.DecMode) {
 		IndefLength:      cbor.IndefLengthForbidden,
 		TagsMd:           cbor.TagsForbidden,
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+		NaN:              cbor.NaNDecodeForbidden,
+		Inf:              cbor.InfDecodeForbidden,
 	}.DecMode()
 	if err != nil {
 		panic(err)
@@ -96,7 +102,7 @@ func EncodeRaw(v any) Raw {
 // DecodeRoomPresence decodes an element of Presence.Rooms.
 func DecodeRoomPresence(raw Raw) (RoomPresence, error) {
 	var p RoomPresence
-	if err := decodeArray(raw, &p); err != nil {
+	if err := decodeArray(raw, &p, presenceShape); err != nil {
 		return RoomPresence{}, err
 	}
 	return p, nil
@@ -122,7 +128,7 @@ func arrayHead(item []byte) (elements, size int, err error) {
 	switch {
 	case len(item) > 1 && item[0] > 0x80 && item[0] < 0x98:
 		return int(item[0] - 0x80), 1, nil
-	case len(item) > 2 && item[0] == 0x98:
+	case len(item) > 2 && item[0] == 0x98 && item[1] > 0:
 		return int(item[1]), 2, nil
 	}
 	return 0, 0, fmt.Errorf("%w: not an array of 1 to 255 elements", ErrMalformed)
@@ -140,14 +146,24 @@ func Decode(item []byte) (Record, error) {
 		return nil, nil
 	}
 	r := maker()
-	if err := decodeArray(item, r); err != nil {
+	if err := decodeArray(item, r, shapes[t]); err != nil {
 		return nil, err
+	}
+	var re []byte
+	switch r := r.(type) {
+	case *Event:
+		re = r.Opts.Re
+	case *Pub:
+		re = r.Opts.Re
+	}
+	if len(re) != 0 && len(re) != len(chat.ID{}) {
+		return nil, fmt.Errorf("%w: the id of the message answered is not %d bytes long", ErrMalformed, len(chat.ID{}))
 	}
 	return r, nil
 }
 
 // decodeArray decodes an array into a struct of as many fields, after cutting or filling the array to that number.
-func decodeArray(item []byte, v any) error {
+func decodeArray(item []byte, v any, s *shape) error {
 	have, _, err := arrayHead(item)
 	if err != nil {
 		return err
@@ -160,6 +176,11 @@ func decodeArray(item []byte, v any) error {
 	}
 	if err := decMode.Unmarshal(item, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if s != nil {
+		if _, ok := s.fits(item); !ok {
+			return fmt.Errorf("%w: bytes of a wrong kind or length", ErrMalformed)
+		}
 	}
 	return nil
 }
