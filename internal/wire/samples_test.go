@@ -1,0 +1,128 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"strings"
+
+	"chatnode/internal/chat"
+)
+
+// sample is a record of a small story: carol, who has the key of the seed 00 01 … 1f, comes to a node, joins the lobby, writes, asks
+// and goes. Ids, hashes, keys and the proof are real, so that an implementation in another language can check its own.
+type sample struct {
+	name   string
+	stream string
+	record Record
+}
+
+const (
+	storyEpoch = 0x0123456789abcdef
+	storyTime  = 1767225600000 // 2026-01-01 00:00:00 UTC
+)
+
+var (
+	carolKey = ed25519.NewKeyFromSeed(counting(0x00, 32))
+	carolID  = keyID(carolKey.Public().(ed25519.PublicKey))
+	bobID    = keyID(ed25519.NewKeyFromSeed(counting(0x20, 32)).Public().(ed25519.PublicKey))
+	nodeID   = keyID(ed25519.NewKeyFromSeed(counting(0x40, 32)).Public().(ed25519.PublicKey))
+	nonce    = counting(0x60, 32)
+	origin   = counting(0x80, 16)
+)
+
+// counting returns n bytes that count up from first.
+func counting(first byte, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = first + byte(i)
+	}
+	return b
+}
+
+func keyID(key ed25519.PublicKey) []byte {
+	spki, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		panic(err)
+	}
+	sum := sha256.Sum256(spki)
+	return sum[:]
+}
+
+// storyRow returns the id of a row of the story and the rolling hash after it.
+func storyRow(h chat.Header, body string, before chat.Hash) (chat.ID, chat.Hash) {
+	h.Epoch, h.Room = storyEpoch, 1
+	id := h.ID((*[16]byte)(counting(0xf0, 16)), []byte(body))
+	return id, before.Next(id)
+}
+
+func samples() []sample {
+	id1, hash1 := storyRow(chat.Header{Seq: 1, From: 2, CSeq: 5, Time: storyTime - 60_000, Kind: chat.Text, Name: "bob"}, "anyone here?", chat.Hash{})
+	id2, hash2 := storyRow(chat.Header{Seq: 2, From: 3, CSeq: 1, Time: storyTime + 1500, Kind: chat.Text, Name: "carol", Re: id1}, "me!", hash1)
+	id3, hash3 := storyRow(chat.Header{Seq: 3, From: 2, CSeq: 6, Time: storyTime + 2500, Kind: chat.Action, Name: "bob"}, "waves", hash2)
+	proof := ed25519.Sign(carolKey, bytes.Join([][]byte{[]byte("chatnode/hello/1"), {32}, nonce, origin}, nil))
+	limits := Limits{Text: chat.MaxText, Lines: chat.MaxLines, InFlight: chat.MaxInFlight, InFlightBytes: chat.MaxInFlightB, Rooms: chat.MaxRooms, Watched: chat.MaxWatched, Rate: 10}
+	here := RoomPresence{Room: "lobby", Count: 2, Snapshot: true, Here: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}}
+	change := RoomPresence{Room: "lobby", Count: 1, Here: []Person{{ID: carolID, Name: "caroline"}}, Gone: []Person{{ID: bobID, Name: "bob"}}}
+	crowd := RoomPresence{Room: "hall", Count: 1234, Snapshot: true}
+
+	const cu, cd, hu, hd = "control up", "control down", "chat up", "chat down"
+	return []sample{
+		{"challenge", cd, &Challenge{Version: Version, Nonce: nonce}},
+		{"hello", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1}},
+		{"welcome-new", cd, &Welcome{Version: Version, Node: nodeID, Title: "plant 7", Name: "carol", From: 3, Epoch: storyEpoch, Outcomes: []Outcome{}, Limits: limits, Time: storyTime}},
+		{"watch", cu, &Watch{Rooms: []string{"lobby"}}},
+		{"join-tail", hu, &Join{Room: "lobby", Tail: 50}},
+		{"open-ok", hd, &Open{Room: 1, Name: "lobby", From: 1, Head: 1, Low: 1, Topic: "night shift", Peer: []byte{}}},
+		{"event-text", hd, &Event{Room: 1, Seq: 1, From: 2, CSeq: 5, Time: storyTime - 60_000, Name: "bob", Kind: chat.Text, Body: []byte("anyone here?"), ID: id1}},
+		{"presence-snapshot", cd, &Presence{Rooms: []Raw{EncodeRaw(&here)}}},
+		{"pub-reply", hu, &Pub{CSeq: 1, Room: "lobby", Kind: chat.Text, Body: []byte("me!"), Opts: Opts{Re: id1[:]}}},
+		{"ack", hd, &Ack{CSeq: 1, Seq: 2, ID: id2, Time: storyTime + 1500}},
+		{"event-reply", hd, &Event{Room: 1, Seq: 2, From: 3, CSeq: 1, Time: storyTime + 1500, Name: "carol", Kind: chat.Text, Body: []byte("me!"), ID: id2, Opts: Opts{Re: id1[:]}}},
+		{"event-action", hd, &Event{Room: 1, Seq: 3, From: 2, CSeq: 6, Time: storyTime + 2500, Name: "bob", Kind: chat.Action, Body: []byte("waves"), ID: id3}},
+		{"bye-goodbye", cu, &Bye{}},
+
+		{"pub-text", hu, &Pub{CSeq: 2, Room: "lobby", Kind: chat.Text, Body: []byte("good morning")}},
+		{"pub-topic", hu, &Pub{CSeq: 3, Room: "lobby", Kind: chat.Topic, Body: []byte("day shift")}},
+		{"pub-skip", hu, &Pub{CSeq: 4, Room: "lobby", Kind: chat.Skip, Body: []byte{}}},
+		{"pub-direct", hu, &Pub{CSeq: 5, Room: "@bob", Kind: chat.Text, Body: []byte("lunch?")}},
+		{"ack-skip", hd, &Ack{CSeq: 4, Time: storyTime + 9000}},
+		{"refused", hd, &Refused{CSeq: 5, Code: chat.NoSuchUser}},
+		{"refused-later", hd, &Refused{CSeq: 6, Code: chat.RoomRate, RetryAfterMS: 360_000}},
+		{"nack", hd, &Nack{Expected: 7, Code: chat.NoSpace, RetryAfterMS: 2000}},
+		{"join-cursor", hu, &Join{Room: "lobby", Tail: 50, Cursor: &Cursor{Epoch: storyEpoch, Seq: 3, Hash: hash3}}},
+		{"join-direct", hu, &Join{Room: "@", Tail: 20}},
+		{"open-resume", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}}},
+		{"open-gap", hd, &Open{Room: 1, Name: "lobby", Status: StatusGap, From: 9000, Head: 9900, Low: 9000, Hash: chat.Hash(id3), Topic: "night shift", Peer: []byte{}}},
+		{"open-reset", hd, &Open{Room: 1, Name: "lobby", Status: StatusReset, From: 1, Head: 3, Low: 1, Why: WhyHash, Topic: "night shift", Peer: []byte{}}},
+		{"open-denied", hd, &Open{Name: "Lobby", Status: StatusDenied, Code: chat.BadRoom, Peer: []byte{}}},
+		{"open-direct", hd, &Open{Room: 4, Name: "@bob", From: 1, Low: 1, Peer: bobID}},
+		{"part", hu, &Part{Room: "lobby"}},
+		{"closed", hd, &Closed{Room: 1, Name: "lobby"}},
+		{"closed-not-joined", hd, &Closed{Name: "annex", Code: chat.NotJoined}},
+		{"nick", hu, &Nick{Name: "caroline"}},
+		{"named", hd, &Named{Name: "caroline"}},
+		{"named-taken", hd, &Named{Name: "carol", Code: chat.NameTaken, Suggest: "bob~7q2f"}},
+		{"welcome-resume", cd, &Welcome{Version: Version, Node: nodeID, Name: "carol", From: 3, Epoch: storyEpoch, LastCSeq: 5, Outcomes: []Outcome{
+			{CSeq: 4, Time: storyTime + 9000}, {CSeq: 5, Code: chat.NoSuchUser, Time: storyTime + 9500}}, Limits: limits, Time: storyTime + 60_000}},
+		{"bye-stopping", cd, &Bye{Code: chat.Stopping, RetryAfterMS: 1000, Text: "back in a minute"}},
+		{"notice", cd, &Notice{Code: chat.NameTaken, Text: "carol is taken; you are carol~7q2f"}},
+		{"presence-change", cd, &Presence{Rooms: []Raw{EncodeRaw(&change), EncodeRaw(&crowd)}}},
+		{"failed", cd, &Failed{Code: chat.Unsupported}},
+		{"names", cu, &Names{Room: "lobby"}},
+		{"names-are", cd, &NamesAre{People: []Person{{ID: bobID, Name: "bob"}}, Total: 2, More: true}},
+		{"whois", cu, &Whois{Who: "bob"}},
+		{"whois-is", cd, &WhoisIs{Person: Person{ID: bobID, Name: "bob"}, Sessions: 2, Rooms: []string{"lobby"}, Since: storyTime - 120_000}},
+		{"list", cu, &List{After: "hall"}},
+		{"list-is", cd, &ListIs{Rooms: []RoomInfo{{Name: "lobby", Members: 2, Head: 3, Topic: "night shift"}}}},
+		{"authors", cu, &Authors{From: []uint64{2, 3, 77}}},
+		{"authors-are", cd, &AuthorsAre{Authors: []Author{{From: 2, ID: bobID}, {From: 3, ID: carolID}}}},
+		{"event-100", hd, eventOf100()},
+	}
+}
+
+// eventOf100 is an event as a busy room has them: five figures of rows, a text of 100 bytes.
+func eventOf100() *Event {
+	return &Event{Room: 12, Seq: 70_000, From: 300, CSeq: 400, Time: storyTime, Name: "carol", Kind: chat.Text, Body: []byte(strings.Repeat("0123456789", 10)), ID: chat.ID(counting(1, 8))}
+}
