@@ -8,6 +8,7 @@ type shape struct {
 	bytes  bool
 	size   int      // of bytes: how many, or anyLength
 	fields []*shape // of an array that stands for a struct
+	last   int      // the last of fields that is not nil
 	each   *shape   // of a list
 }
 
@@ -43,13 +44,14 @@ func shapeOf(t reflect.Type) *shape {
 		if t.Field(0).Name != "_" {
 			return nil // a map, not an array
 		}
-		fields, some := make([]*shape, t.NumField()-1), false
-		for i := range fields {
-			fields[i] = shapeOf(t.Field(i + 1).Type)
-			some = some || fields[i] != nil
+		s := &shape{fields: make([]*shape, t.NumField()-1), last: -1}
+		for i := range s.fields {
+			if s.fields[i] = shapeOf(t.Field(i + 1).Type); s.fields[i] != nil {
+				s.last = i
+			}
 		}
-		if some {
-			return &shape{fields: fields}
+		if s.last >= 0 {
+			return s
 		}
 	}
 	return nil
@@ -62,57 +64,75 @@ const (
 	majorMap   = 5
 )
 
-// fits reports whether the item at the start of b has the shape, and returns what stands behind it. b must have been decoded without an
-// error: lengths are not checked against its end.
-func (s *shape) fits(b []byte) (rest []byte, ok bool) {
-	major, arg, inside := itemHead(b)
-	switch {
-	case s == nil || b[0] == 0xf6 || b[0] == 0xf7: // null and undefined are zero
-		return skip(b), true
-	case s.bytes:
-		if major != majorBytes || s.size != anyLength && arg != uint64(s.size) {
-			return nil, false
+// fits reports whether the array in item has the shape, which is that of a struct. item must have been decoded without an error:
+// lengths are not checked against its end.
+func (s *shape) fits(item []byte) bool {
+	_, elements, at := itemHead(item, 0)
+	for i, field := range s.fields[:min(elements, len(s.fields))] {
+		if i > s.last {
+			break
 		}
-		return inside[arg:], true
+		if field == nil {
+			at = skip(item, at)
+		} else if at = field.check(item, at); at < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// check returns where the item at b[at] ends, or a negative number if it does not have the shape.
+func (s *shape) check(b []byte, at int) int {
+	if s == nil || b[at] == 0xf6 || b[at] == 0xf7 { // null and undefined are zero
+		return skip(b, at)
+	}
+	major, arg, at := itemHead(b, at)
+	if s.bytes {
+		if major != majorBytes || s.size != anyLength && arg != s.size {
+			return -1
+		}
+		return at + arg
 	}
 	for i := range arg {
 		next := s.each
 		if s.fields != nil {
 			next = s.fields[i]
 		}
-		if inside, ok = next.fits(inside); !ok {
-			return nil, false
+		if at = next.check(b, at); at < 0 {
+			return -1
 		}
 	}
-	return inside, true
+	return at
 }
 
-// skip returns what stands behind the item at the start of b.
-func skip(b []byte) []byte {
-	major, arg, b := itemHead(b)
+// skip returns where the item at b[at] ends.
+func skip(b []byte, at int) int {
+	major, arg, at := itemHead(b, at)
 	switch major {
 	case majorBytes, majorText:
-		return b[arg:]
+		return at + arg
 	case majorMap:
 		arg *= 2
 		fallthrough
 	case majorArray:
 		for range arg {
-			b = skip(b)
+			at = skip(b, at)
 		}
 	}
-	return b
+	return at
 }
 
-// itemHead takes the head of an item apart (RFC 8949, section 3).
-func itemHead(b []byte) (major byte, arg uint64, rest []byte) {
-	major, info := b[0]>>5, b[0]&31
+// itemHead takes the head of the item at b[at] apart (RFC 8949, section 3) and returns what stands behind it.
+func itemHead(b []byte, at int) (major byte, arg, next int) {
+	first := b[at]
+	at++
+	info := first & 31
 	if info < 24 {
-		return major, uint64(info), b[1:]
+		return first >> 5, int(info), at
 	}
-	size := 1 << (info - 24)
-	for _, c := range b[1 : 1+size] {
-		arg = arg<<8 | uint64(c)
+	for range 1 << (info - 24) {
+		arg = arg<<8 | int(b[at])
+		at++
 	}
-	return major, arg, b[1+size:]
+	return first >> 5, arg, at
 }

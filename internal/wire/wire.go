@@ -177,10 +177,8 @@ func decodeArray(item []byte, v any, s *shape) error {
 	if err := decMode.Unmarshal(item, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if s != nil {
-		if _, ok := s.fits(item); !ok {
-			return fmt.Errorf("%w: bytes of a wrong kind or length", ErrMalformed)
-		}
+	if s != nil && !s.fits(item) {
+		return fmt.Errorf("%w: bytes of a wrong kind or length", ErrMalformed)
 	}
 	return nil
 }
