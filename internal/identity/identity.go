@@ -63,7 +63,7 @@ func ParseID(s string) (ID, error) {
 		return ID{}, ErrBadID
 	}
 	raw, err := idEncoding.DecodeString(s[len(idPrefix):])
-	if err != nil {
+	if err != nil || len(raw) != sha256.Size+sumLen { // the library passes over line ends
 		return ID{}, ErrBadID
 	}
 	id := ID(raw[:sha256.Size])
@@ -121,10 +121,15 @@ const pemType = "PRIVATE KEY"
 // LoadOrMake reads the key in file, or makes one from random and writes it there for its owner's eyes alone. A file that others
 // can read or that holds something else is refused and left as it is.
 func LoadOrMake(file string, random io.Reader) (*Key, error) {
-	text, err := os.ReadFile(file)
+	key, err := load(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeFile(file, random)
 	}
+	return key, err
+}
+
+func load(file string) (*Key, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the key: %w", err)
 	}
@@ -165,7 +170,7 @@ func makeFile(file string, random io.Reader) (*Key, error) {
 		return nil, fmt.Errorf("write the key: %w", err)
 	}
 	if err := os.Link(temp.Name(), file); errors.Is(err, fs.ErrExist) {
-		return LoadOrMake(file, random)
+		return load(file) // not LoadOrMake: a link to nowhere exists and can't be read, for ever
 	} else if err != nil {
 		return nil, fmt.Errorf("write the key: %w", err)
 	}
