@@ -29,8 +29,11 @@ type Attached struct {
 	Time     time.Time
 }
 
-// Refusal is the reason why a guest is not let in.
-type Refusal struct{ Code chat.Code }
+// Refusal is the reason why a guest is not let in, and after what time it may be (0: never).
+type Refusal struct {
+	Code  chat.Code
+	Retry time.Duration
+}
 
 func (r *Refusal) Error() string { return r.Code.Sentence() }
 
@@ -52,13 +55,13 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 	replaces := o != nil && o.session != nil
 	switch {
 	case o != nil && o.Key != g.Key:
-		return nil, nil, &Refusal{chat.BadOrigin}
+		return nil, nil, &Refusal{Code: chat.BadOrigin}
 	case h.stopping:
-		return nil, nil, &Refusal{chat.Stopping}
+		return nil, nil, &Refusal{Code: chat.Stopping, Retry: h.jitter(retryHint)}
 	case o == nil && !chat.ValidName(chat.BaseName(g.Name)):
-		return nil, nil, &Refusal{chat.BadName}
+		return nil, nil, &Refusal{Code: chat.BadName}
 	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions && !replaces:
-		return nil, nil, &Refusal{chat.Full}
+		return nil, nil, &Refusal{Code: chat.Full, Retry: h.jitter(retryFull)}
 	}
 	if replaces {
 		old := o.session

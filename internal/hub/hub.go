@@ -40,6 +40,8 @@ const (
 	roomsBurst = 10
 	// retryHint is what a client of a stopping node waits before it comes back, give or take half.
 	retryHint = time.Second
+	// retryFull is what a guest of a full node waits, give or take half.
+	retryFull = 10 * time.Second
 )
 
 // ErrStopped says that the hub does not run any more.
@@ -130,8 +132,8 @@ func New(cfg Config) (*Hub, error) {
 func (h *Hub) restore(state *store.State) {
 	for _, n := range state.Names {
 		a := h.account(n.Key)
-		a.name, a.seen = n.Name, time.UnixMilli(n.Seen)
-		h.names[chat.Fold(n.Name)] = a
+		a.name, a.fold, a.seen = n.Name, chat.Fold(n.Name), time.UnixMilli(n.Seen)
+		h.names[a.fold] = a
 	}
 	for i := range state.Origins {
 		o := &origin{Origin: state.Origins[i], kept: true}

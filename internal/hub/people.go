@@ -26,6 +26,7 @@ type account struct {
 
 	// Owned by Run.
 	name     string // empty until it has asked for one, or when another key took it over
+	fold     string // of name: what it is found and sorted by
 	sessions map[*Session]struct{}
 	directs  []*room
 	seen     time.Time // when the last session ended
@@ -69,15 +70,13 @@ func (h *Hub) rename(a *account, name string) {
 	if a.name == name {
 		return
 	}
-	if fold := chat.Fold(a.name); h.names[fold] == a {
-		delete(h.names, fold)
-		h.batch.name(store.Name{Name: a.name})
+	h.unname(a)
+	fold := chat.Fold(name)
+	if old := h.names[fold]; old != nil {
+		old.name, old.fold = "", ""
 	}
-	if old := h.names[chat.Fold(name)]; old != nil && old != a {
-		old.name = ""
-	}
-	a.name = name
-	h.names[chat.Fold(name)] = a
+	a.name, a.fold = name, fold
+	h.names[fold] = a
 	h.batch.name(store.Name{Name: name, Key: a.id, Seen: chat.Millis(h.cfg.Now())})
 	for s := range a.sessions {
 		for _, sub := range s.subs {
@@ -85,6 +84,15 @@ func (h *Hub) rename(a *account, name string) {
 				h.change(sub.room, a)
 			}
 		}
+	}
+}
+
+// unname gives a's name up, if it has one.
+func (h *Hub) unname(a *account) {
+	if a.name != "" {
+		delete(h.names, a.fold)
+		h.batch.name(store.Name{Name: a.name})
+		a.name, a.fold = "", ""
 	}
 }
 
@@ -120,10 +128,7 @@ func (h *Hub) forget() {
 		}
 		slices.SortFunc(away, func(a, b *account) int { return cmp.Compare(a.seen.UnixMilli(), b.seen.UnixMilli()) })
 		for _, a := range away[:len(away)/4] {
-			if fold := chat.Fold(a.name); h.names[fold] == a {
-				delete(h.names, fold)
-				h.batch.name(store.Name{Name: a.name})
-			}
+			h.unname(a)
 			delete(h.accounts, a.id)
 		}
 	}

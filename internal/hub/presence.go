@@ -69,7 +69,7 @@ func (r *room) snapshot() *wire.RoomPresence {
 		if size > wire.MaxRecord-1024 {
 			p.Here = nil
 		}
-		slices.SortFunc(p.Here, func(a, b wire.Person) int { return cmp.Compare(chat.Fold(a.Name), chat.Fold(b.Name)) })
+		slices.SortFunc(p.Here, func(a, b wire.Person) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	return p
 }

@@ -58,7 +58,7 @@ func (s *Session) names(q *wire.Names) wire.Record {
 		}
 	}
 	total := len(people)
-	people, more := page(people, func(a *account) string { return chat.Fold(a.name) }, chat.Fold(q.After))
+	people, more := page(people, func(a *account) string { return a.fold }, chat.Fold(q.After))
 	answer := &wire.NamesAre{Total: uint64(total), More: more}
 	for _, a := range people {
 		answer.People = append(answer.People, a.person())

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"context"
 	"math"
 	"sync"
 	"time"
@@ -55,23 +54,12 @@ func (r *rates) forget() {
 	}
 }
 
-// Pace waits until the session may publish p at its key's and its room's rate. It returns ctx's error when that ends first.
-func (s *Session) Pace(ctx context.Context, p *wire.Pub) error {
+// Delay counts p against its key's and its room's rate and returns how long its client is not to be read before it is submitted.
+func (s *Session) Delay(p *wire.Pub) (wait time.Duration) {
 	for _, l := range [...]*rate.Limiter{s.account.limit, s.hub.rates.room(p.Room)} {
-		if l == nil {
-			continue
-		}
-		wait := l.Reserve().Delay()
-		if wait == 0 {
-			continue
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if l != nil {
+			wait = max(wait, l.Reserve().Delay())
 		}
 	}
-	return nil
+	return wait
 }

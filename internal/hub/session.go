@@ -177,9 +177,8 @@ func (s *Session) queue(sub *subscription) {
 	s.wake()
 }
 
-// TakeControl returns the next control records to write, at most limit bytes, and whether the goodbye is the last of them; nil when there are
-// none or they don't fit.
-func (s *Session) TakeControl(limit int) (records []byte, last bool) {
+// TakeControl returns the next control records to write, at most limit bytes; nil when there are none or they don't fit.
+func (s *Session) TakeControl(limit int) (records []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.notices) > 0 && len(records)+len(s.notices[0]) <= limit {
@@ -190,12 +189,14 @@ func (s *Session) TakeControl(limit int) (records []byte, last bool) {
 		records = wire.Must(records, &wire.Presence{Rooms: s.presence[:n]})
 		s.presence = slices.Delete(s.presence, 0, n)
 	}
-	if len(s.goodbye) > 0 && len(records)+len(s.goodbye) <= limit {
-		records = append(records, s.goodbye...)
-		s.goodbye = []byte{}
-		return records, true
-	}
-	return records, false
+	return records
+}
+
+// Goodbye returns the last control record, once the session has been told goodbye; nil before.
+func (s *Session) Goodbye() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.goodbye
 }
 
 // presenceLocked returns how many rooms' presence fits into a record of at most limit bytes.

@@ -1,0 +1,360 @@
+// Package session is the node's side of one connection: the handshake, the questions on the control stream, and the two ends of a
+// hub.Session, a reader that submits what the client sends and a writer that follows its cursors. It is given its streams, and opens
+// nothing.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/frame"
+	"chatnode/internal/hub"
+	"chatnode/internal/identity"
+	"chatnode/internal/store"
+	"chatnode/internal/wire"
+)
+
+const (
+	nonceLen  = 32
+	originLen = len(store.OriginToken{})
+	// lingerFor is how long a client that was told goodbye has to close the connection, so that the goodbye reaches it.
+	lingerFor = 2 * time.Second
+	// questionsEach is how often one client may ask, questionsBurst how many times at once; beyond that it is not read for a while.
+	questionsEach  = 50 * time.Millisecond
+	questionsBurst = 40
+	// maxSubmit is how many records are handed to the hub at a time.
+	maxSubmit = 64
+)
+
+// Link is the connection that a session lives on: mux.go's Link outside tests.
+type Link interface {
+	Control() frame.Stream
+	Chat() frame.Stream
+	// Notify has grown called, from any goroutine, whenever the send window of a stream has grown.
+	Notify(grown func())
+	// Done is closed when the connection has ended.
+	Done() <-chan struct{}
+	// Close ends the connection at once; reads and writes that wait return an error.
+	Close() error
+}
+
+// Host is what all sessions of a node share.
+type Host struct {
+	Hub   *hub.Hub
+	Node  identity.ID
+	Title string
+	Rate  float64 // told to clients: messages a second, 0 for no limit
+	Rand  io.Reader
+	Log   *slog.Logger
+}
+
+// Session is one client's connection after its handshake.
+type Session struct {
+	// Static after construction.
+	host    *Host
+	link    Link
+	hub     *hub.Session
+	control *wire.Reader
+	wake    chan struct{} // capacity 1, never closed: a hint to the writer
+	log     *slog.Logger
+
+	goodbye atomic.Bool // the client has said goodbye, and has had all answers
+
+	// answer has capacity 1: the answer to the one question that the client may have open. Never closed. answered has capacity 1 too, and
+	// says that it was written.
+	answer   chan []byte
+	answered chan struct{}
+}
+
+// Handshake lets the client at the other end of link in, or tells it why not, gives it a moment to read that, and returns a *hub.Refusal. The
+// end of ctx ends the handshake; link is then of no more use. On any error link has been closed.
+func (h *Host) Handshake(ctx context.Context, link Link) (*Session, error) {
+	stop := context.AfterFunc(ctx, func() { link.Close() })
+	s, err := h.handshake(ctx, link)
+	if !stop() && err == nil {
+		s.leave()
+		err = ctx.Err()
+	}
+	if err != nil {
+		link.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (h *Host) handshake(ctx context.Context, link Link) (*Session, error) {
+	nonce := make([]byte, nonceLen)
+	if _, err := io.ReadFull(h.Rand, nonce); err != nil {
+		return nil, fmt.Errorf("make a nonce: %w", err)
+	}
+	if err := write(link.Control(), &wire.Challenge{Version: wire.Version, Nonce: nonce}); err != nil {
+		return nil, err
+	}
+	control := wire.NewReader(link.Control())
+	hello, err := readHello(control)
+	if err != nil {
+		return nil, fmt.Errorf("hello: %w", errors.Join(err, refuse(ctx, link, chat.Malformed, 0)))
+	}
+	code := checkHello(hello, nonce)
+	if code != chat.OK {
+		return nil, errors.Join(&hub.Refusal{Code: code}, refuse(ctx, link, code, 0))
+	}
+	s := &Session{
+		host: h, link: link, control: control,
+		wake: make(chan struct{}, 1), answer: make(chan []byte, 1), answered: make(chan struct{}, 1),
+	}
+	guest := hub.Guest{
+		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke,
+	}
+	attached, welcome, err := h.Hub.Attach(guest)
+	if refusal := (*hub.Refusal)(nil); errors.As(err, &refusal) {
+		return nil, errors.Join(err, refuse(ctx, link, refusal.Code, refusal.Retry))
+	} else if err != nil {
+		return nil, err
+	}
+	s.hub = attached
+	s.log = h.Log.With("key", guest.Key.String(), "from", welcome.From)
+	if err := write(link.Control(), h.welcome(welcome)); err != nil {
+		s.leave()
+		return nil, err
+	}
+	return s, nil
+}
+
+func readHello(control *wire.Reader) (*wire.Hello, error) {
+	item, err := control.Next()
+	if err != nil {
+		return nil, err
+	}
+	record, err := wire.Decode(item)
+	if err != nil {
+		return nil, err
+	}
+	hello, ok := record.(*wire.Hello)
+	if !ok {
+		return nil, fmt.Errorf("%w: the first record is no hello", wire.ErrMalformed)
+	}
+	return hello, nil
+}
+
+func checkHello(hello *wire.Hello, nonce []byte) chat.Code {
+	switch {
+	case hello.Version != wire.Version:
+		return chat.BadVersion
+	case len(hello.Origin) != originLen:
+		return chat.BadOrigin
+	case !identity.CheckProof(hello.Key, hello.Proof, nonce, hello.Origin):
+		return chat.BadProof
+	}
+	return chat.OK
+}
+
+func (h *Host) welcome(a *hub.Attached) *wire.Welcome {
+	return &wire.Welcome{
+		Version: wire.Version, Node: h.Node[:], Title: h.Title, Name: a.Name, From: a.From, Epoch: h.Hub.Epoch(),
+		LastCSeq: a.LastCSeq, Outcomes: a.Outcomes, Time: chat.Millis(a.Time),
+		Limits: wire.Limits{
+			Text: chat.MaxText, Lines: chat.MaxLines, InFlight: chat.MaxInFlight, InFlightBytes: chat.MaxInFlightB,
+			Rooms: chat.MaxRooms, Watched: chat.MaxWatched, Rate: h.Rate,
+		},
+	}
+}
+
+// write writes one record of the handshake, which fits into the window that a stream begins with.
+func write(stream frame.Stream, r wire.Record) error {
+	_, err := stream.Write(wire.Must(nil, r))
+	return err
+}
+
+// refuse tells a client why it is not let in, and waits until it has closed the connection, for lingerFor at most.
+func refuse(ctx context.Context, link Link, code chat.Code, retry time.Duration) error {
+	err := write(link.Control(), &wire.Bye{Code: code, RetryAfterMS: uint64(retry.Milliseconds())})
+	if err == nil {
+		linger(ctx, link)
+	}
+	return err
+}
+
+func linger(ctx context.Context, link Link) {
+	timer := time.NewTimer(lingerFor)
+	defer timer.Stop()
+	select {
+	case <-link.Done():
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// poke hints to the writer that there may be something to write.
+func (s *Session) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Serve carries the session until its connection ends, and closes the link. It returns why it ended; nil after a goodbye of either side.
+func (s *Session) Serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.link.Close() })
+	defer stop()
+	s.link.Notify(s.poke)
+	var group sync.WaitGroup
+	errs := make([]error, 2)
+	for i, read := range [...]func() error{s.readControl, s.readChat} {
+		group.Go(func() {
+			errs[i] = read()
+			s.poke() // a goodbye of the client, or of ours, is the writer's to act on
+		})
+	}
+	err := s.write()
+	s.link.Close() // ends both readers
+	group.Wait()
+	s.leave()
+	if s.goodbye.Load() {
+		return nil
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// leave takes the session out of the hub.
+func (s *Session) leave() {
+	if err := s.hub.Detach(s.goodbye.Load()); err != nil && !errors.Is(err, hub.ErrStopped) {
+		s.log.Error("detach", "err", err)
+	}
+}
+
+// readChat submits what the client sends on the chat stream, in its order, until that ends or breaks the rules.
+func (s *Session) readChat() error {
+	reader := wire.NewReader(s.link.Chat())
+	var waiting []wire.Record
+	for {
+		record, err := next(reader)
+		if err != nil {
+			return s.broken("chat", err)
+		}
+		pace := time.Duration(0)
+		switch r := record.(type) {
+		case nil:
+			continue
+		case *wire.Pub:
+			pace = s.hub.Delay(r)
+		case *wire.Join, *wire.Part, *wire.Nick:
+		default:
+			return s.broken("chat", fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, r))
+		}
+		if pace > 0 && len(waiting) > 0 {
+			if err := s.hub.Submit(s.link.Done(), waiting...); err != nil {
+				return err
+			}
+			waiting = nil
+		}
+		if pace > 0 && !s.sleep(pace) {
+			return nil
+		}
+		waiting = append(waiting, record)
+		if len(waiting) >= maxSubmit || !reader.Buffered() {
+			if err := s.hub.Submit(s.link.Done(), waiting...); err != nil {
+				return err
+			}
+			waiting = waiting[:0]
+		}
+	}
+}
+
+// next reads one record; a nil one is of a type that this node does not know.
+func next(reader *wire.Reader) (wire.Record, error) {
+	item, err := reader.Next()
+	if err != nil {
+		return nil, err
+	}
+	return wire.Decode(item)
+}
+
+// broken ends reading: quietly when the connection has ended, with a goodbye when the client broke the rules.
+func (s *Session) broken(stream string, err error) error {
+	if errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrTooLarge) {
+		s.hub.Bye(chat.Malformed, "")
+		return fmt.Errorf("%s: %w", stream, err)
+	}
+	s.link.Close()
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", stream, err)
+}
+
+// sleep waits, and reports false when the connection ends before.
+func (s *Session) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.link.Done():
+		return false
+	}
+}
+
+// readControl answers the client's questions, one at a time.
+func (s *Session) readControl() error {
+	limit := rate.NewLimiter(rate.Every(questionsEach), questionsBurst)
+	for {
+		record, err := next(s.control)
+		if err != nil {
+			return s.broken("control", err)
+		}
+		if record == nil {
+			continue
+		}
+		if wait := limit.Reserve().Delay(); wait > 0 && !s.sleep(wait) {
+			return nil
+		}
+		if ended, err := s.control1(record); ended || err != nil {
+			return err
+		}
+	}
+}
+
+// control1 acts on one control record, and reports whether it was the last.
+func (s *Session) control1(record wire.Record) (ended bool, err error) {
+	switch r := record.(type) {
+	case *wire.Bye:
+		s.goodbye.Store(r.Code == chat.OK)
+		s.link.Close()
+		return true, nil
+	case *wire.Watch:
+		return false, s.hub.Watch(r.Rooms)
+	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors:
+		answer, err := s.hub.Ask(r)
+		if err != nil {
+			return true, err
+		}
+		return false, s.reply(answer)
+	}
+	return true, s.broken("control", fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, record))
+}
+
+// reply hands an answer to the writer and waits until it has been written.
+func (s *Session) reply(answer wire.Record) error {
+	encoded, err := wire.Append(nil, answer)
+	if err != nil {
+		return err
+	}
+	s.answer <- encoded
+	s.poke()
+	select {
+	case <-s.answered:
+		return nil
+	case <-s.link.Done():
+		return nil
+	}
+}

@@ -1,0 +1,513 @@
+// Chatnode is chat for people who share a network and nothing else: one binary that is a node, a client, or both.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"os/user"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"chatnode/internal/bench"
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+	"chatnode/internal/identity"
+	"chatnode/internal/lines"
+)
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitCannotStart = 3
+	exitUnreachable = 4
+	exitRefused     = 5
+	exitNotKept     = 7
+)
+
+const (
+	defaultPort = "8080"
+	defaultRoom = "lobby"
+	// backlog is how many earlier messages a person sees on joining a room.
+	backlog = 50
+	// clientTend is how often a client looks whether its link is alive.
+	clientTend = time.Second
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// options are the flags of a node and of a client.
+type options struct {
+	listen   string
+	public   string
+	title    string
+	rate     float64
+	roomRate float64
+	sessions int
+
+	connect  list
+	name     string
+	rooms    list
+	identity string
+	commands bool
+	follow   bool
+	since    string
+	whole    bool
+	timeout  period
+	wait     bool
+
+	json    bool
+	log     string
+	verbose bool
+	version bool
+}
+
+// option is one row of the table of flags: the help page, the environment and the README's table follow it.
+type option struct {
+	name string
+	arg  string // what its value is called; empty for a switch
+	help string
+	bind func(*flag.FlagSet, *options, string)
+}
+
+// optionGroups is the table of flags, in the order in which people meet them.
+var optionGroups = []struct {
+	title   string
+	options []option
+}{
+	{"A node", []option{
+		{"listen", "ADDR", "serve on this address, such as :8080; port 0 takes a free one", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.listen, n, "", "") }},
+		{"public", "HOST:PORT", "the address to tell others, when it is not one of this machine's", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.public, n, "", "") }},
+		{"title", "TEXT", "what the node calls itself (the host's name)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.title, n, "", "") }},
+		{"rate", "N", "messages a second that one person may send, three times as many at once (10); 0: no limit", func(f *flag.FlagSet, o *options, n string) { f.Float64Var(&o.rate, n, defaultRate, "") }},
+		{"room-rate", "N", "messages a second that one room takes (200); 0: no limit", func(f *flag.FlagSet, o *options, n string) { f.Float64Var(&o.roomRate, n, defaultRoomRate, "") }},
+		{"max-sessions", "N", "connections at one time (4096); 0: no limit", func(f *flag.FlagSet, o *options, n string) { f.IntVar(&o.sessions, n, defaultMaxSessions, "") }},
+	}},
+	{"A client", []option{
+		{"connect", "HOST:PORT", "a node to talk to (127.0.0.1:8080); may be given again: the next one is tried when one fails", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.connect, n, "") }},
+		{"name", "NAME", "the name to go by (the login name)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.name, n, "", "") }},
+		{"room", "ROOM", "a room to join (lobby); may be given again; lines go to the first", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.rooms, n, "") }},
+		{"identity", "FILE", "the key to prove oneself or the node with, made when it is not there (a new key each time)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.identity, n, "", "") }},
+		{"commands", "", "understand /commands from a pipe too", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.commands, n, false, "") }},
+		{"follow", "", "from a pipe: print what others say too, and stay when the input has ended", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.follow, n, false, "") }},
+		{"since", "CURSOR", "begin behind this message of the first room: a cursor that -json printed", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.since, n, "", "") }},
+		{"whole", "", "take the whole input as one message", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.whole, n, false, "") }},
+		{"timeout", "TIME", "give up after so long without progress (10s)", func(f *flag.FlagSet, o *options, n string) {
+			o.timeout = period(defaultTimeout)
+			f.Var(&o.timeout, n, "")
+		}},
+		{"wait", "", "wait as long as it takes for the first connection", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.wait, n, false, "") }},
+	}},
+	{"Both", []option{
+		{"json", "", "print JSON objects, one a line; a client reads them too (docs/json.md)", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.json, n, false, "") }},
+		{"log", "text|json", "how log lines look on standard error (text)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.log, n, "text", "") }},
+		{"v", "", "log more", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.verbose, n, false, "") }},
+		{"version", "", "print the version and end", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.version, n, false, "") }},
+	}},
+}
+
+const defaultTimeout = 10 * time.Second
+
+// list is a flag that may be given again.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, ",") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+// period is a duration flag in chatnode's own spelling.
+type period time.Duration
+
+func (p *period) String() string { return time.Duration(*p).String() }
+func (p *period) Set(s string) error {
+	d, err := chat.ParseDuration(s)
+	if err == nil && d <= 0 {
+		err = errors.New("must be more than 0")
+	}
+	*p = period(d)
+	return err
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// startError is a reason why a node can't begin to serve.
+type startError struct{ err error }
+
+func (e *startError) Error() string { return e.err.Error() }
+func (e *startError) Unwrap() error { return e.err }
+
+// run is chatnode with everything it touches passed in. It returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := dispatch(ctx, args, stdin, stdout, stderr)
+	var usage *usageError
+	var start *startError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, flag.ErrHelp):
+		printHelp(stdout)
+		return exitOK
+	case errors.As(err, &usage), errors.Is(err, lines.ErrUsage):
+		fmt.Fprintf(stderr, "chatnode: %v\nchatnode -h shows how it is used\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "chatnode: %v\n", err)
+	switch {
+	case errors.As(err, &start):
+		return exitCannotStart
+	case errors.Is(err, lines.ErrUnreachable):
+		return exitUnreachable
+	case errors.Is(err, lines.ErrRefused):
+		return exitRefused
+	case errors.Is(err, lines.ErrNotKept):
+		return exitNotKept
+	}
+	return exitFailure
+}
+
+// dispatch runs a verb, a node or a client.
+func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "bench" {
+		return benchVerb(ctx, args[1:], stdout, stderr)
+	}
+	o, err := parseOptions(args)
+	switch {
+	case err != nil:
+		return err
+	case o.version:
+		fmt.Fprintln(stdout, version())
+		return nil
+	case o.listen != "" && len(o.connect) > 0:
+		return usagef("a node that links to another (-listen with -connect) is not part of this version yet")
+	case o.listen != "":
+		return runNode(ctx, o, stdout, stderr)
+	case len(o.connect) > 0 || o.name != "":
+		return runClient(ctx, o, stdin, stdout, stderr)
+	}
+	printHelp(stderr)
+	return usagef("say -listen to serve, or -connect to join")
+}
+
+func benchVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	err := bench.Main(ctx, args, stdout, stderr)
+	if errors.Is(err, bench.ErrUsage) {
+		return usagef("%v", err)
+	}
+	return err
+}
+
+// parseOptions reads the flags, and the environment for those that are not given.
+func parseOptions(args []string) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("chatnode", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	for _, group := range optionGroups {
+		for _, opt := range group.options {
+			opt.bind(flags, o, opt.name)
+		}
+	}
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil, err
+	} else if err != nil {
+		return nil, usagef("%v", err)
+	}
+	if flags.NArg() > 0 {
+		return nil, usagef("%q is neither a flag nor a verb; the verbs are: bench", flags.Arg(0))
+	}
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var err error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := environment(f.Name)
+		if value, set := os.LookupEnv(name); set && !given[f.Name] && err == nil {
+			if e := f.Value.Set(value); e != nil {
+				err = usagef("%s=%q: %v", name, value, e)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, o.check()
+}
+
+// environment returns the variable that stands in for a flag.
+func environment(flag string) string {
+	return "CHATNODE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// check finds what makes no sense before anything is started.
+func (o *options) check() error {
+	for _, room := range o.rooms {
+		if !chat.ValidRoom(room) {
+			return usagef("-room %q: %s", room, chat.RoomRule)
+		}
+	}
+	switch {
+	case o.name != "" && !chat.ValidName(o.name):
+		return usagef("-name %q: %s", o.name, chat.NameRule)
+	case o.log != "text" && o.log != "json":
+		return usagef("-log %q: it is text or json", o.log)
+	case o.rate < 0 || o.roomRate < 0 || o.sessions < 0:
+		return usagef("-rate, -room-rate and -max-sessions can't be negative; 0 means no limit")
+	case len(o.title) > chat.MaxTitle || chat.CheckText(chat.Topic, o.title) != chat.OK:
+		return usagef("-title: at most %d bytes of UTF-8", chat.MaxTitle)
+	}
+	if _, err := chat.ParseCursor(o.since); o.since != "" && err != nil {
+		return usagef("-since: %v", err)
+	}
+	return nil
+}
+
+// logger returns the log on stderr, as the flags ask for it.
+func (o *options) logger(stderr io.Writer, quiet slog.Level) *slog.Logger {
+	handler := &slog.HandlerOptions{Level: quiet}
+	if o.verbose {
+		handler.Level = slog.LevelDebug
+	}
+	if o.log == "json" {
+		return slog.New(slog.NewJSONHandler(stderr, handler))
+	}
+	return slog.New(slog.NewTextHandler(stderr, handler))
+}
+
+// key returns the key that -identity names, or a new one.
+func (o *options) key() (*identity.Key, error) {
+	if o.identity == "" {
+		return identity.NewKey(rand.Reader)
+	}
+	return identity.LoadOrMake(o.identity, rand.Reader)
+}
+
+// withPort completes an address: a host without a port gets chatnode's own.
+func withPort(address string) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	return net.JoinHostPort(strings.Trim(address, "[]"), defaultPort)
+}
+
+// runNode serves until ctx ends.
+func runNode(ctx context.Context, o *options, stdout, stderr io.Writer) error {
+	log := o.logger(stderr, slog.LevelInfo)
+	key, err := o.key()
+	if err != nil {
+		return &startError{err}
+	}
+	title := o.title
+	if host, err := os.Hostname(); title == "" && err == nil {
+		title = host
+	}
+	node, err := newNode(nodeConfig{Key: key, Title: chat.OneLine(title), Rate: o.rate, RoomRate: o.roomRate, MaxSessions: o.sessions, Log: log})
+	if err != nil {
+		return &startError{err}
+	}
+	listener, err := net.Listen("tcp", withPort(o.listen))
+	if err != nil {
+		return &startError{listenError(o.listen, err)}
+	}
+	if err := announce(stdout, o, listener.Addr()); err != nil {
+		_ = listener.Close()
+		return err
+	}
+	log.Info("serving", "addr", listener.Addr().String(), "node", key.ID().String(), "kept", "in memory")
+	err = node.Serve(ctx, listener)
+	log.Info("stopped")
+	return err
+}
+
+// listenError says in plain words why an address can't be served on.
+func listenError(address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot listen on %s: another program is using that port; try another one, such as -listen :8081", address)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("cannot listen on %s: that port is not for everyone; try one above 1023", address)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", address, err)
+}
+
+// announce says where the node listens and how others join.
+func announce(stdout io.Writer, o *options, addr net.Addr) error {
+	addresses, local := reachable(addr)
+	if o.public != "" {
+		addresses, local = []string{withPort(o.public)}, false
+	}
+	if o.json {
+		_, err := fmt.Fprintf(stdout, `{"type":"listening","addr":%s}`+"\n", strconv.Quote(addr.String()))
+		return err
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "chatnode listens on %s\n", strings.Join(addresses, ", "))
+	if local {
+		fmt.Fprintf(&text, "only this machine can join:\n")
+	} else {
+		fmt.Fprintf(&text, "to join, on any machine that reaches this one:\n")
+	}
+	fmt.Fprintf(&text, "    chatnode -connect %s -name YOU\n", addresses[0])
+	_, err := io.WriteString(stdout, text.String())
+	return err
+}
+
+// runClient talks to a node until the user or the input ends.
+func runClient(ctx context.Context, o *options, stdin io.Reader, stdout, stderr io.Writer) error {
+	key, err := o.key()
+	if err != nil {
+		return err
+	}
+	cfg := lines.Config{
+		In: stdin, Out: stdout, Err: stderr, ID: key.ID(), Rooms: o.rooms, Terminal: isTerminal(stdin) && !o.json,
+		Commands: o.commands, Follow: o.follow, Whole: o.whole, JSON: o.json, Timeout: time.Duration(o.timeout), Wait: o.wait,
+	}
+	if len(cfg.Rooms) == 0 {
+		cfg.Rooms = []string{defaultRoom}
+	}
+	name := o.name
+	if name == "" {
+		name = loginName()
+		if !o.json {
+			fmt.Fprintf(stderr, "-- you are %s; -name chooses another name\n", name)
+		}
+	}
+	conf := client.Config{Name: name, Key: key, Dial: dialer(o.connect), Log: o.logger(stderr, slog.LevelError)}
+	if cfg.Listens() {
+		conf.Rooms, conf.Direct, conf.Watch = cfg.Rooms, true, true
+	}
+	if cfg.Terminal {
+		conf.Tail = backlog
+	}
+	if o.since != "" {
+		cursor, err := chat.ParseCursor(o.since)
+		if err != nil {
+			return usagef("-since: %v", err)
+		}
+		if !cfg.Listens() {
+			return usagef("-since needs -follow when the input is not a terminal")
+		}
+		conf.Since = &cursor
+	}
+	cfg.Client = client.New(conf)
+	return lines.Run(ctx, cfg)
+}
+
+// isTerminal reports whether stdin is a terminal.
+func isTerminal(stdin io.Reader) bool {
+	file, ok := stdin.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// loginName returns the login name made fit to be a person's, or else the host's.
+func loginName() string {
+	login := os.Getenv("USER")
+	if u, err := user.Current(); err == nil {
+		login = u.Username[strings.LastIndexByte(u.Username, '\\')+1:]
+	}
+	host, _ := os.Hostname() // without one there is still "guest"
+	return chat.MakeName(login, host)
+}
+
+// dialer returns a function that connects to the first of the addresses that answers. The link that it returns looks after itself.
+func dialer(addresses []string) func(context.Context) (client.Link, error) {
+	if len(addresses) == 0 {
+		addresses = []string{"127.0.0.1"}
+	}
+	return func(ctx context.Context) (client.Link, error) {
+		var errs []error
+		for _, address := range addresses {
+			link, err := dial(ctx, withPort(address))
+			if err == nil {
+				return link, nil
+			}
+			errs = append(errs, err)
+		}
+		return nil, errors.Join(errs...)
+	}
+}
+
+// dial makes one link, within handshakeLimit.
+func dial(ctx context.Context, address string) (*Link, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	link, err := openLink(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	go func() { // ends with the link, which the client closes
+		ticker := time.NewTicker(clientTend)
+		defer ticker.Stop()
+		for {
+			select {
+			case now := <-ticker.C:
+				link.tend(now)
+			case <-link.Done():
+				return
+			}
+		}
+	}()
+	return link, nil
+}
+
+// version returns what this binary was built from.
+func version() string {
+	v := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	return "chatnode " + v
+}
+
+// printHelp prints how chatnode is used.
+func printHelp(w io.Writer) {
+	var text strings.Builder
+	text.WriteString(`chatnode: chat for people who share a network and nothing else
+
+    chatnode -listen :8080                         be a node
+    chatnode -connect 192.168.1.5:8080 -name carol talk on one
+    echo done | chatnode -connect 192.168.1.5 -name ci -room ops
+                                                   send what a program says; ends when it is kept
+    chatnode -connect 192.168.1.5 -name bot -json -follow
+                                                   for programs: JSON in, JSON out
+    chatnode bench -h                              measure what this machine can do
+
+On a terminal, lines are messages and /help lists the commands.
+`)
+	for _, group := range optionGroups {
+		fmt.Fprintf(&text, "\n%s\n", group.title)
+		for _, opt := range group.options {
+			fmt.Fprintf(&text, "  %-19s %s\n", strings.TrimSpace("-"+opt.name+" "+opt.arg), opt.help)
+		}
+	}
+	text.WriteString(`
+A flag can also be set by CHATNODE_ and its name: CHATNODE_ROOM_RATE=50. Times are written 90s, 1h10m, 30d.
+
+Exit codes: 0 done, all that was sent is kept; 1 failure; 2 usage; 3 cannot start; 4 cannot reach a node; 5 refused by
+the node; 7 something that was sent was refused, or is not known to be kept.
+`)
+	_, _ = io.WriteString(w, text.String()) // a help page that can't be printed is not missed
+}

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"chatnode/internal/frame"
+	"chatnode/internal/hub"
+	"chatnode/internal/identity"
+	"chatnode/internal/session"
+	"chatnode/internal/store"
+)
+
+// Bounds on guests that have not shown who they are, and on how long a node takes to go.
+const (
+	handshakeLimit = 5 * time.Second
+	maxHandshakes  = 256 // at one time; beyond it nobody is accepted
+	maxGuestsEach  = 16  // of one address, at one time
+	tendEvery      = time.Second
+	drainLimit     = 3 * time.Second
+	maxAcceptPause = time.Second
+)
+
+// Defaults that an operator can change.
+const (
+	defaultRate        = 10   // messages a second of one key
+	defaultRoomRate    = 200  // messages a second into one room
+	defaultMaxSessions = 4096 // connections at one time
+)
+
+// nodeConfig is what a Node is made of.
+type nodeConfig struct {
+	Key         *identity.Key
+	Title       string
+	Rate        float64
+	RoomRate    float64
+	MaxSessions int
+	Log         *slog.Logger
+}
+
+// Node is a server: a store, the hub on top of it, and a session for each connection that it accepts.
+type Node struct {
+	// Static after construction.
+	hub  *hub.Hub
+	host *session.Host
+	log  *slog.Logger
+
+	// handshakes has a token for each guest that may shake hands at one time.
+	handshakes chan struct{}
+
+	// mu promises that links and guests name exactly the connections that are being served, and that are shaking hands.
+	mu     sync.Mutex
+	links  map[*Link]struct{}
+	guests map[netip.Addr]int
+}
+
+// newNode returns a node that keeps its rooms in memory.
+func newNode(cfg nodeConfig) (*Node, error) {
+	rooms, err := hub.New(hub.Config{
+		Store: store.NewMemory(store.DefaultMemory), Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
+		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Node{
+		hub: rooms, log: cfg.Log,
+		host:       &session.Host{Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log},
+		handshakes: make(chan struct{}, maxHandshakes),
+		links:      map[*Link]struct{}{}, guests: map[netip.Addr]int{},
+	}, nil
+}
+
+// Serve accepts and serves clients until ctx ends. Then it tells them goodbye, lets what is under way end for drainLimit at most, and returns nil.
+// It returns the store's error when that fails; then everything that was acknowledged is kept, and nothing else was. It closes listener.
+func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
+	hubCtx, stopHub := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHub()
+	connCtx, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	ended := make(chan error, 1) // Run's error
+	go func() { ended <- n.hub.Run(hubCtx) }()
+	acceptCtx, stopAccepting := context.WithCancel(ctx)
+	defer stopAccepting()
+
+	var conns, helpers sync.WaitGroup
+	helpers.Go(func() { n.accept(acceptCtx, connCtx, listener, &conns) })
+	helpers.Go(func() { n.tend(connCtx) })
+
+	select {
+	case <-ctx.Done():
+		_ = n.hub.Stop() // if it has ended by itself, its own error says why
+	case err := <-ended:
+		ended <- err
+	}
+	stopAccepting()
+	_ = listener.Close()
+	waitFor(&conns, drainLimit)
+	cut()
+	conns.Wait()
+	helpers.Wait()
+	stopHub()
+	return <-ended
+}
+
+// waitFor waits until group is empty, for at most limit.
+func waitFor(group *sync.WaitGroup, limit time.Duration) {
+	done := make(chan struct{})
+	go func() { group.Wait(); close(done) }() // ends with the connections, which the caller ends
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
+// accept serves each connection in a goroutine of its own, which conns counts. It pauses while too many guests are shaking hands.
+func (n *Node) accept(ctx, connCtx context.Context, listener net.Listener, conns *sync.WaitGroup) {
+	pause := time.Duration(0)
+	for {
+		select {
+		case n.handshakes <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		conn, err := listener.Accept()
+		if err != nil {
+			<-n.handshakes
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			pause = min(max(2*pause, 5*time.Millisecond), maxAcceptPause)
+			n.log.Warn("accept", "err", err, "again_in", pause)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		pause = 0
+		conns.Go(func() { n.serve(connCtx, conn) })
+	}
+}
+
+// serve carries one connection from its first byte to its last. It gives the handshake token back as soon as that is over.
+func (n *Node) serve(ctx context.Context, conn net.Conn) {
+	log := n.log.With("remote", conn.RemoteAddr().String())
+	link, s, err := n.greet(ctx, conn)
+	<-n.handshakes
+	if err != nil {
+		n.logEnd(log, "handshake", link, err)
+		return
+	}
+	defer n.drop(link)
+	log.Debug("joined")
+	n.logEnd(log, "session", link, s.Serve(ctx))
+}
+
+// greet makes a link and a session of a connection, within handshakeLimit.
+func (n *Node) greet(ctx context.Context, conn net.Conn) (*Link, *session.Session, error) {
+	address := remoteAddr(conn)
+	if !n.admit(address) {
+		_ = conn.Close()
+		return nil, nil, fmt.Errorf("more than %d connections of one address are shaking hands", maxGuestsEach)
+	}
+	defer n.release(address)
+	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+	defer cancel()
+	link, err := acceptLink(ctx, conn)
+	if err != nil {
+		return nil, nil, err
+	}
+	n.add(link)
+	s, err := n.host.Handshake(ctx, link)
+	if err != nil {
+		n.drop(link)
+		return link, nil, err
+	}
+	return link, s, nil
+}
+
+// logEnd says how a connection ended: in one line, and loudly only when somebody broke the rules.
+func (n *Node) logEnd(log *slog.Logger, what string, link *Link, err error) {
+	var breach *frame.PolicyError
+	if link != nil && errors.As(link.Err(), &breach) {
+		err = breach
+	}
+	switch {
+	case breach != nil:
+		log.Warn(what+" ended", "breach", breach.Reason)
+	case err != nil:
+		log.Info(what+" ended", "err", err)
+	default:
+		log.Debug(what + " ended")
+	}
+}
+
+func remoteAddr(conn net.Conn) netip.Addr {
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// admit counts a guest of an address, unless there are too many.
+func (n *Node) admit(address netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.guests[address] >= maxGuestsEach && !address.IsLoopback() {
+		return false
+	}
+	n.guests[address]++
+	return true
+}
+
+func (n *Node) release(address netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.guests[address]--; n.guests[address] == 0 {
+		delete(n.guests, address)
+	}
+}
+
+func (n *Node) add(link *Link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.links[link] = struct{}{}
+}
+
+func (n *Node) drop(link *Link) {
+	_ = link.Close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.links, link)
+}
+
+// tend looks after all links with one timer until ctx ends.
+func (n *Node) tend(ctx context.Context) {
+	ticker := time.NewTicker(tendEvery)
+	defer ticker.Stop()
+	var links []*Link
+	for {
+		select {
+		case now := <-ticker.C:
+			n.mu.Lock()
+			links = links[:0]
+			for link := range n.links {
+				links = append(links, link)
+			}
+			n.mu.Unlock()
+			for _, link := range links {
+				link.tend(now)
+			}
+			clear(links)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reachable returns the addresses under which others can reach a listener, the one of the default route first; at most three. For
+// a listener on a loopback address it returns that one, and local is true.
+func reachable(listener net.Addr) (addresses []string, local bool) {
+	tcp, ok := listener.(*net.TCPAddr)
+	if !ok {
+		return []string{listener.String()}, false
+	}
+	if !tcp.IP.IsUnspecified() {
+		return []string{tcp.String()}, tcp.IP.IsLoopback()
+	}
+	var ips []net.IP
+	if ip := defaultRouteIP(); ip != nil {
+		ips = append(ips, ip)
+	}
+	all, _ := net.InterfaceAddrs() // without them the loopback address is still true
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && !slices.ContainsFunc(ips, n.IP.Equal) {
+			ips = append(ips, n.IP)
+		}
+	}
+	if len(ips) == 0 {
+		return []string{fmt.Sprintf("127.0.0.1:%d", tcp.Port)}, true
+	}
+	const shown = 3
+	for _, ip := range ips[:min(len(ips), shown)] {
+		addresses = append(addresses, (&net.TCPAddr{IP: ip, Port: tcp.Port}).String())
+	}
+	return addresses, false
+}
+
+// defaultRouteIP returns the address from which this machine would talk to the rest of the world. Nothing is sent: a UDP socket is only told where it
+// would send to, an address kept for documentation (RFC 5737).
+func defaultRouteIP() net.IP {
+	conn, err := net.Dial("udp", "192.0.2.1:9")
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).IP
+}
