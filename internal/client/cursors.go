@@ -1,0 +1,190 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/wire"
+)
+
+// maxOpen bounds the rooms that a node may open to a client; a node that opens more is left.
+const maxOpen = chat.MaxRooms + chat.MaxDirect
+
+// errHole says that the node's events left out a row without saying so.
+var errHole = errors.New("a message is missing in the node's log")
+
+// place is where the client stands in a room's log.
+type place struct {
+	known  bool
+	cursor chat.Cursor
+}
+
+// verdict is what an Open means to whoever reads the room.
+type verdict struct {
+	gapFrom, gapTo uint64 // rows that can't be had, when gapTo > 0
+	reset          string // why the log is another, or empty
+}
+
+// open takes the place that the node offers and compares it with what is known. The node's word is not enough for ok: the numbers and
+// the hash have to agree.
+func (p *place) open(o *wire.Open, epoch uint64) (verdict, error) {
+	if o.From == 0 {
+		return verdict{}, fmt.Errorf("open %q from message 0", o.Name)
+	}
+	offered := place{known: true, cursor: chat.Cursor{Epoch: epoch, Seq: o.From - 1, Hash: o.Hash}}
+	was := *p
+	switch {
+	case o.Status == wire.StatusReset:
+		*p = offered
+		if !was.known {
+			return verdict{}, nil
+		}
+		return verdict{reset: o.Why.String()}, nil
+	case !was.known:
+		*p = offered
+		return verdict{}, nil
+	case was.cursor.Epoch != epoch:
+		*p = offered
+		return verdict{reset: WhyEpoch}, nil
+	case offered.cursor.Seq > was.cursor.Seq:
+		*p = offered
+		return verdict{gapFrom: was.cursor.Seq + 1, gapTo: offered.cursor.Seq}, nil
+	case offered.cursor.Seq == was.cursor.Seq && offered.cursor.Hash != was.cursor.Hash:
+		*p = offered
+		return verdict{reset: wire.WhyHash.String()}, nil
+	}
+	return verdict{}, nil // what comes again before the place is dropped by step
+}
+
+// step moves the place behind a row. It reports false for a row that was seen, and returns errHole when rows before it are missing.
+func (p *place) step(seq uint64, id chat.ID) (bool, error) {
+	switch {
+	case seq <= p.cursor.Seq:
+		return false, nil
+	case seq > p.cursor.Seq+1:
+		return false, errHole
+	}
+	p.cursor.Seq = seq
+	p.cursor.Hash = p.cursor.Hash.Next(id)
+	return true, nil
+}
+
+// room is one room that is, was asked to be, or was open.
+type room struct {
+	key    string // as a join with a cursor spells it: the room's name, or "@" and the other's key id
+	name   string // as it is shown
+	number uint64 // that the node has given it on this link
+	topic  string
+	open   bool
+	peer   Person // in a direct conversation
+	place  place
+}
+
+func (r *room) direct() bool { return !r.peer.ID.IsZero() }
+
+// isCalled reports whether a user who typed arg meant this room.
+func (r *room) isCalled(arg string) bool {
+	return arg == r.key || arg == r.name || r.direct() && chat.Fold(arg) == chat.Fold(r.name)
+}
+
+// join returns the record that takes the room up where it was left.
+func (r *room) join(tail int) *wire.Join {
+	j := &wire.Join{Room: r.key, Tail: uint64(tail)}
+	if c := r.place.cursor; r.place.known {
+		j.Cursor = &wire.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
+	}
+	return j
+}
+
+// rooms are the rooms of a client, in the order in which they were opened. It is not safe for concurrent use: Client.mu guards it.
+type rooms struct {
+	list     []*room
+	byNumber map[uint64]*room
+}
+
+func newRooms() *rooms { return &rooms{byNumber: map[uint64]*room{}} }
+
+// find returns the room that goes by name, shown or spelled out, or nil.
+func (s *rooms) find(name string) *room {
+	for _, r := range s.list {
+		if r.isCalled(name) {
+			return r
+		}
+	}
+	return nil
+}
+
+// since says where a room that is not open yet will be taken up.
+func (s *rooms) since(name string, c chat.Cursor) {
+	s.list = append(s.list, &room{key: name, name: name, place: place{known: true, cursor: c}})
+}
+
+// bind finds or makes the room that the node opens and gives it the number that events will carry.
+func (s *rooms) bind(o *wire.Open) (*room, error) {
+	key, peer := o.Name, Person{}
+	if len(o.Peer) > 0 {
+		if len(o.Peer) != len(peer.ID) || len(o.Name) < 2 || o.Name[:1] != chat.DirectMark {
+			return nil, fmt.Errorf("%w: a direct conversation called %q", wire.ErrMalformed, o.Name)
+		}
+		peer = Person{ID: identity.ID(o.Peer), Name: o.Name[1:]}
+		key = chat.DirectMark + peer.ID.String()
+	} else if !chat.ValidRoom(o.Name) {
+		return nil, fmt.Errorf("%w: a room called %q", wire.ErrMalformed, o.Name)
+	}
+	r := s.find(key)
+	if r == nil {
+		if len(s.list) >= maxOpen {
+			return nil, fmt.Errorf("the node opens more than %d rooms", maxOpen)
+		}
+		r = &room{key: key}
+		s.list = append(s.list, r)
+	}
+	if other := s.byNumber[o.Room]; other != nil && other != r {
+		return nil, fmt.Errorf("%q and %q have one number", other.name, o.Name)
+	}
+	delete(s.byNumber, r.number)
+	s.byNumber[o.Room] = r
+	r.number, r.name, r.topic, r.peer, r.open = o.Room, o.Name, o.Topic, peer, true
+	return r, nil
+}
+
+// drop forgets a room.
+func (s *rooms) drop(r *room) {
+	for i := range s.list {
+		if s.list[i] == r {
+			s.list = append(s.list[:i:i], s.list[i+1:]...)
+			break
+		}
+	}
+	if s.byNumber[r.number] == r {
+		delete(s.byNumber, r.number)
+	}
+}
+
+// unlink forgets what held on the last link alone.
+func (s *rooms) unlink() { clear(s.byNumber) }
+
+// reset forgets every place; direct conversations are forgotten too when all of them will be asked for.
+func (s *rooms) reset(direct bool) {
+	var kept []*room
+	for _, r := range s.list {
+		r.place = place{}
+		if !direct || !r.direct() {
+			kept = append(kept, r)
+		}
+	}
+	s.list = kept
+}
+
+// names returns the names of the open rooms, at most limit of them, with direct conversations or without.
+func (s *rooms) names(limit int, direct bool) []string {
+	out := []string{}
+	for _, r := range s.list {
+		if r.open && len(out) < limit && (direct || !r.direct()) {
+			out = append(out, r.name)
+		}
+	}
+	return out
+}

@@ -1,0 +1,234 @@
+package client
+
+import (
+	"fmt"
+	"io"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/wire"
+)
+
+const (
+	// entryCost is what an entry of the outbox is counted as besides its text.
+	entryCost = 64
+	// maxOps bounds the joins, parts and nicks that wait for their answers; more are refused with ErrFull.
+	maxOps = 1000
+)
+
+// op says what an entry of the outbox asks the node for.
+type op uint8
+
+const (
+	opSend op = iota
+	opJoin
+	opPart
+	opNick
+)
+
+// entry is one thing that the user did, in the order in which it was done.
+type entry struct {
+	op      op
+	n       uint64 // opSend: counts the sends of this client
+	cseq    uint64 // opSend: counts the sends of this origin
+	draft   Draft  // opSend
+	arg     string // otherwise: the room or the name
+	written bool   // on the present link, and not called back by a nack
+}
+
+// size returns what the entry counts towards bounds in bytes.
+func (e *entry) size() int { return entryCost + len(e.draft.Text) }
+
+// outbox is the queue of what the node has not answered yet. Sends are numbered as they come in, and keep their number however often
+// they are written, as long as the origin lives. It is not safe for concurrent use: Client.mu guards it.
+type outbox struct {
+	// Static after construction.
+	maxSends, maxBytes int
+
+	origin   [16]byte
+	entries  []*entry
+	next     int    // entries before it are written
+	nextCSeq uint64 // of the next send
+	reached  uint64 // highest cseq ever written under this origin
+	answered uint64 // highest cseq ever answered under this origin
+
+	sends, bytes        int // not answered
+	ops                 int // not answered
+	flying, flyingBytes int // sends that are written and not answered
+}
+
+func newOutbox(maxSends, maxBytes int) *outbox {
+	return &outbox{maxSends: maxSends, maxBytes: maxBytes, nextCSeq: 1}
+}
+
+// full reports whether a draft has to wait for answers to earlier ones. One draft is always taken, however long.
+func (o *outbox) full(d *Draft) bool {
+	return o.sends > 0 && (o.sends >= o.maxSends || o.bytes+entryCost+len(d.Text) > o.maxBytes)
+}
+
+// send puts a draft behind what is there.
+func (o *outbox) send(n uint64, d Draft) {
+	e := &entry{op: opSend, n: n, cseq: o.nextCSeq, draft: d}
+	o.nextCSeq++
+	o.sends++
+	o.bytes += e.size()
+	o.entries = append(o.entries, e)
+}
+
+// do puts a join, a part or a nick behind what is there. It returns ErrFull when maxOps of them wait.
+func (o *outbox) do(op op, arg string) error {
+	if o.ops >= maxOps {
+		return ErrFull
+	}
+	o.ops++
+	o.entries = append(o.entries, &entry{op: op, arg: arg})
+	return nil
+}
+
+// take returns the next entry to write and counts it as written, or nil when there is none or when it has to wait for answers: at most
+// sends sends of bytes bytes fly, but one always may.
+func (o *outbox) take(sends, bytes int) *entry {
+	for o.next < len(o.entries) && o.entries[o.next].written {
+		o.next++
+	}
+	if o.next == len(o.entries) {
+		return nil
+	}
+	e := o.entries[o.next]
+	if e.op == opSend {
+		if o.flying > 0 && (o.flying >= sends || o.flyingBytes+e.size() > bytes) {
+			return nil
+		}
+		o.flying++
+		o.flyingBytes += e.size()
+		o.reached = max(o.reached, e.cseq)
+	}
+	e.written = true
+	o.next++
+	return e
+}
+
+// answer takes the send with this cseq out. It returns nil for one that was answered before, and an error for one that was never
+// written: no node can know its outcome.
+func (o *outbox) answer(cseq uint64) (*entry, error) {
+	if cseq == 0 || cseq > o.reached {
+		return nil, fmt.Errorf("an answer to message %d, which was not sent", cseq)
+	}
+	o.answered = max(o.answered, cseq)
+	for i, e := range o.entries {
+		if e.op == opSend && e.cseq > cseq {
+			break
+		}
+		if e.op == opSend && e.cseq == cseq {
+			o.remove(i)
+			return e, nil
+		}
+	}
+	return nil, nil
+}
+
+// done takes out the first written entry of kind op whose argument matches, and reports whether there was one.
+func (o *outbox) done(op op, matches func(arg string) bool) bool {
+	for i, e := range o.entries {
+		if e.op == op && e.written && matches(e.arg) {
+			o.remove(i)
+			return true
+		}
+	}
+	return false
+}
+
+// remove takes entry i out. Answers come for the first entries, so those before it move, not those behind.
+func (o *outbox) remove(i int) {
+	e := o.entries[i]
+	if e.op == opSend {
+		o.sends--
+		o.bytes -= e.size()
+		if e.written {
+			o.flying--
+			o.flyingBytes -= e.size()
+		}
+	} else {
+		o.ops--
+	}
+	copy(o.entries[1:i+1], o.entries[:i])
+	o.entries[0] = nil
+	o.entries = o.entries[1:]
+	if i < o.next {
+		o.next--
+	}
+}
+
+// goBack has every send from cseq expected on written again. It returns an error for a cseq that was answered already or never written.
+func (o *outbox) goBack(expected uint64) error {
+	if expected <= o.answered || expected > o.reached {
+		return fmt.Errorf("the node asks for message %d; %d were answered and %d sent", expected, o.answered, o.reached)
+	}
+	first := len(o.entries)
+	for i, e := range o.entries {
+		if e.op == opSend && e.cseq >= expected && e.written {
+			e.written = false
+			o.flying--
+			o.flyingBytes -= e.size()
+			first = min(first, i)
+		}
+	}
+	o.next = min(o.next, first)
+	return nil
+}
+
+// relink has everything written again, on a new link.
+func (o *outbox) relink() {
+	for _, e := range o.entries {
+		e.written = false
+	}
+	o.next, o.flying, o.flyingBytes = 0, 0, 0
+}
+
+// firstUnanswered returns the lowest cseq without an answer.
+func (o *outbox) firstUnanswered() uint64 {
+	for _, e := range o.entries {
+		if e.op == opSend {
+			return e.cseq
+		}
+	}
+	return o.nextCSeq
+}
+
+// upTo returns the sends up to cseq.
+func (o *outbox) upTo(cseq uint64) []*entry {
+	var out []*entry
+	for _, e := range o.entries {
+		if e.op == opSend && e.cseq > cseq {
+			break
+		}
+		if e.op == opSend {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// newOrigin takes an origin from random and numbers what is left from 1.
+func (o *outbox) newOrigin(random io.Reader) error {
+	if _, err := io.ReadFull(random, o.origin[:]); err != nil {
+		return fmt.Errorf("make an origin: %w", err)
+	}
+	o.nextCSeq, o.reached, o.answered = 1, 0, 0
+	for _, e := range o.entries {
+		if e.op == opSend {
+			e.cseq = o.nextCSeq
+			o.nextCSeq++
+		}
+	}
+	o.relink()
+	return nil
+}
+
+// pub returns the send as the node is told of it, under the number it has now.
+func (e *entry) pub() *wire.Pub {
+	p := &wire.Pub{CSeq: e.cseq, Room: e.draft.Room, Kind: e.draft.Kind, Body: []byte(e.draft.Text)}
+	if e.draft.Re != (chat.ID{}) {
+		p.Opts.Re = e.draft.Re[:]
+	}
+	return p
+}

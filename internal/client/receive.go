@@ -1,0 +1,335 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/wire"
+)
+
+// nonceLen is the size of a challenge's nonce.
+const nonceLen = 32
+
+var errOutOfTurn = errors.New("a record out of turn")
+
+// next returns the stream's next record, nil for one of a type that is not known.
+func next(r *wire.Reader) (wire.Record, error) {
+	item, err := r.Next()
+	if errors.Is(err, wire.ErrTooLarge) {
+		return nil, breach{err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read from the node: %w", err)
+	}
+	record, err := wire.Decode(item)
+	if err != nil {
+		return nil, breach{err}
+	}
+	return record, nil
+}
+
+// readControl reads the control stream: first the handshake, then what comes. It waits for the node alone, never for the consumer of
+// events.
+func (n *conn) readControl() error {
+	r := wire.NewReader(n.link.Control())
+	for n.bye == nil {
+		record, err := next(r)
+		if err != nil {
+			return err
+		}
+		if record == nil {
+			continue
+		}
+		if err := n.told(record); err != nil {
+			return breach{err}
+		}
+	}
+	return nil
+}
+
+// told handles one record of the control stream.
+func (n *conn) told(record wire.Record) error {
+	switch r := record.(type) {
+	case *wire.Bye:
+		n.bye = r
+	case *wire.Notice:
+		n.c.feed.notice(Notice{Code: r.Code, Text: r.Text})
+	case *wire.Challenge:
+		return n.challenged(r)
+	case *wire.Welcome:
+		return n.welcomed(r)
+	case *wire.Presence:
+		return n.present(r)
+	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre:
+		defer n.c.poke()
+		return n.c.asker.settle(r)
+	default:
+		return fmt.Errorf("%w: %T on control", wire.ErrMalformed, r)
+	}
+	return nil
+}
+
+// challenged answers the node's first record with the hello.
+func (n *conn) challenged(r *wire.Challenge) error {
+	if n.greeted {
+		return errOutOfTurn
+	}
+	if len(r.Nonce) != nonceLen {
+		return fmt.Errorf("%w: a nonce of %d bytes", wire.ErrMalformed, len(r.Nonce))
+	}
+	n.greeted = true
+	c := n.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	origin := c.outbox.origin[:]
+	n.control = append(n.control, &wire.Hello{
+		Version: wire.Version, Name: c.wanted, Key: c.cfg.Key.Public(), Proof: c.cfg.Key.Prove(r.Nonce, origin),
+		Origin: append([]byte(nil), origin...), FirstUnacked: c.outbox.firstUnanswered(),
+	})
+	c.poke()
+	return nil
+}
+
+// welcomed passes the welcome on to the chat reader, which settles it in its turn.
+func (n *conn) welcomed(w *wire.Welcome) error {
+	switch {
+	case !n.greeted || !n.upAt.IsZero():
+		return errOutOfTurn
+	case len(w.Node) != len(identity.ID{}):
+		return fmt.Errorf("%w: a node id of %d bytes", wire.ErrMalformed, len(w.Node))
+	case w.Version != wire.Version:
+		n.bye = &wire.Bye{Code: chat.BadVersion}
+		return nil
+	}
+	n.upAt = time.Now()
+	close(n.up)
+	n.welcome <- w
+	return nil
+}
+
+// present merges presence into what the consumer will be told.
+func (n *conn) present(r *wire.Presence) (err error) {
+	for _, raw := range r.Rooms {
+		rp, err := wire.DecodeRoomPresence(raw)
+		if err != nil {
+			return err
+		}
+		n.c.feed.present(func(p *presence) { err = p.merge(&rp) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readChat settles the welcome and then reads the chat stream. It takes a record in when the consumer of events has room for what follows
+// from it, so a slow one holds back this stream alone.
+func (n *conn) readChat(ctx context.Context) error {
+	var w *wire.Welcome
+	select {
+	case w = <-n.welcome:
+	case <-ctx.Done():
+		return nil
+	}
+	if n.c.feed.room(ctx) != nil {
+		return nil
+	}
+	if err := n.settle(w); err != nil {
+		return err
+	}
+	n.c.poke()
+	r := wire.NewReader(n.link.Chat())
+	for {
+		record, err := next(r)
+		if err != nil {
+			return err
+		}
+		if n.c.feed.room(ctx) != nil {
+			return nil
+		}
+		if err := n.handle(record); err != nil {
+			return breach{err}
+		}
+	}
+}
+
+// handle takes one record of the chat stream in.
+func (n *conn) handle(record wire.Record) error {
+	c := n.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch r := record.(type) {
+	case nil:
+		return nil
+	case *wire.Event:
+		return c.eventLocked(r)
+	case *wire.Ack:
+		return n.answerLocked(&wire.Outcome{CSeq: r.CSeq, Seq: r.Seq, ID: r.ID, Time: r.Time}, 0)
+	case *wire.Refused:
+		if r.Code == chat.OK {
+			r.Code = chat.Internal // a refusal without a reason is a refusal
+		}
+		return n.answerLocked(&wire.Outcome{CSeq: r.CSeq, Code: r.Code}, millis(r.RetryAfterMS))
+	case *wire.Nack:
+		return n.nackLocked(r)
+	case *wire.Open:
+		return n.openLocked(r)
+	case *wire.Closed:
+		return n.closedLocked(r)
+	case *wire.Named:
+		c.namedLocked(r)
+		return nil
+	}
+	return fmt.Errorf("%w: %T on chat", wire.ErrMalformed, record)
+}
+
+// eventLocked shows a message, once and in its turn.
+func (c *Client) eventLocked(r *wire.Event) error {
+	room := c.rooms.byNumber[r.Room]
+	if room == nil {
+		return fmt.Errorf("a message of room number %d, which is not open", r.Room)
+	}
+	fresh, err := room.place.step(r.Seq, r.ID)
+	if err != nil {
+		return fmt.Errorf("%w: %s goes from %d to %d", err, room.name, room.place.cursor.Seq, r.Seq)
+	}
+	if !fresh {
+		c.stats.Duplicates++
+		return nil
+	}
+	m := Message{
+		Room: room.name, Seq: r.Seq, ID: r.ID, Cursor: room.place.cursor, Epoch: room.place.cursor.Epoch, From: r.From, Name: r.Name,
+		Kind: r.Kind, Time: time.UnixMilli(r.Time), Text: string(r.Body), Own: c.isOwnLocked(r.From),
+	}
+	if room.direct() {
+		m.To = room.peer.Name
+	}
+	if len(r.Opts.Re) == len(m.Re) {
+		m.Re = chat.ID(r.Opts.Re)
+	}
+	if r.Kind == chat.Topic {
+		room.topic = m.Text
+	}
+	c.feed.put(m)
+	return nil
+}
+
+// answerLocked takes a send that is answered out of the outbox.
+func (n *conn) answerLocked(o *wire.Outcome, retry time.Duration) error {
+	c := n.c
+	e, err := c.outbox.answer(o.CSeq)
+	if e == nil {
+		return err
+	}
+	n.nacks = 0
+	c.answeredLocked(e, o, retry)
+	return nil
+}
+
+// answeredLocked tells what became of a send. A nil outcome is one that the node can't tell any more; so is a row without a number,
+// except that a Skip leaves none. Neither is taken for kept.
+func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) {
+	close(c.space)
+	c.space = make(chan struct{})
+	c.poke()
+	d := &e.draft
+	if o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip {
+		o = &wire.Outcome{Code: chat.Internal}
+	}
+	if o.Code != chat.OK {
+		c.feed.put(Refused{N: e.n, Ref: d.Ref, Code: o.Code, RetryAfter: retry, Room: d.Room, Text: d.Text})
+		return
+	}
+	c.feed.put(Ack{
+		N: e.n, Ref: d.Ref, Room: d.Room, Seq: o.Seq, ID: o.ID, Time: time.UnixMilli(o.Time), Kind: d.Kind, Text: d.Text, Name: c.name,
+	})
+}
+
+// nackLocked goes back to what the node expects. A node that goes on like that without an answer in between is given more and more time.
+func (n *conn) nackLocked(r *wire.Nack) error {
+	if err := n.c.outbox.goBack(r.Expected); err != nil {
+		return err
+	}
+	wait := millis(r.RetryAfterMS)
+	if n.nacks > 0 {
+		wait = max(wait, ceiling(n.nacks-1))
+	}
+	n.nacks++
+	if until := time.Now().Add(wait); until.After(n.hold) {
+		n.hold = until
+	}
+	n.c.poke()
+	return nil
+}
+
+// openLocked opens a room, or takes it up anew.
+func (n *conn) openLocked(r *wire.Open) error {
+	c := n.c
+	n.watch = true
+	c.poke()
+	if r.Status == wire.StatusDenied {
+		c.outbox.done(opJoin, func(arg string) bool { return arg == r.Name })
+		if room := c.rooms.find(r.Name); room != nil {
+			c.rooms.drop(room)
+		}
+		c.feed.put(Denied{Room: r.Name, Code: r.Code})
+		return nil
+	}
+	room, err := c.rooms.bind(r)
+	if err != nil {
+		return err
+	}
+	c.outbox.done(opJoin, room.isCalled)
+	v, err := room.place.open(r, c.epoch)
+	if err != nil {
+		return err
+	}
+	c.feed.put(Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct()})
+	if v.reset != "" {
+		c.feed.put(Reset{Room: room.name, Why: v.reset})
+	}
+	if v.gapTo > 0 {
+		c.feed.put(Gap{Room: room.name, From: v.gapFrom, To: v.gapTo})
+	}
+	return nil
+}
+
+// closedLocked forgets a room.
+func (n *conn) closedLocked(r *wire.Closed) error {
+	c := n.c
+	room := c.rooms.byNumber[r.Room]
+	if r.Room == 0 {
+		room = c.rooms.find(r.Name)
+	}
+	if room == nil && r.Room != 0 {
+		return fmt.Errorf("the end of room number %d, which is not open", r.Room)
+	}
+	name, isCalled := r.Name, func(arg string) bool { return arg == r.Name }
+	if room != nil {
+		name, isCalled = room.name, room.isCalled
+		c.rooms.drop(room)
+	}
+	n.watch = true
+	c.poke()
+	parted := c.outbox.done(opPart, isCalled)
+	if parted || r.Code == chat.OK {
+		c.feed.put(Left{Room: name, Code: r.Code})
+	} else {
+		c.feed.put(ClosedRoom{Room: name, Code: r.Code})
+	}
+	return nil
+}
+
+// namedLocked takes the name that holds.
+func (c *Client) namedLocked(r *wire.Named) {
+	c.outbox.done(opNick, func(string) bool { return true })
+	c.name = r.Name
+	if r.Code == chat.OK {
+		c.wanted = chat.BaseName(r.Name)
+	}
+	c.feed.put(Named{Name: r.Name, Code: r.Code, Suggest: r.Suggest})
+}

@@ -1,0 +1,104 @@
+package client
+
+import (
+	"errors"
+	"slices"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/wire"
+)
+
+// maxOwn is how many of this client's numbers are remembered, so that its messages are known as its own after a change of origin.
+const maxOwn = 16
+
+var errRenew = errors.New("the node's log is another")
+
+// settle takes in what the node says at the start of a link: which sends it has, and whether it still is the store that the client knew.
+// If it is, the link is ready; if not, the client gives up its origin, its cursors and this link.
+func (n *conn) settle(w *wire.Welcome) error {
+	c := n.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Links++
+	why := c.changedLocked(w)
+	resumed := c.met && !c.renewed
+	if w.Epoch != c.epoch {
+		c.asker.forget()
+		c.own = nil
+	}
+	c.met, c.epoch = true, w.Epoch
+	if why != "" {
+		return n.renewLocked(w, why)
+	}
+	c.renewed = false
+	c.name = w.Name
+	if !slices.Contains(c.own, w.From) {
+		c.own = append(c.own[max(0, len(c.own)-maxOwn+1):], w.From)
+	}
+	c.asker.keep(w.From, c.cfg.Key.ID())
+	c.log.Info("linked", "node", identity.ID(w.Node).String(), "name", w.Name, "epoch", w.Epoch, "resumed", resumed)
+	c.feed.put(LinkUp{Title: w.Title, Name: w.Name, Node: identity.ID(w.Node), Epoch: w.Epoch, Resumed: resumed})
+	c.outcomesLocked(w, false)
+	n.takeUpLocked(w)
+	return nil
+}
+
+// isOwnLocked reports whether a number is one of this client's.
+func (c *Client) isOwnLocked(from uint64) bool { return slices.Contains(c.own, from) }
+
+// changedLocked says why the node's log can't be the one that the client knew, or returns nothing.
+func (c *Client) changedLocked(w *wire.Welcome) string {
+	switch {
+	case c.met && w.Epoch != c.epoch:
+		return WhyEpoch
+	case w.LastCSeq < c.outbox.answered, w.LastCSeq > c.outbox.reached:
+		return WhyAcks
+	}
+	return ""
+}
+
+// outcomesLocked settles the sends that the node has. One whose outcome is not told stays, to be asked again by sending it, unless this
+// is its last chance.
+func (c *Client) outcomesLocked(w *wire.Welcome, last bool) {
+	told := map[uint64]*wire.Outcome{}
+	for i := range w.Outcomes {
+		told[w.Outcomes[i].CSeq] = &w.Outcomes[i]
+	}
+	for _, e := range c.outbox.upTo(min(w.LastCSeq, c.outbox.reached)) {
+		if o := told[e.cseq]; o != nil || last {
+			_, _ = c.outbox.answer(e.cseq) // it is there, and was written
+			c.answeredLocked(e, o, 0)
+		}
+	}
+}
+
+// takeUpLocked asks for the open rooms again, each from where it was left, and lets the writer go on with the outbox.
+func (n *conn) takeUpLocked(w *wire.Welcome) {
+	c := n.c
+	for _, r := range c.rooms.list {
+		if r.open {
+			n.chat = append(n.chat, r.join(c.cfg.Tail))
+		}
+	}
+	if c.direct {
+		n.chat = append(n.chat, &wire.Join{Room: chat.DirectMark, Tail: uint64(c.cfg.Tail)})
+	}
+	n.limits = w.Limits
+	n.watch = true
+	c.ready = true
+}
+
+// renewLocked settles what the node has and begins anew with what is left, under a new origin and without cursors.
+func (n *conn) renewLocked(w *wire.Welcome, why string) error {
+	c := n.c
+	c.log.Warn("the node's log is another", "why", why, "epoch", w.Epoch)
+	c.outcomesLocked(w, true)
+	c.feed.put(Reset{Why: why})
+	c.rooms.reset(c.direct)
+	n.renewed, c.renewed = true, true
+	if err := c.outbox.newOrigin(c.cfg.Rand); err != nil {
+		return err
+	}
+	return breach{errRenew}
+}

@@ -1,0 +1,168 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/frame"
+	"chatnode/internal/wire"
+)
+
+// writeAhead is how many bytes are encoded before their stream takes them.
+const writeAhead = 32 << 10
+
+// write is the link's one writer. It never waits for a window: what does not fit stays until Notify says that there is room.
+func (n *conn) write(ctx context.Context) error {
+	var control, chat []byte
+	var wait time.Duration
+	for {
+		control, chat, wait = n.fill(control, chat)
+		before := len(control) + len(chat)
+		var err error
+		if control, err = push(n.link.Control(), control); err != nil {
+			return fmt.Errorf("write to the node: %w", err)
+		}
+		if chat, err = push(n.link.Chat(), chat); err != nil {
+			return fmt.Errorf("write to the node: %w", err)
+		}
+		if len(control) == 0 && n.isLeaving() {
+			close(n.said)
+			return nil
+		}
+		if len(control)+len(chat) < before {
+			continue
+		}
+		if !n.rest(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+// push writes as much of buf as the stream takes now, and returns the rest.
+func push(s frame.Stream, buf []byte) ([]byte, error) {
+	size := min(len(buf), s.Window())
+	if size <= 0 {
+		return buf, nil
+	}
+	if _, err := s.Write(buf[:size]); err != nil {
+		return buf, err
+	}
+	return append(buf[:0], buf[size:]...), nil
+}
+
+// rest waits until there may be something to write: at once or, for what is held back, after wait. It reports false at the end.
+func (n *conn) rest(ctx context.Context, wait time.Duration) bool {
+	var held <-chan time.Time
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		held = timer.C
+	}
+	select {
+	case <-n.c.wake:
+	case <-held:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+func (n *conn) isLeaving() bool {
+	n.c.mu.Lock()
+	defer n.c.mu.Unlock()
+	return n.leaving
+}
+
+// fill encodes what is to be written next, behind what is left, and returns how long the outbox is held back.
+func (n *conn) fill(control, chat []byte) (_, _ []byte, wait time.Duration) {
+	c := n.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n.leaving {
+		return control, chat, 0
+	}
+	if c.ready {
+		chat, wait = n.fillChatLocked(chat)
+		n.fillControlLocked(len(control) + len(chat))
+	}
+	for _, r := range n.control {
+		control = wire.Must(control, r)
+	}
+	n.control = n.control[:0]
+	return control, chat, wait
+}
+
+// fillChatLocked encodes rooms that are taken up again, and then the outbox as far as the node takes it.
+func (n *conn) fillChatLocked(buf []byte) ([]byte, time.Duration) {
+	c := n.c
+	for ; len(n.chat) > 0 && len(buf) < writeAhead; n.chat = n.chat[1:] {
+		buf = wire.Must(buf, n.chat[0])
+	}
+	if len(n.chat) > 0 {
+		return buf, 0
+	}
+	if wait := time.Until(n.hold); wait > 0 {
+		return buf, wait
+	}
+	sends, bytes := bound(n.limits.InFlight, chat.MaxInFlight), bound(n.limits.InFlightBytes, chat.MaxInFlightB)
+	for len(buf) < writeAhead {
+		e := c.outbox.take(sends, bytes)
+		if e == nil {
+			break
+		}
+		buf = wire.Must(buf, c.recordLocked(e))
+	}
+	return buf, 0
+}
+
+// bound returns a node's limit where it is below this package's own; 0 is none.
+func bound(limit uint64, own int) int {
+	if limit == 0 || limit > uint64(own) {
+		return own
+	}
+	return int(limit)
+}
+
+// recordLocked returns what the node is told of an entry.
+func (c *Client) recordLocked(e *entry) wire.Record {
+	switch e.op {
+	case opJoin:
+		if e.arg == chat.DirectMark { // has no answer of its own, and is asked again with every link
+			c.direct = true
+			c.outbox.done(opJoin, func(arg string) bool { return arg == chat.DirectMark })
+			return &wire.Join{Room: chat.DirectMark, Tail: uint64(c.cfg.Tail)}
+		}
+		if r := c.rooms.find(e.arg); r != nil {
+			return r.join(c.cfg.Tail)
+		}
+		return &wire.Join{Room: e.arg, Tail: uint64(c.cfg.Tail)}
+	case opPart:
+		if r := c.rooms.find(e.arg); r != nil {
+			return &wire.Part{Room: r.key}
+		}
+		return &wire.Part{Room: e.arg}
+	case opNick:
+		return &wire.Nick{Name: e.arg}
+	}
+	return e.pub()
+}
+
+// fillControlLocked queues the watch, one question, and at the end the goodbye. unwritten is what the streams have not taken yet.
+func (n *conn) fillControlLocked(unwritten int) {
+	c := n.c
+	if n.watch && c.cfg.Watch {
+		names := c.rooms.names(bound(n.limits.Watched, chat.MaxWatched), false)
+		c.feed.present(func(p *presence) { p.watch(names) })
+		n.control = append(n.control, &wire.Watch{Rooms: names})
+	}
+	n.watch = false
+	if r := c.asker.next(); r != nil {
+		n.control = append(n.control, r)
+	}
+	if c.quitting && c.outbox.sends == 0 && unwritten == 0 {
+		n.control = append(n.control, &wire.Bye{Code: chat.OK})
+		n.leaving = true
+	}
+}
