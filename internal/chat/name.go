@@ -30,7 +30,7 @@ var reserved = map[string]bool{
 }
 
 // ValidName reports whether s can be asked for as a person's name: NFC, 1 to MaxName letters, digits, '.', '_' and '-', a letter or
-// digit first, and not reserved. A suffix is given by the node and can't be asked for.
+// digit first, and not reserved. The marks with which many scripts write vowels count as letters, except at the beginning. A suffix is given by the node and can't be asked for.
 func ValidName(s string) bool {
 	return wellFormed(s, MaxName) && !reserved[Fold(s)]
 }
@@ -46,8 +46,10 @@ func wellFormed(s string, limit int) bool {
 	}
 	for i, r := range s {
 		switch {
+		case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+			return false // a letter or mark that nobody sees: two names would look alike
 		case unicode.IsLetter(r) || unicode.IsDigit(r):
-		case i > 0 && (r == '.' || r == '_' || r == '-' || unicode.Is(unicode.Mn, r)):
+		case i > 0 && (r == '.' || r == '_' || r == '-' || unicode.In(r, unicode.Mn, unicode.Mc)):
 		default:
 			return false
 		}
@@ -55,8 +57,11 @@ func wellFormed(s string, limit int) bool {
 	return true
 }
 
-// Fold returns the form in which names are compared: two names that fold alike are one.
-func Fold(name string) string { return strings.ToLower(norm.NFKC.String(name)) }
+// Fold returns the form in which names are compared: two names that fold alike are one. It goes by way of upper case, because letters
+// such as the final sigma differ from others in lower case only.
+func Fold(name string) string {
+	return norm.NFKC.String(strings.ToLower(strings.ToUpper(norm.NFKC.String(name))))
+}
 
 // Suffixed returns name with the mark that tells its owner from an earlier one of that name. id is the text of the owner's key id.
 func Suffixed(name, id string) string {
@@ -76,14 +81,14 @@ func BaseName(name string) string {
 // none is.
 func MakeName(candidates ...string) string {
 	for _, c := range candidates {
-		var b strings.Builder
+		name := ""
 		for _, r := range norm.NFC.String(strings.ToValidUTF8(c, "")) {
-			if utf8.RuneCountInString(b.String()) < MaxName && wellFormed("x"+string(r), 2) && (b.Len() > 0 || wellFormed(string(r), 1)) {
-				b.WriteRune(r)
+			if longer := norm.NFC.String(name + string(r)); wellFormed(longer, MaxName) {
+				name = longer
 			}
 		}
-		if ValidName(b.String()) {
-			return b.String()
+		if ValidName(name) {
+			return name
 		}
 	}
 	return "guest"

@@ -13,10 +13,15 @@ func CheckText(kind Kind, text string) Code {
 		return TooLong
 	case !utf8.ValidString(text):
 		return BadText
-	case kind != Topic && kind != Skip && strings.TrimSpace(text) == "":
+	case kind != Topic && kind != Skip && strings.TrimFunc(text, invisible) == "":
 		return Empty
 	}
 	return OK
+}
+
+// invisible reports whether a text of such characters alone would show as nothing.
+func invisible(r rune) bool {
+	return unicode.IsSpace(r) || unsafe(r) || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // CleanText returns text without the characters that could drive a reader's terminal or turn its direction: controls other than
@@ -62,9 +67,10 @@ func OneLine(text string) string {
 func unsafe(r rune) bool {
 	switch {
 	case unicode.IsControl(r),
-		r == '\u2028', r == '\u2029', // line and paragraph separator
+		r >= '\ufff9' && r <= '\ufffb', // annotations, whose text a screen may hide
+		r == '\u2028', r == '\u2029',   // line and paragraph separator
 		r == '\u200e', r == '\u200f', r == '\u061c', // direction marks
-		r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', // embeddings, overrides, isolates
+		r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u206f', // embeddings, overrides, isolates, deprecated formats
 		r >= 0xe0000 && r <= 0xe007f,                   // tags
 		r >= 0xfdd0 && r <= 0xfdef, r&0xfffe == 0xfffe: // noncharacters
 		return true

@@ -66,5 +66,5 @@ func parseUnits(s string, units []unit) (float64, error) {
 	if total >= math.MaxInt64 {
 		return 0, fmt.Errorf("%q is too much", s)
 	}
-	return total, nil
+	return math.Round(total), nil // 1.001 times 1e9 is a little less than 1001000000
 }
