@@ -1,0 +1,122 @@
+package frame
+
+import "time"
+
+// parser follows the frames of one direction over chunks that are cut
+// anywhere. It looks at headers alone and keeps no body, so what a peer
+// announces costs it no memory.
+type parser struct {
+	// Static after construction.
+	policy  Policy
+	streams *[maxStreams]stream
+
+	// Owned by the goroutine that reads.
+	head   header
+	have   int    // bytes of head that have arrived
+	body   uint32 // bytes of the current frame's body still to come
+	begun  uint64 // frames whose first byte has arrived
+	lastID uint32 // highest stream id that the peer has opened
+	stray  int
+	pings  meter
+	frames meter
+}
+
+func newParser(policy Policy, streams *[maxStreams]stream) parser {
+	return parser{
+		policy:  policy,
+		streams: streams,
+		pings:   newMeter(policy.Pings),
+		frames:  newMeter(policy.Frames),
+	}
+}
+
+// midFrame reports whether a frame has begun and is not whole yet.
+func (p *parser) midFrame() bool { return p.have > 0 || p.body > 0 }
+
+// feed takes the next chunk, received at now. It reports whether the window
+// of a registered stream has grown, and the first breach, after which the
+// parser is of no more use.
+func (p *parser) feed(chunk []byte, now time.Duration) (grown bool, breach error) {
+	for len(chunk) > 0 {
+		if p.body > 0 {
+			n := min(uint64(p.body), uint64(len(chunk)))
+			p.body -= uint32(n)
+			chunk = chunk[n:]
+			continue
+		}
+		if p.have == 0 {
+			p.begun++
+		}
+		n := copy(p.head[p.have:], chunk)
+		p.have += n
+		chunk = chunk[n:]
+		if p.have < headerSize {
+			break
+		}
+		p.have = 0
+		p.body = p.head.body()
+		g, err := p.frame(now)
+		if err != nil {
+			return grown, err
+		}
+		grown = grown || g
+	}
+	return grown, nil
+}
+
+// frame judges the header that has just become whole.
+func (p *parser) frame(now time.Duration) (grown bool, breach error) {
+	h := &p.head
+	switch {
+	case h.version() != version:
+		return false, errBadVersion
+	case h.kind() > typeGoAway:
+		return false, errBadType
+	case !p.frames.take(now):
+		return false, errFrameRate
+	case h.kind() == typeGoAway:
+		return false, nil
+	case h.kind() == typePing:
+		if h.flags()&flagSYN != 0 && !p.pings.take(now) {
+			return false, errPingRate
+		}
+		return false, nil
+	case p.policy.MaxFrame > 0 && uint64(h.body()) > uint64(p.policy.MaxFrame):
+		return false, errFrameSize
+	}
+	if err := p.stream(h); err != nil {
+		return false, err
+	}
+	if s := find(p.streams, h.id()); s != nil && h.kind() == typeWindow {
+		return s.grant(h.length()), nil
+	}
+	return false, nil
+}
+
+// stream keeps account of which streams the peer has opened and reset.
+func (p *parser) stream(h *header) error {
+	if p.policy.MaxStreams == 0 {
+		return nil
+	}
+	s := find(p.streams, h.id())
+	if h.flags()&flagSYN != 0 {
+		switch {
+		case h.id()%2 == 0 || h.id() <= p.lastID:
+			return errStreamID
+		case s == nil || h.id() > uint32(2*p.policy.MaxStreams):
+			return errStreamCount
+		}
+		p.lastID = h.id()
+		s.open = true
+	}
+	if s == nil || !s.open {
+		if p.stray++; p.policy.MaxStray > 0 && p.stray > p.policy.MaxStray {
+			return errStray
+		}
+		return nil
+	}
+	if h.flags()&flagRST != 0 {
+		s.open = false
+	}
+	return nil
+}
