@@ -162,17 +162,18 @@ func (h *Hub) join(s *Session, j *wire.Join) {
 	tail := min(j.Tail, chat.MaxTail)
 	if j.Room == chat.DirectMark {
 		h.joinDirects(s, tail)
+		h.answer(s, requestSize, nil)
 		return
 	}
 	room, code := h.joinable(s, j.Room)
 	if code != chat.OK {
-		s.tell(&wire.Open{Name: j.Room, Status: wire.StatusDenied, Code: code})
+		h.answer(s, requestSize, &wire.Open{Name: j.Room, Status: wire.StatusDenied, Code: code})
 		return
 	}
 	if old := s.in(room); old != nil {
 		h.unsubscribeAgain(s, old)
 	}
-	st := start{tail: tail}
+	st := start{tail: tail, asked: true}
 	if c := j.Cursor; c != nil {
 		st.cursor = &chat.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
 	}
@@ -254,12 +255,13 @@ func (h *Hub) part(s *Session, name string) {
 		sub = s.in(h.directRoom(s.account, other))
 	}
 	if sub == nil {
-		s.tell(&wire.Closed{Name: name, Code: chat.NotJoined})
+		h.answer(s, requestSize, &wire.Closed{Name: name, Code: chat.NotJoined})
 		return
 	}
 	s.subs = slices.DeleteFunc(s.subs, func(x *subscription) bool { return x == sub })
 	s.unwatchRoom(sub.room)
 	end := sub.room.head
+	sub.room.log.part(sub, end)
 	h.batch.after = append(h.batch.after, func() {
 		if sub.room.log.finish(sub, parts, end) {
 			s.queue(sub)
@@ -278,17 +280,14 @@ func (s *Session) in(r *room) *subscription {
 	return nil
 }
 
-// nick gives a session's key another name.
-func (h *Hub) nick(s *Session, name string) {
-	a := s.account
+// nick gives a key another name, if it can have it.
+func (h *Hub) nick(a *account, name string) *wire.Named {
 	if !chat.ValidName(name) {
-		s.tell(&wire.Named{Name: a.name, Code: chat.BadName})
-		return
+		return &wire.Named{Name: a.name, Code: chat.BadName}
 	}
 	if free := h.free(name, a); free != name {
-		s.tell(&wire.Named{Name: a.name, Code: chat.NameTaken, Suggest: free})
-		return
+		return &wire.Named{Name: a.name, Code: chat.NameTaken, Suggest: free}
 	}
 	h.rename(a, name)
-	h.batch.after = append(h.batch.after, func() { s.tell(&wire.Named{Name: name}) })
+	return &wire.Named{Name: name}
 }

@@ -143,7 +143,7 @@ func (g *segment) seek(s *subscription) (off int) {
 
 // limitLocked returns the last row that the subscription may write now.
 func (l *roomLog) limitLocked(s *subscription) uint64 {
-	if s.ending == parts {
+	if s.ending == parting || s.ending == parts {
 		return min(l.head, s.end)
 	}
 	return l.head
@@ -154,6 +154,13 @@ func (l *roomLog) limit(s *subscription) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.limitLocked(s)
+}
+
+// part lets a subscription write nothing above row end any more.
+func (l *roomLog) part(s *subscription, end uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.ending, s.end = parting, end
 }
 
 // finish ends a subscription, after row end if it parts, and reports whether it was idle, so that it has to be queued for its last words.

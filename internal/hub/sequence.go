@@ -23,11 +23,11 @@ type batch struct {
 	after   []func()
 }
 
-// answer is an encoded Ack, Refused or Nack on its way to a session.
+// answer is an encoded record on its way to a session that answers one that it submitted.
 type answer struct {
 	session  *Session
 	from, to int // in texts
-	size     int // of the publish it answers
+	size     int // of the record it answers
 }
 
 // name puts a claim into the batch.
@@ -89,7 +89,7 @@ func (h *Hub) do(it *item) {
 	case *wire.Part:
 		h.part(s, r.Room)
 	case *wire.Nick:
-		h.nick(s, r.Name)
+		h.answer(s, requestSize, h.nick(s.account, r.Name))
 	}
 }
 
@@ -220,7 +220,7 @@ func outcomeRecord(out store.Outcome) wire.Record {
 	return &wire.Ack{CSeq: out.CSeq, Seq: out.Seq, ID: out.ID, Time: out.Time}
 }
 
-// answer notes what a session is told once the batch is committed. A nil record tells it nothing and only ends the publish.
+// answer notes what a session is told once the batch is committed, in answer to a record of that size. A nil one tells it nothing.
 func (h *Hub) answer(s *Session, size int, r wire.Record) {
 	a := answer{session: s, size: size, from: len(h.texts)}
 	if r != nil {

@@ -32,18 +32,17 @@ type Session struct {
 	watched  []*room
 	detached bool
 
-	// space has capacity 1 and is never closed: a hint to the reader that publishes were answered.
+	// space has capacity 1 and is never closed: a hint to the reader that answers were taken.
 	space chan struct{}
 
 	// mu promises that the fields below agree with each other.
 	mu        sync.Mutex
 	ready     []*subscription // subscriptions that may have something to write, each once
 	few       [4]*subscription
-	replies   []byte // encoded records that answer joins, parts and nicks and belong to no row
-	answers   []byte // encoded answers to publishes
-	open      int    // publishes submitted whose answers have not been taken
+	answers   []byte // encoded answers to what was submitted
+	open      int    // records submitted whose answers have not been taken
 	openBytes int
-	taken     int // publishes whose answers are in answers
+	taken     int // records whose answers are in answers
 	takenSize int
 	notices   [][]byte
 	presence  []wire.Raw
@@ -51,9 +50,9 @@ type Session struct {
 	closed    bool
 }
 
-// Submit hands the sequencer records that the client sent, in their order; pubs is the number of publishes among them. It waits while so many
-// publishes are unanswered that these would be more than a client may have in flight: what a client is too fast with stays in its own
-// stream. It returns ErrStopped when the hub has ended, and when done is closed.
+// Submit hands the sequencer records that the client sent, in their order. It waits while the answers to so many are not taken yet that these
+// would be more than a client may have in flight: what a client is too fast with stays in its own stream. It returns ErrStopped when the
+// hub has ended, and when done is closed.
 func (s *Session) Submit(done <-chan struct{}, records ...wire.Record) error {
 	for len(records) > 0 {
 		n, err := s.admit(done, records)
@@ -72,19 +71,13 @@ func (s *Session) Submit(done <-chan struct{}, records ...wire.Record) error {
 	return nil
 }
 
-// admit counts the publishes at the front of records as in flight, as many as may be, and returns the number of records up to there. It waits
-// for the first.
+// admit counts the records at the front of records as in flight, as many as may be, and returns their number. It waits for the first.
 func (s *Session) admit(done <-chan struct{}, records []wire.Record) (n int, err error) {
 	for {
 		s.mu.Lock()
-		for n < len(records) {
-			if _, isPub := records[n].(*wire.Pub); isPub {
-				if s.open >= chat.MaxInFlight || s.openBytes >= chat.MaxInFlightB {
-					break
-				}
-				s.open++
-				s.openBytes += recordSize(records[n])
-			}
+		for n < len(records) && s.open < chat.MaxInFlight && s.openBytes < chat.MaxInFlightB {
+			s.open++
+			s.openBytes += recordSize(records[n])
 			n++
 		}
 		s.mu.Unlock()
@@ -101,16 +94,18 @@ func (s *Session) admit(done <-chan struct{}, records []wire.Record) (n int, err
 	}
 }
 
-// recordSize is what a record counts for in the sequencer's queue, in bytes.
+// requestSize is what a Join, a Part or a Nick counts for in flight and in the sequencer's queue, in bytes.
+const requestSize = 128
+
+// recordSize is what a record counts for there.
 func recordSize(r wire.Record) int {
-	const fixed = 128
 	if p, ok := r.(*wire.Pub); ok {
-		return fixed + len(p.Body)
+		return requestSize + len(p.Body)
 	}
-	return fixed
+	return requestSize
 }
 
-// answered puts encoded answers to n publishes of size bytes on the session's way.
+// answered puts encoded answers to n records of size bytes on the session's way.
 func (s *Session) answered(records []byte, n, size int) {
 	s.mu.Lock()
 	s.answers = append(s.answers, records...)
@@ -123,7 +118,7 @@ func (s *Session) answered(records []byte, n, size int) {
 	s.wake()
 }
 
-// settleLocked counts the publishes whose answers have been taken as no longer in flight.
+// settleLocked counts the records whose answers have been taken as no longer in flight.
 func (s *Session) settleLocked() {
 	s.open -= s.taken
 	s.openBytes -= s.takenSize
@@ -134,12 +129,16 @@ func (s *Session) settleLocked() {
 	}
 }
 
-// tell puts a record that belongs to the order of the chat stream, and to no room, on the session's way.
-func (s *Session) tell(r wire.Record) {
+// settle counts a request as no longer in flight: its subscription has written the answer.
+func (s *Session) settle() {
 	s.mu.Lock()
-	s.replies = wire.Must(s.replies, r)
+	s.open--
+	s.openBytes -= requestSize
 	s.mu.Unlock()
-	s.wake()
+	select {
+	case s.space <- struct{}{}:
+	default:
+	}
 }
 
 // notice puts a line from the node on the session's way. The oldest of too many are dropped.
@@ -217,13 +216,13 @@ func (s *Session) TakeChat(buf []byte, soft, hard int) (records []byte, need int
 	soft = min(soft, hard)
 	out := buf[:0]
 	s.mu.Lock()
-	if n := len(s.answers) + len(s.replies); n > 0 {
+	if n := len(s.answers); n > 0 {
 		if n > hard {
 			s.mu.Unlock()
 			return nil, n, nil
 		}
-		out = append(append(out, s.answers...), s.replies...)
-		s.answers, s.replies = s.answers[:0], nil
+		out = append(out, s.answers...)
+		s.answers = s.answers[:0]
 		s.settleLocked()
 	}
 	s.mu.Unlock()
@@ -235,6 +234,9 @@ func (s *Session) TakeChat(buf []byte, soft, hard int) (records []byte, need int
 		got, err := sub.take(out, soft, hard)
 		if err != nil {
 			return nil, 0, err
+		}
+		if got.answers {
+			s.settle()
 		}
 		if got.again {
 			s.push(sub, got.need > 0)

@@ -33,7 +33,7 @@ type subscription struct {
 	// Guarded by room.log.mu.
 	idleAt int
 	ending ending
-	end    uint64 // last seq to be written, when ending is not goesOn
+	end    uint64 // last seq to be written, when it parts
 }
 
 // ending says whether and how a subscription ends.
@@ -41,6 +41,7 @@ type ending uint8
 
 const (
 	goesOn  ending = iota
+	parting        // no row above end follows
 	parts          // Closed follows the row end
 	dropped        // nothing follows
 )
@@ -51,6 +52,7 @@ type start struct {
 	tail   uint64
 	head   uint64 // the room's last row then
 	hash   chat.Hash
+	asked  bool // its Open answers a Join
 }
 
 // taken is what a subscription gave its writer.
@@ -58,6 +60,7 @@ type taken struct {
 	records []byte // out with records behind it, or the room's own memory
 	own     bool   // records is the room's memory, and out was empty
 	again   bool   // there may be more: the subscription stays on the ready list
+	answers bool   // the last of records answers a request of the session
 	need    int    // the next record has this size, which is more than there was room for
 }
 
@@ -81,7 +84,11 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 	case len(got.records) > 0:
 		return taken{records: append(out, got.records...), again: true}, nil
 	case got.closed:
-		return taken{records: wire.Must(out, &wire.Closed{Room: s.room.Num, Name: s.title})}, nil
+		longer := wire.Must(out, &wire.Closed{Room: s.room.Num, Name: s.title})
+		if len(longer) > hard {
+			return taken{records: out, again: true, need: len(longer) - len(out)}, nil
+		}
+		return taken{records: longer, answers: true}, nil
 	}
 	return taken{records: out}, nil
 }
@@ -92,8 +99,9 @@ func (s *subscription) lead(out []byte, hard int, open *wire.Open) (taken, error
 	if len(longer) > hard {
 		return taken{records: out, again: true, need: len(longer) - len(out)}, nil
 	}
+	answers := s.start.asked && !s.opened
 	s.opened, s.next = true, open.From
-	return taken{records: longer, again: true}, nil
+	return taken{records: longer, again: true, answers: answers}, nil
 }
 
 // page gives rows that are no longer in memory. Where the store has let go of them too, a new Open says so.

@@ -1,0 +1,12 @@
+package hub
+
+import (
+	"flag"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+var seedFlag = flag.Uint64("hub.seed", 0, "seed of the random run; 0 for another one each time")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
