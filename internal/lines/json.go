@@ -1,0 +1,205 @@
+package lines
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+	"chatnode/internal/command"
+	"chatnode/internal/identity"
+)
+
+// stamp is RFC 3339 with milliseconds, for times in UTC: of fixed length, so that it sorts.
+const stamp = "2006-01-02T15:04:05.000Z"
+
+// objects prints JSON objects, one a line. Texts are cleaned as a node cleans them, and what is no text is fit for one line, so that
+// nothing in them drives a terminal even behind a program that prints them as they are.
+type objects struct {
+	// Static after construction.
+	out    *output
+	self   identity.ID
+	author func(ctx context.Context, from uint64) (identity.ID, error)
+
+	// Owned by Run's goroutine.
+	epoch string // of the node's store, by the last link
+	mute  bool   // this link's node has not told an author in time, and is not asked again
+}
+
+func newObjects(cfg *Config, out *output) *objects {
+	return &objects{out: out, self: cfg.ID, author: cfg.Client.Author}
+}
+
+func (o *objects) print(object any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(object); err != nil {
+		panic("an object that can't be JSON: " + err.Error())
+	}
+	o.out.print(b.Bytes())
+}
+
+func (o *objects) event(e client.Event) {
+	switch e := e.(type) {
+	case client.Message:
+		o.message(e)
+	case client.Ack:
+		o.print(ackObject{"ack", parseSource(e.Ref), chat.OneLine(e.Room), e.Seq, e.ID.String(), stampOf(e.Time)})
+	case client.Refused:
+		o.print(refusedObject{"refused", parseSource(e.Ref), chat.OneLine(e.Room), e.Code.String(), e.Code.Sentence(), e.RetryAfter.Milliseconds()})
+	case client.LinkUp:
+		o.epoch, o.mute = epochOf(e.Epoch), false
+		o.print(linkObject{Type: "link", State: "up", Name: chat.OneLine(e.Name), Title: chat.OneLine(e.Title), Node: e.Node.String(), Epoch: o.epoch, Resumed: e.Resumed})
+	case client.LinkDown:
+		o.linkDown(e)
+	case client.Opened:
+		o.print(openedObject{"opened", chat.OneLine(e.Room), chat.OneLine(e.Topic), e.From, e.Head, e.Direct})
+	case client.Left:
+		o.room("closed", e.Room, e.Code)
+	case client.ClosedRoom:
+		o.room("closed", e.Room, e.Code)
+	case client.Denied:
+		o.room("denied", e.Room, e.Code)
+	case client.Gap:
+		o.print(gapObject{"gap", chat.OneLine(e.Room), e.From, e.To})
+	case client.Reset:
+		o.print(resetObject{"reset", chat.OneLine(e.Room), chat.OneLine(e.Why), chat.OneLine(resetText(e))})
+	case client.Joined:
+		o.print(presenceObject{"joined", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
+	case client.Gone:
+		o.print(presenceObject{"left", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
+	case client.Renamed:
+		o.print(presenceObject{"renamed", chat.OneLine(e.Room), chat.OneLine(e.New), e.ID.String(), chat.OneLine(e.Old)})
+	case client.Present:
+		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) (string, string) { return p.Name, p.ID.String() })})
+	case client.Named:
+		o.print(namedObject{"named", chat.OneLine(e.Name), e.Code.String(), chat.OneLine(e.Suggest)})
+	case client.Notice:
+		o.print(noticeObject{"notice", e.Code.String(), chat.OneLine(e.Text)})
+	}
+}
+
+func (o *objects) message(m client.Message) {
+	object := messageObject{
+		Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Cursor: m.Cursor.String(),
+		Name: chat.OneLine(m.Name), Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text),
+		To: chat.OneLine(m.To), Own: m.Own, Author: o.self.String(),
+	}
+	if !m.Re.IsZero() {
+		object.Re = m.Re.String()
+	}
+	if !m.Own {
+		object.Author = o.authorOf(m.From)
+	}
+	o.print(object)
+}
+
+// authorOf returns the text of the key id behind an origin's number, or "" when the node does not tell it in time: a message is not
+// held back for ever for the sake of one field.
+func (o *objects) authorOf(from uint64) string {
+	if o.mute {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), authorWait)
+	defer cancel()
+	id, err := o.author(ctx, from)
+	if err != nil {
+		o.mute = errors.Is(err, context.DeadlineExceeded)
+		return ""
+	}
+	return id.String()
+}
+
+func (o *objects) kept(a client.Ack) {
+	to, direct := strings.CutPrefix(a.Room, chat.DirectMark)
+	if !direct {
+		to = ""
+	}
+	o.print(messageObject{
+		Type: "message", To: chat.OneLine(to), Room: chat.OneLine(a.Room), Seq: a.Seq, ID: a.ID.String(), Epoch: o.epoch, Name: chat.OneLine(a.Name),
+		Author: o.self.String(), Kind: a.Kind.String(), Time: stampOf(a.Time), Text: chat.CleanText(a.Kind, a.Text), Own: true,
+	})
+}
+
+func (o *objects) linkDown(e client.LinkDown) {
+	retry := e.RetryIn.Milliseconds()
+	object := linkObject{Type: "link", State: "down", Text: chat.OneLine(downReason(e)), RetryAfterMS: &retry}
+	if e.Code != chat.OK {
+		object.Code = e.Code.String()
+	}
+	o.print(object)
+}
+
+func (o *objects) room(kind, room string, code chat.Code) {
+	o.print(roomObject{kind, chat.OneLine(room), code.String(), code.Sentence()})
+}
+
+func (o *objects) answer(from source, a command.Answer) {
+	who := func(p command.Who) (string, string) { return p.Name, p.ID }
+	switch a := a.(type) {
+	case command.NamesAnswer:
+		o.print(namesObject{"names", from, chat.OneLine(a.Room), a.Total, people(a.People, who)})
+	case command.WhoisAnswer:
+		since := ""
+		if !a.Since.IsZero() {
+			since = stampOf(a.Since)
+		}
+		o.print(whoisObject{"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), since})
+	case command.ListAnswer:
+		rooms := make([]roomInfoObject, len(a.Rooms))
+		for i, r := range a.Rooms {
+			rooms[i] = roomInfoObject{chat.OneLine(r.Name), r.Members, r.Head, chat.OneLine(r.Topic)}
+		}
+		o.print(listObject{"list", from, rooms})
+	case command.TopicAnswer:
+		o.print(topicObject{"topic", from, chat.OneLine(a.Room), chat.OneLine(a.Topic)})
+	case command.HelpAnswer:
+		all := make([]commandObject, len(a.Commands))
+		for i, c := range a.Commands {
+			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help}
+		}
+		o.print(helpObject{"help", from, all})
+	default:
+		panic(fmt.Sprintf("an answer without an object: %T", a))
+	}
+}
+
+func (o *objects) reject(from source, code, text string) {
+	o.print(errorObject{"error", from, code, chat.OneLine(text)})
+}
+
+func (o *objects) end(err error) {
+	code, text := sentence(err)
+	o.print(errorObject{Type: "error", Code: code, Text: text})
+}
+
+// people returns persons of any type as objects; never nil, so that a list is always a list.
+func people[P any](all []P, parts func(P) (name, id string)) []personObject {
+	out := make([]personObject, len(all))
+	for i, p := range all {
+		name, id := parts(p)
+		out[i] = personObject{chat.OneLine(name), id}
+	}
+	return out
+}
+
+func oneLines(texts []string) []string {
+	out := slices.Clone(texts)
+	for i := range out {
+		out[i] = chat.OneLine(out[i])
+	}
+	return append([]string{}, out...)
+}
+
+// stampOf returns a time as all objects carry it.
+func stampOf(t time.Time) string { return t.UTC().Format(stamp) }
+
+// epochOf returns an epoch as cursors spell it: a number of 64 bits is more than many readers of JSON can hold.
+func epochOf(epoch uint64) string { return fmt.Sprintf("%016x", epoch) }

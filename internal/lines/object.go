@@ -1,0 +1,175 @@
+package lines
+
+// The objects of JSON output, one type each. docs/json.md is their contract: a field keeps its name, its type and its meaning for
+// ever, and fields are only added, at the end. A test holds that the page names each of them.
+
+type messageObject struct {
+	Type   string `json:"type"` // message
+	Room   string `json:"room"`
+	Seq    uint64 `json:"seq"`
+	ID     string `json:"id"`
+	Epoch  string `json:"epoch,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
+	Name   string `json:"name"`
+	Author string `json:"author,omitempty"`
+	Kind   string `json:"kind"`
+	Time   string `json:"time"`
+	Text   string `json:"text"`
+	Re     string `json:"re,omitempty"`
+	To     string `json:"to,omitempty"`
+	Own    bool   `json:"own,omitempty"`
+}
+
+type ackObject struct {
+	Type string `json:"type"` // ack
+	source
+	Room string `json:"room"`
+	Seq  uint64 `json:"seq"`
+	ID   string `json:"id"`
+	Time string `json:"time"`
+}
+
+type refusedObject struct {
+	Type string `json:"type"` // refused
+	source
+	Room         string `json:"room"`
+	Code         string `json:"code"`
+	Text         string `json:"text"`
+	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
+}
+
+type linkObject struct {
+	Type         string `json:"type"` // link
+	State        string `json:"state"`
+	Name         string `json:"name,omitempty"`
+	Title        string `json:"title,omitempty"`
+	Node         string `json:"node,omitempty"`
+	Epoch        string `json:"epoch,omitempty"`
+	Resumed      bool   `json:"resumed,omitempty"`
+	Code         string `json:"code,omitempty"`
+	Text         string `json:"text,omitempty"`
+	RetryAfterMS *int64 `json:"retry_after_ms,omitempty"`
+}
+
+type openedObject struct {
+	Type   string `json:"type"` // opened
+	Room   string `json:"room"`
+	Topic  string `json:"topic"`
+	From   uint64 `json:"from"`
+	Head   uint64 `json:"head"`
+	Direct bool   `json:"direct,omitempty"`
+}
+
+// roomObject is of type closed or denied.
+type roomObject struct {
+	Type string `json:"type"`
+	Room string `json:"room"`
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+type gapObject struct {
+	Type string `json:"type"` // gap
+	Room string `json:"room"`
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+type resetObject struct {
+	Type string `json:"type"` // reset
+	Room string `json:"room,omitempty"`
+	Why  string `json:"why"`
+	Text string `json:"text"`
+}
+
+// presenceObject is of type joined, left or renamed.
+type presenceObject struct {
+	Type   string `json:"type"`
+	Room   string `json:"room"`
+	Name   string `json:"name"`
+	Author string `json:"author"`
+	Old    string `json:"old,omitempty"`
+}
+
+type presentObject struct {
+	Type   string         `json:"type"` // present
+	Room   string         `json:"room"`
+	Count  int            `json:"count"`
+	People []personObject `json:"people"`
+}
+
+type personObject struct {
+	Name   string `json:"name"`
+	Author string `json:"author"`
+}
+
+type namedObject struct {
+	Type    string `json:"type"` // named
+	Name    string `json:"name"`
+	Code    string `json:"code"`
+	Suggest string `json:"suggest,omitempty"`
+}
+
+type noticeObject struct {
+	Type string `json:"type"` // notice
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+type errorObject struct {
+	Type string `json:"type"` // error
+	source
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+type namesObject struct {
+	Type string `json:"type"` // names
+	source
+	Room   string         `json:"room"`
+	Total  int            `json:"total"`
+	People []personObject `json:"people"`
+}
+
+type whoisObject struct {
+	Type string `json:"type"` // whois
+	source
+	Name     string   `json:"name"`
+	Author   string   `json:"author"`
+	Sessions int      `json:"sessions"`
+	Rooms    []string `json:"rooms"`
+	Since    string   `json:"since,omitempty"`
+}
+
+type listObject struct {
+	Type string `json:"type"` // list
+	source
+	Rooms []roomInfoObject `json:"rooms"`
+}
+
+type roomInfoObject struct {
+	Room    string `json:"room"`
+	Members int    `json:"members"`
+	Head    uint64 `json:"head"`
+	Topic   string `json:"topic"`
+}
+
+type topicObject struct {
+	Type string `json:"type"` // topic
+	source
+	Room  string `json:"room"`
+	Topic string `json:"topic"`
+}
+
+type helpObject struct {
+	Type string `json:"type"` // help
+	source
+	Commands []commandObject `json:"commands"`
+}
+
+type commandObject struct {
+	Name    string   `json:"name"`
+	Aliases []string `json:"aliases"`
+	Usage   string   `json:"usage"`
+	Text    string   `json:"text"`
+}
