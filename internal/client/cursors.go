@@ -29,33 +29,30 @@ type verdict struct {
 
 // open takes the place that the node offers and compares it with what is known. The node's word is not enough for ok: the numbers and
 // the hash have to agree.
-func (p *place) open(o *wire.Open, epoch uint64) (verdict, error) {
-	if o.From == 0 {
-		return verdict{}, fmt.Errorf("open %q from message 0", o.Name)
-	}
+func (p *place) open(o *wire.Open, epoch uint64) verdict {
 	offered := place{known: true, cursor: chat.Cursor{Epoch: epoch, Seq: o.From - 1, Hash: o.Hash}}
 	was := *p
 	switch {
 	case o.Status == wire.StatusReset:
 		*p = offered
 		if !was.known {
-			return verdict{}, nil
+			return verdict{}
 		}
-		return verdict{reset: o.Why.String()}, nil
+		return verdict{reset: o.Why.String()}
 	case !was.known:
 		*p = offered
-		return verdict{}, nil
+		return verdict{}
 	case was.cursor.Epoch != epoch:
 		*p = offered
-		return verdict{reset: WhyEpoch}, nil
+		return verdict{reset: WhyEpoch}
 	case offered.cursor.Seq > was.cursor.Seq:
 		*p = offered
-		return verdict{gapFrom: was.cursor.Seq + 1, gapTo: offered.cursor.Seq}, nil
+		return verdict{gapFrom: was.cursor.Seq + 1, gapTo: offered.cursor.Seq}
 	case offered.cursor.Seq == was.cursor.Seq && offered.cursor.Hash != was.cursor.Hash:
 		*p = offered
-		return verdict{reset: wire.WhyHash.String()}, nil
+		return verdict{reset: wire.WhyHash.String()}
 	}
-	return verdict{}, nil // what comes again before the place is dropped by step
+	return verdict{} // what comes again before the place is dropped by step
 }
 
 // step moves the place behind a row. It reports false for a row that was seen, and returns errHole when rows before it are missing.
@@ -123,6 +120,9 @@ func (s *rooms) since(name string, c chat.Cursor) {
 
 // bind finds or makes the room that the node opens and gives it the number that events will carry.
 func (s *rooms) bind(o *wire.Open) (*room, error) {
+	if o.From == 0 {
+		return nil, fmt.Errorf("%w: %q opens from message 0", wire.ErrMalformed, o.Name)
+	}
 	key, peer := o.Name, Person{}
 	if len(o.Peer) > 0 {
 		if len(o.Peer) != len(peer.ID) || len(o.Name) < 2 || o.Name[:1] != chat.DirectMark {

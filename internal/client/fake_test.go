@@ -204,7 +204,6 @@ type rig struct {
 	ctx    context.Context
 	links  chan *peer
 	refuse chan error // one failed dial each
-	window int
 	ran    chan error
 }
 
@@ -221,7 +220,7 @@ func testKey() *identity.Key {
 // start runs a client in the bubble of a test; the test must see to its end.
 func start(t *testing.T, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, ctx: t.Context(), links: make(chan *peer), refuse: make(chan error, 16), window: testWindow, ran: make(chan error, 1)}
+	r := &rig{t: t, ctx: t.Context(), links: make(chan *peer), refuse: make(chan error, 16), ran: make(chan error, 1)}
 	cfg := Config{Name: "carol", Key: testKey(), Dial: r.dial, Backoff: func(int) time.Duration { return time.Second }, Rand: &counter{}}
 	if change != nil {
 		change(&cfg)
@@ -232,14 +231,11 @@ func start(t *testing.T, change func(*Config)) *rig {
 }
 
 func (r *rig) dial(ctx context.Context) (Link, error) {
+	link := newLink(testWindow)
+	p := &peer{fakeLink: link, t: r.t, control: wire.NewReader(link.controlUp), chat: wire.NewReader(link.chatUp)}
 	select {
 	case err := <-r.refuse:
 		return nil, err
-	default:
-	}
-	link := newLink(r.window)
-	p := &peer{fakeLink: link, t: r.t, control: wire.NewReader(link.controlUp), chat: wire.NewReader(link.chatUp)}
-	select {
 	case r.links <- p:
 		return link, nil
 	case <-ctx.Done():

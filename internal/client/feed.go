@@ -32,6 +32,8 @@ type feed struct {
 	notices  []Event
 	dropped  int // notices
 	presence presence
+	held     bool // notices wait: the LinkUp ahead of them is on its way
+	turn     bool // an ordered event went out since the last notices
 	closed   bool
 }
 
@@ -98,6 +100,14 @@ func (f *feed) notice(e Notice) {
 	poke(f.ready)
 }
 
+// hold keeps notices back, or lets them go.
+func (f *feed) hold(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = on
+	poke(f.ready)
+}
+
 // lost returns how many notices were dropped.
 func (f *feed) lost() int {
 	f.mu.Lock()
@@ -121,13 +131,13 @@ func (f *feed) close() {
 	poke(f.ready)
 }
 
-// next returns what goes out next: notices, what is ordered, and presence in the pauses. served counts the ordered events since the last
+// next returns what goes out next: what is ordered, notices in between, and presence in the pauses. served counts the ordered events since the last
 // presence. more is false at the end.
 func (f *feed) next(served *int) (batch []Event, more bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.notices) > 0 {
-		batch, f.notices = f.notices, nil
+	if len(f.notices) > 0 && (!f.held || f.closed) && (f.turn || len(f.queue) == 0) {
+		batch, f.notices, f.turn = f.notices, nil, false
 		return batch, true
 	}
 	if (len(f.queue) == 0 || *served >= sideEvery) && !f.closed {
@@ -141,6 +151,7 @@ func (f *feed) next(served *int) (batch []Event, more bool) {
 		f.queue[0] = nil
 		f.queue = f.queue[1:]
 		*served++
+		f.turn = true
 		poke(f.space)
 		return batch, true
 	}

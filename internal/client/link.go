@@ -45,6 +45,7 @@ type conn struct {
 
 	// Guarded by Client.mu.
 	control []wire.Record // to be written
+	asking  bool          // there was a welcome: questions may be put, whether or not the link is ready
 	chat    []wire.Record // to be written ahead of the outbox: rooms that are taken up again
 	limits  wire.Limits
 	hold    time.Time // nothing of the outbox is written before
@@ -62,6 +63,7 @@ func (c *Client) serve(ctx context.Context, link Link) ending {
 		up: make(chan struct{}), silent: make(chan struct{}), said: make(chan struct{}),
 	}
 	link.Notify(c.poke)
+	c.feed.hold(true)
 	var all sync.WaitGroup
 	all.Go(func() { n.loseIf(n.write(ctx)) })
 	all.Go(func() { n.loseIf(n.readChat(ctx)) })
@@ -128,6 +130,7 @@ func (n *conn) end(ctx context.Context, err error) ending {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ready = false
+	c.feed.hold(false)
 	c.outbox.relink()
 	c.rooms.unlink()
 	c.asker.unlink()

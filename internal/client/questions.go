@@ -44,6 +44,8 @@ type asker struct {
 	waiting []*question // the first is asked, if asked says so
 	asked   bool
 	closed  bool
+	met     bool                   // there was a welcome
+	epoch   uint64                 // of the last welcome
 	cache   map[uint64]identity.ID // whose numbers are known, of this epoch
 	wanted  map[uint64][]chan result
 	asking  bool // an Authors question is among those that wait
@@ -179,11 +181,24 @@ func (a *asker) keep(from uint64, id identity.ID) {
 	a.keepLocked(from, id)
 }
 
-// forget drops what was known of another epoch's numbers.
-func (a *asker) forget() {
+// meet says which store will answer. When it is another, its numbers mean other people: what was known is forgotten, and who waits is told
+// that there is no answer.
+func (a *asker) meet(epoch uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	clear(a.cache)
+	if a.epoch == epoch {
+		return
+	}
+	if a.met {
+		clear(a.cache)
+		for _, list := range a.wanted {
+			for _, ch := range list {
+				ch <- result{err: &RefusedError{Code: chat.NoSuchUser}}
+			}
+		}
+		clear(a.wanted)
+	}
+	a.met, a.epoch = true, epoch
 }
 
 // unlink has the question that was asked on a lost link asked again.

@@ -108,6 +108,12 @@ func (n *conn) welcomed(w *wire.Welcome) error {
 	n.upAt = time.Now()
 	close(n.up)
 	n.welcome <- w
+	c := n.c
+	c.asker.meet(w.Epoch)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n.asking = true // at once: the chat reader may have to wait for a consumer that waits for an answer
+	c.poke()
 	return nil
 }
 
@@ -284,10 +290,7 @@ func (n *conn) openLocked(r *wire.Open) error {
 		return err
 	}
 	c.outbox.done(opJoin, room.isCalled)
-	v, err := room.place.open(r, c.epoch)
-	if err != nil {
-		return err
-	}
+	v := room.place.open(r, c.epoch)
 	c.feed.put(Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct()})
 	if v.reset != "" {
 		c.feed.put(Reset{Room: room.name, Why: v.reset})

@@ -24,7 +24,6 @@ func (n *conn) settle(w *wire.Welcome) error {
 	why := c.changedLocked(w)
 	resumed := c.met && !c.renewed
 	if w.Epoch != c.epoch {
-		c.asker.forget()
 		c.own = nil
 	}
 	c.met, c.epoch = true, w.Epoch
@@ -39,6 +38,7 @@ func (n *conn) settle(w *wire.Welcome) error {
 	c.asker.keep(w.From, c.cfg.Key.ID())
 	c.log.Info("linked", "node", identity.ID(w.Node).String(), "name", w.Name, "epoch", w.Epoch, "resumed", resumed)
 	c.feed.put(LinkUp{Title: w.Title, Name: w.Name, Node: identity.ID(w.Node), Epoch: w.Epoch, Resumed: resumed})
+	c.feed.hold(false)
 	c.outcomesLocked(w, false)
 	n.takeUpLocked(w)
 	return nil

@@ -87,6 +87,11 @@ func (n *conn) fill(control, chat []byte) (_, _ []byte, wait time.Duration) {
 		chat, wait = n.fillChatLocked(chat)
 		n.fillControlLocked(len(control) + len(chat))
 	}
+	if n.asking && !n.leaving {
+		if r := c.asker.next(); r != nil {
+			n.control = append(n.control, r)
+		}
+	}
 	for _, r := range n.control {
 		control = wire.Must(control, r)
 	}
@@ -149,7 +154,7 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 	return e.pub()
 }
 
-// fillControlLocked queues the watch, one question, and at the end the goodbye. unwritten is what the streams have not taken yet.
+// fillControlLocked queues the watch, and at the end the goodbye. unwritten is what the streams have not taken yet.
 func (n *conn) fillControlLocked(unwritten int) {
 	c := n.c
 	if n.watch && c.cfg.Watch {
@@ -158,9 +163,6 @@ func (n *conn) fillControlLocked(unwritten int) {
 		n.control = append(n.control, &wire.Watch{Rooms: names})
 	}
 	n.watch = false
-	if r := c.asker.next(); r != nil {
-		n.control = append(n.control, r)
-	}
 	if c.quitting && c.outbox.sends == 0 && unwritten == 0 {
 		n.control = append(n.control, &wire.Bye{Code: chat.OK})
 		n.leaving = true
