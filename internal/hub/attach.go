@@ -125,7 +125,7 @@ func (h *Hub) detach(s *Session) {
 	for _, sub := range s.subs {
 		h.unsubscribe(sub)
 	}
-	s.subs = nil
+	s.subs, s.ending = nil, nil
 	s.unwatch()
 	delete(h.sessions, s)
 	delete(s.account.sessions, s)
@@ -230,13 +230,37 @@ func (h *Hub) subscribe(s *Session, r *room, st start) {
 	}
 	r.subs++
 	s.subs = append(s.subs, sub)
-	h.batch.after = append(h.batch.after, func() { s.queue(sub) })
+	earlier := s.ends(r)
+	h.batch.after = append(h.batch.after, func() {
+		if earlier == nil || !r.log.follow(earlier, sub) {
+			s.queue(sub)
+		}
+	})
+}
+
+// ended keeps a subscription that has been told to end until it has.
+func (s *Session) ended(sub *subscription) {
+	s.ending = slices.DeleteFunc(s.ending, func(x *subscription) bool { return x.room.log.isOver(x) })
+	s.ending = append(s.ending, sub)
+}
+
+// ends returns the session's last subscription to a room that has been told to end and may have something to write still, and forgets it: the
+// next one of that room follows it.
+func (s *Session) ends(r *room) (last *subscription) {
+	s.ending = slices.DeleteFunc(s.ending, func(x *subscription) bool {
+		if x.room == r {
+			last = x
+		}
+		return x.room == r
+	})
+	return last
 }
 
 // unsubscribeAgain drops a subscription that is about to be replaced, so that nobody sees its session leave and come back.
 func (h *Hub) unsubscribeAgain(s *Session, old *subscription) {
 	old.room.log.finish(old, dropped, 0)
 	s.subs = slices.DeleteFunc(s.subs, func(x *subscription) bool { return x == old })
+	s.ended(old)
 	old.room.subs--
 	if !old.room.Direct() {
 		s.joined--
@@ -259,6 +283,7 @@ func (h *Hub) part(s *Session, name string) {
 		return
 	}
 	s.subs = slices.DeleteFunc(s.subs, func(x *subscription) bool { return x == sub })
+	s.ended(sub)
 	s.unwatchRoom(sub.room)
 	end := sub.room.head
 	sub.room.log.part(sub, end)

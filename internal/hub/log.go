@@ -90,6 +90,7 @@ type reading struct {
 	behind  bool   // the row is not in memory
 	closed  bool   // the subscription has come to its end
 	need    int    // the next record has this size, which is more than hard
+	follows *subscription
 }
 
 // read returns the records that a subscription has to write next, and moves it behind them: at most soft bytes, or a single one of at most
@@ -99,7 +100,8 @@ func (l *roomLog) read(s *subscription, soft, hard int) (got reading) {
 	defer l.mu.Unlock()
 	to := l.limitLocked(s)
 	if s.ending == dropped {
-		return reading{}
+		s.over = true
+		return reading{follows: s.follower}
 	}
 	if s.next > to {
 		if s.ending == parts {
@@ -176,7 +178,31 @@ func (l *roomLog) finish(s *subscription, how ending, end uint64) (wasIdle bool)
 	l.idle[len(l.idle)-1] = nil
 	l.idle = l.idle[:len(l.idle)-1]
 	s.idleAt = notIdle
+	s.over = how == dropped
 	return true
+}
+
+// close ends a subscription whose last record is being written, and returns the one that waits for it.
+func (l *roomLog) close(s *subscription) (follows *subscription) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.over = true
+	return s.follower
+}
+
+// follow has a subscription begin when an earlier one of its session is over, and reports false when that is already so.
+func (l *roomLog) follow(earlier, later *subscription) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	earlier.follower = later
+	return !earlier.over
+}
+
+// isOver reports whether a subscription has nothing more to write, for good.
+func (l *roomLog) isOver(s *subscription) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return s.over
 }
 
 // setTopic publishes the room's topic.

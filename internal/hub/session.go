@@ -25,8 +25,9 @@ type Session struct {
 
 	// Owned by Run.
 	subs     []*subscription
-	joined   int  // subscriptions to named rooms
-	direct   bool // wants its direct conversations
+	ending   []*subscription // of rooms left, the last of each: see ends
+	joined   int             // subscriptions to named rooms
+	direct   bool            // wants its direct conversations
 	tail     uint64
 	nacked   uint64 // the cseq that a nack asked for and that has not come since
 	watched  []*room
@@ -240,6 +241,9 @@ func (s *Session) TakeChat(buf []byte, soft, hard int) (records []byte, need int
 		}
 		if got.again {
 			s.push(sub, got.need > 0)
+		}
+		if got.follows != nil {
+			s.push(got.follows, false)
 		}
 		out = got.records
 		if got.need > 0 && len(out) == 0 {

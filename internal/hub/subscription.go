@@ -31,9 +31,11 @@ type subscription struct {
 	at     place
 
 	// Guarded by room.log.mu.
-	idleAt int
-	ending ending
-	end    uint64 // last seq to be written, when it parts
+	idleAt   int
+	ending   ending
+	end      uint64        // last seq to be written, when it parts
+	over     bool          // it has nothing more to write, for good
+	follower *subscription // of the same session and room: begins when this one is over
 }
 
 // ending says whether and how a subscription ends.
@@ -57,11 +59,12 @@ type start struct {
 
 // taken is what a subscription gave its writer.
 type taken struct {
-	records []byte // out with records behind it, or the room's own memory
-	own     bool   // records is the room's memory, and out was empty
-	again   bool   // there may be more: the subscription stays on the ready list
-	answers bool   // the last of records answers a request of the session
-	need    int    // the next record has this size, which is more than there was room for
+	records []byte        // out with records behind it, or the room's own memory
+	own     bool          // records is the room's memory, and out was empty
+	again   bool          // there may be more: the subscription stays on the ready list
+	answers bool          // the last of records answers a request of the session
+	follows *subscription // is ready now
+	need    int           // the next record has this size, which is more than there was room for
 }
 
 // take gives what comes next: at most soft bytes in all behind out, or one larger record of at most hard.
@@ -88,9 +91,9 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 		if len(longer) > hard {
 			return taken{records: out, again: true, need: len(longer) - len(out)}, nil
 		}
-		return taken{records: longer, answers: true}, nil
+		return taken{records: longer, answers: true, follows: s.room.log.close(s)}, nil
 	}
-	return taken{records: out}, nil
+	return taken{records: out, follows: got.follows}, nil
 }
 
 // lead puts a record that goes before the room's rows behind out, if it fits.
