@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -75,12 +76,16 @@ func (m *Memory) Load() (State, error) {
 	return s, nil
 }
 
-// Append makes the batch true. It returns ErrClosed after Close.
+// Append makes the batch true. It returns ErrClosed after Close, and ErrOrder, with nothing changed, for rows that leave a hole or whose
+// room is not known.
 func (m *Memory) Append(b *Batch) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return ErrClosed
+	}
+	if err := m.checkLocked(b); err != nil {
+		return err
 	}
 	for _, r := range b.Rooms {
 		room := m.rooms[r.Num]
@@ -95,10 +100,16 @@ func (m *Memory) Append(b *Batch) error {
 		m.appendLocked(&b.Rows[i])
 	}
 	for _, num := range b.Gone {
-		delete(m.rooms, num)
+		if room := m.rooms[num]; room != nil {
+			m.bytes -= room.bytes
+			delete(m.rooms, num)
+		}
 	}
 	for _, o := range b.Origins {
 		m.state.LastFrom = max(m.state.LastFrom, o.Num)
+		if o.Retired {
+			o = Origin{Num: o.Num, Key: o.Key, Last: o.Last, Retired: true}
+		}
 		if o.Retired && o.Last == 0 {
 			delete(m.origin, o.Num)
 		} else {
@@ -114,6 +125,26 @@ func (m *Memory) Append(b *Batch) error {
 	}
 	for m.bytes > m.limit {
 		m.trimLocked()
+	}
+	return nil
+}
+
+// checkLocked returns an error that wraps ErrOrder unless the batch's rows go on from those that are there.
+func (m *Memory) checkLocked(b *Batch) error {
+	heads := map[uint64]uint64{}
+	for _, r := range b.Rooms {
+		heads[r.Num] = 0
+	}
+	for i := range b.Rows {
+		row := &b.Rows[i]
+		head, met := heads[row.Room]
+		if room := m.rooms[row.Room]; room != nil && head == 0 {
+			head, met = room.Head, true
+		}
+		if !met || row.Seq != head+1 {
+			return fmt.Errorf("room %d, row %d: %w", row.Room, row.Seq, ErrOrder)
+		}
+		heads[row.Room] = row.Seq
 	}
 	return nil
 }
@@ -162,17 +193,22 @@ func (m *Memory) Page(room, from, to uint64, size int) (records []byte, next uin
 	case from < r.Low:
 		return nil, 0, ErrTrimmed
 	}
+	total := 0
 	for next = from; next <= min(to, r.Head); next++ {
-		record := r.rows[next-r.Low].record
-		if len(records) > 0 && len(records)+len(record) > size {
+		n := len(r.rows[next-r.Low].record)
+		if next > from && total+n > size {
 			break
 		}
-		records = append(records, record...)
+		total += n
+	}
+	records = make([]byte, 0, total)
+	for _, row := range r.rows[from-r.Low : next-r.Low] {
+		records = append(records, row.record...)
 	}
 	return records, next, nil
 }
 
-// HashAt returns a room's rolling hash after seq, which is zero for seq 0. It returns ErrTrimmed when that is not known any more, ErrNoRow
+// HashAt returns a room's rolling hash after seq, which is zero for seq 0, always. It returns ErrTrimmed when that is not known any more, ErrNoRow
 // when there is no such row. The hash before the room's low is kept.
 func (m *Memory) HashAt(room, seq uint64) (chat.Hash, error) {
 	m.mu.Lock()
@@ -183,6 +219,8 @@ func (m *Memory) HashAt(room, seq uint64) (chat.Hash, error) {
 		return chat.Hash{}, ErrClosed
 	case r == nil || seq > r.Head:
 		return chat.Hash{}, ErrNoRow
+	case seq == 0:
+		return chat.Hash{}, nil
 	case seq+1 == r.Low:
 		return r.base, nil
 	case seq < r.Low:

@@ -14,6 +14,8 @@ var (
 	ErrTrimmed = errors.New("rows are not kept any more")
 	// ErrNoRow says that a room or a row has never been.
 	ErrNoRow = errors.New("no such row")
+	// ErrOrder says that a batch's rows do not go on from those that are there.
+	ErrOrder = errors.New("rows do not follow one another")
 	// ErrClosed says that the store has been closed.
 	ErrClosed = errors.New("store is closed")
 )
@@ -53,7 +55,7 @@ type Outcome struct {
 }
 
 // Origin is a sequence of publishes of one key. Outcomes holds the last chat.MaxInFlight of them at most, oldest first. A retired
-// origin takes no more, and only its number and key are kept, and these only if a row names it.
+// origin takes no more: of it only Num, Key and Last are kept, and these only if it ever had a publish answered, as a row may name it.
 type Origin struct {
 	Num      uint64
 	Token    OriginToken
@@ -70,8 +72,8 @@ type Name struct {
 	Seen int64 // milliseconds since the Unix epoch
 }
 
-// Batch is what one commit makes true, all of it or nothing. Rows of a room are in the order of their seq; the other entries replace
-// those of the same number or name. A store takes ownership of Rows' and Outcomes' memory.
+// Batch is what one commit makes true, all of it or nothing. Rows of a room are in the order of their seq, without a hole, and the room is
+// known or among Rooms; the other entries replace those of the same number or name. A store takes ownership of Rows' and Outcomes' memory.
 type Batch struct {
 	Rows    []Row
 	Rooms   []Room

@@ -1,0 +1,609 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+)
+
+// engine is what every store does.
+type engine interface {
+	Load() (State, error)
+	Append(b *Batch) error
+	Page(room, from, to uint64, size int) (records []byte, next uint64, err error)
+	HashAt(room, seq uint64) (chat.Hash, error)
+	Low(room uint64) (uint64, error)
+	Close() error
+}
+
+const unlimited = math.MaxInt64
+
+// conform holds a kind of store to what the package promises. open returns an empty one that keeps at most limit bytes of records.
+func conform(t *testing.T, open func(t *testing.T, limit int64) engine) {
+	tests := map[string]func(t *testing.T, open func(t *testing.T, limit int64) engine){
+		"empty": testEmpty, "load": testLoad, "order": testOrder, "page": testPage, "hashes": testHashes, "trim": testTrim, "origins": testOrigins,
+		"names": testNames, "gone": testGone, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders,
+		"model": func(t *testing.T, open func(*testing.T, int64) engine) { testModel(t, open(t, unlimited)) },
+		"model with a limit": func(t *testing.T, open func(*testing.T, int64) engine) {
+			testModel(t, open(t, 20_000))
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { test(t, open) })
+	}
+}
+
+func TestMemory(t *testing.T) {
+	conform(t, func(t *testing.T, limit int64) engine {
+		m := NewMemory(limit)
+		t.Cleanup(func() {
+			if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return m
+	})
+}
+
+// writer makes rows that follow one another, as the sequencer does.
+type writer struct {
+	heads map[uint64]uint64
+	hash  map[uint64]chat.Hash
+}
+
+func newWriter() *writer { return &writer{map[uint64]uint64{}, map[uint64]chat.Hash{}} }
+
+// row returns the next row of a room, with a record of the given size.
+func (w *writer) row(room uint64, size int) Row {
+	w.heads[room]++
+	seq := w.heads[room]
+	var id chat.ID
+	binary.BigEndian.PutUint32(id[:], uint32(room))
+	binary.BigEndian.PutUint32(id[4:], uint32(seq))
+	w.hash[room] = w.hash[room].Next(id)
+	return Row{Header: chat.Header{Room: room, Seq: seq, From: 1, CSeq: seq, Time: int64(seq) * 1000, Kind: chat.Text, Name: "carol"},
+		Body: []byte("x"), ID: id, Hash: w.hash[room], Record: record(room, seq, size)}
+}
+
+// record returns bytes that no other row has.
+func record(room, seq uint64, size int) []byte {
+	b := fmt.Appendf(nil, "<%d:%d>", room, seq)
+	return append(b, bytes.Repeat([]byte("."), max(0, size-len(b)))...)
+}
+
+// fill appends count rows of the given size to room 1, which it makes.
+func (w *writer) fill(t *testing.T, e engine, count, size int) {
+	t.Helper()
+	b := &Batch{Rooms: []Room{{Num: 1, Name: "lobby"}}}
+	for range count {
+		b.Rows = append(b.Rows, w.row(1, size))
+	}
+	mustAppend(t, e, b)
+}
+
+func mustAppend(t *testing.T, e engine, b *Batch) {
+	t.Helper()
+	if err := e.Append(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustLoad(t *testing.T, e engine) State {
+	t.Helper()
+	s, err := e.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func key(n byte) identity.ID { return identity.ID{n} }
+
+func testEmpty(t *testing.T, open func(*testing.T, int64) engine) {
+	e := open(t, unlimited)
+	s := mustLoad(t, e)
+	if s.Epoch == 0 || s.Epoch == mustLoad(t, open(t, unlimited)).Epoch {
+		t.Errorf("epoch %d is zero, or that of another store", s.Epoch)
+	}
+	s.Epoch = 0
+	if diff := cmp.Diff(State{}, s); diff != "" {
+		t.Errorf("state mismatch (-want +got):\n%s", diff)
+	}
+	if _, _, err := e.Page(1, 1, 1, 100); !errors.Is(err, ErrNoRow) {
+		t.Errorf("page: %v, want ErrNoRow", err)
+	}
+	if _, err := e.HashAt(1, 0); !errors.Is(err, ErrNoRow) {
+		t.Errorf("hash of no room: %v, want ErrNoRow", err)
+	}
+	if low, err := e.Low(1); low != 1 || err != nil {
+		t.Errorf("low of no room: %d, %v; want 1", low, err)
+	}
+	if !(&Batch{}).Empty() || (&Batch{Gone: []uint64{1}}).Empty() {
+		t.Error("Batch.Empty is wrong")
+	}
+	mustAppend(t, e, &Batch{})
+}
+
+func testLoad(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newWriter()
+	epoch := mustLoad(t, e).Epoch
+	lobby, direct := Room{Num: 1, Name: "lobby", Created: 5}, Room{Num: 3, Created: 7, Peers: [2]identity.ID{key(1), key(2)}}
+	outcomes := []Outcome{{CSeq: 1, Seq: 1, ID: chat.ID{1}, Time: 10}, {CSeq: 2, Code: chat.BadText, Time: 11}}
+	origin := Origin{Num: 2, Token: OriginToken{9}, Key: key(1), Last: 2, Outcomes: slices.Clone(outcomes)}
+	name := Name{Name: "carol", Key: key(1), Seen: 99}
+	mustAppend(t, e, &Batch{Rooms: []Room{direct, lobby}, Origins: []Origin{origin}, Names: []Name{name}})
+	mustAppend(t, e, &Batch{Rows: []Row{w.row(3, 10), w.row(1, 10), w.row(3, 10)}})
+	if lobby.Direct() || !direct.Direct() {
+		t.Error("Room.Direct is wrong")
+	}
+	origin.Outcomes = outcomes
+	want := State{Epoch: epoch, LastRoom: 3, LastFrom: 2, Origins: []Origin{origin}, Names: []Name{name}, Rooms: []RoomState{
+		{Room: lobby, Low: 1, Head: 1, Hash: w.hash[1], Time: 1000}, {Room: direct, Low: 1, Head: 2, Hash: w.hash[3], Time: 2000}}}
+	for range 2 { // the second: what was loaded is the caller's
+		got := mustLoad(t, e)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("state mismatch (-want +got):\n%s", diff)
+		}
+		got.Rooms[0].Head, got.Origins[0].Outcomes[0].Seq, got.Names[0].Seen = 77, 77, 77
+	}
+}
+
+func testOrder(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newWriter()
+	w.fill(t, e, 3, 10)
+	hole, again, stranger := w.row(1, 10), w.row(1, 10), w.row(9, 10)
+	hole.Seq, again.Seq = 5, 3
+	good := newWriter()
+	for range 3 {
+		good.row(1, 10)
+	}
+	before := mustLoad(t, e)
+	for name, rows := range map[string][]Row{"hole": {hole}, "again": {again}, "unknown room": {stranger}, "after a good one": {good.row(1, 10), hole, hole}} {
+		err := e.Append(&Batch{Rows: rows, Rooms: []Room{{Num: 2, Name: "other"}}, Names: []Name{{Name: "carol", Key: key(1)}}})
+		if !errors.Is(err, ErrOrder) {
+			t.Errorf("%s: error %v, want ErrOrder", name, err)
+		}
+		if diff := cmp.Diff(before, mustLoad(t, e)); diff != "" {
+			t.Errorf("%s: something of the batch stayed (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func testPage(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newWriter()
+	w.fill(t, e, 10, 100)
+	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 2, Name: "empty"}}})
+	tests := map[string]struct {
+		room, from, to uint64
+		size           int
+		next           uint64
+		err            error
+	}{
+		"all":               {1, 1, 10, 1 << 20, 11, nil},
+		"no end":            {1, 1, math.MaxUint64, 1 << 20, 11, nil},
+		"middle":            {1, 4, 6, 1 << 20, 7, nil},
+		"one":               {1, 7, 7, 1 << 20, 8, nil},
+		"last":              {1, 10, 10, 1, 11, nil},
+		"exactly three":     {1, 1, 10, 300, 4, nil},
+		"almost four":       {1, 1, 10, 399, 4, nil},
+		"less than one":     {1, 2, 10, 99, 3, nil},
+		"no size":           {1, 2, 10, 0, 3, nil},
+		"to before size":    {1, 2, 3, 400, 4, nil},
+		"after the head":    {1, 11, 20, 100, 0, ErrNoRow},
+		"far after":         {1, math.MaxUint64, math.MaxUint64, 100, 0, ErrNoRow},
+		"backwards":         {1, 5, 4, 100, 0, ErrNoRow},
+		"seq 0":             {1, 0, 4, 100, 0, ErrTrimmed},
+		"room without rows": {2, 1, 1, 100, 0, ErrNoRow},
+		"no room":           {3, 1, 1, 100, 0, ErrNoRow},
+	}
+	for name, tt := range tests {
+		got, next, err := e.Page(tt.room, tt.from, tt.to, tt.size)
+		var want []byte
+		for seq := tt.from; seq < tt.next; seq++ {
+			want = append(want, record(tt.room, seq, 100)...)
+		}
+		if !bytes.Equal(got, want) || next != tt.next || !errors.Is(err, tt.err) {
+			t.Errorf("%s: %q, %d, %v; want %q, %d, %v", name, got, next, err, want, tt.next, tt.err)
+		}
+	}
+}
+
+func testHashes(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newWriter()
+	b := &Batch{Rooms: []Room{{Num: 1, Name: "lobby"}}}
+	want := []chat.Hash{{}}
+	for range 5 {
+		b.Rows = append(b.Rows, w.row(1, 10))
+		want = append(want, w.hash[1])
+	}
+	mustAppend(t, e, b)
+	for seq, hash := range want {
+		if got, err := e.HashAt(1, uint64(seq)); got != hash || err != nil {
+			t.Errorf("hash at %d: %x, %v; want %x", seq, got, err, hash)
+		}
+	}
+	for _, seq := range []uint64{6, math.MaxUint64} {
+		if _, err := e.HashAt(1, seq); !errors.Is(err, ErrNoRow) {
+			t.Errorf("hash at %d: %v, want ErrNoRow", seq, err)
+		}
+	}
+}
+
+func testTrim(t *testing.T, open func(*testing.T, int64) engine) {
+	const limit = 100_000
+	e, w := open(t, limit), newWriter()
+	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 2, Name: "quiet"}}, Rows: []Row{w.row(2, 100)}})
+	hashes := []chat.Hash{{}}
+	for range 300 {
+		w.fill(t, e, 1, 1000)
+		hashes = append(hashes, w.hash[1])
+	}
+	low, err := e.Low(1)
+	if err != nil || low <= 200 || low > 280 {
+		t.Fatalf("low %d, %v; want the limit's worth of rows", low, err)
+	}
+	if quiet, err := e.Low(2); quiet != 1 || err != nil {
+		t.Errorf("low of the quiet room: %d, %v; want 1", quiet, err)
+	}
+	if got := mustLoad(t, e).Rooms[0]; got.Low != low || got.Head != 300 || got.Hash != w.hash[1] || got.Time != 300_000 {
+		t.Errorf("state %+v after trimming below %d", got, low)
+	}
+	for seq := range uint64(301) {
+		got, err := e.HashAt(1, seq)
+		switch {
+		case seq == 0 || seq+1 >= low:
+			if got != hashes[seq] || err != nil {
+				t.Errorf("hash at %d with low %d: %x, %v; want %x", seq, low, got, err, hashes[seq])
+			}
+		case !errors.Is(err, ErrTrimmed):
+			t.Errorf("hash at %d with low %d: %v, want ErrTrimmed", seq, low, err)
+		}
+		_, _, err = e.Page(1, seq, seq, 10)
+		if trimmed := seq < low; trimmed != errors.Is(err, ErrTrimmed) || !trimmed && err != nil {
+			t.Errorf("page at %d with low %d: %v", seq, low, err)
+		}
+	}
+
+	// One record over the limit leaves nothing, and the log goes on behind it.
+	w.fill(t, e, 1, limit+1)
+	if low, err := e.Low(1); low != 302 || err != nil {
+		t.Errorf("low %d, %v; want 302, behind the last row", low, err)
+	}
+	if got, err := e.HashAt(1, 301); got != w.hash[1] || err != nil {
+		t.Errorf("hash at the head of a room without rows: %x, %v; want %x", got, err, w.hash[1])
+	}
+	if _, _, err := e.Page(1, 301, 301, 10); !errors.Is(err, ErrTrimmed) {
+		t.Errorf("page of the last row: %v, want ErrTrimmed", err)
+	}
+	if _, _, err := e.Page(1, 302, 302, 10); !errors.Is(err, ErrNoRow) {
+		t.Errorf("page behind the last row: %v, want ErrNoRow", err)
+	}
+	w.fill(t, e, 1, 50)
+	if got, next, err := e.Page(1, 302, 400, 1000); string(got) != string(record(1, 302, 50)) || next != 303 || err != nil {
+		t.Errorf("page after all was trimmed: %q, %d, %v", got, next, err)
+	}
+}
+
+func testOrigins(t *testing.T, open func(*testing.T, int64) engine) {
+	e := open(t, unlimited)
+	mustAppend(t, e, &Batch{Origins: []Origin{
+		{Num: 1, Token: OriginToken{1}, Key: key(1), Last: 1, Outcomes: []Outcome{{CSeq: 1, Seq: 1}}},
+		{Num: 2, Token: OriginToken{2}, Key: key(2)},
+		{Num: 3, Token: OriginToken{3}, Key: key(1)},
+	}})
+	mustAppend(t, e, &Batch{Origins: []Origin{
+		{Num: 1, Token: OriginToken{1}, Key: key(1), Last: 2, Outcomes: []Outcome{{CSeq: 2, Seq: 7}}, Retired: true},
+		{Num: 2, Token: OriginToken{2}, Key: key(2), Retired: true},
+		{Num: 3, Token: OriginToken{3}, Key: key(1), Last: 1, Outcomes: []Outcome{{CSeq: 1, Code: chat.Empty}}},
+		{Num: 4, Token: OriginToken{4}, Key: key(3), Retired: true},
+	}})
+	s := mustLoad(t, e)
+	want := []Origin{
+		{Num: 1, Key: key(1), Last: 2, Retired: true},
+		{Num: 3, Token: OriginToken{3}, Key: key(1), Last: 1, Outcomes: []Outcome{{CSeq: 1, Code: chat.Empty}}},
+	}
+	if diff := cmp.Diff(want, s.Origins, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("origins mismatch (-want +got):\n%s", diff)
+	}
+	if s.LastFrom != 4 {
+		t.Errorf("last origin %d, want 4: numbers are never reused", s.LastFrom)
+	}
+}
+
+func testNames(t *testing.T, open func(*testing.T, int64) engine) {
+	e := open(t, unlimited)
+	mustAppend(t, e, &Batch{Names: []Name{{"carol", key(1), 1}, {"bob", key(2), 2}}})
+	mustAppend(t, e, &Batch{Names: []Name{{"carol", identity.ID{}, 3}, {"bob", key(3), 4}, {"nobody", identity.ID{}, 5}}})
+	if diff := cmp.Diff([]Name{{"bob", key(3), 4}}, mustLoad(t, e).Names); diff != "" {
+		t.Errorf("names mismatch (-want +got):\n%s", diff)
+	}
+}
+
+func testGone(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newWriter()
+	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 1, Name: "a"}, {Num: 2, Name: "b"}}})
+	mustAppend(t, e, &Batch{Gone: []uint64{2, 17}})
+	s := mustLoad(t, e)
+	if len(s.Rooms) != 1 || s.Rooms[0].Num != 1 || s.LastRoom != 2 {
+		t.Errorf("rooms %+v, last %d; want 1 alone, last 2: numbers are never reused", s.Rooms, s.LastRoom)
+	}
+	if _, err := e.HashAt(2, 0); !errors.Is(err, ErrNoRow) {
+		t.Errorf("hash of a room that is gone: %v, want ErrNoRow", err)
+	}
+	if err := e.Append(&Batch{Rows: []Row{w.row(2, 10)}}); !errors.Is(err, ErrOrder) {
+		t.Errorf("row of a room that is gone: %v, want ErrOrder", err)
+	}
+}
+
+func testTopics(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newWriter()
+	w.fill(t, e, 3, 10)
+	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 1, Name: "lobby", Topic: "night shift", Created: 3}}})
+	want := RoomState{Room: Room{Num: 1, Name: "lobby", Topic: "night shift", Created: 3}, Low: 1, Head: 3, Hash: w.hash[1], Time: 3000}
+	if diff := cmp.Diff([]RoomState{want}, mustLoad(t, e).Rooms); diff != "" {
+		t.Errorf("a new topic touched the log (-want +got):\n%s", diff)
+	}
+}
+
+func testClose(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newWriter()
+	w.fill(t, e, 1, 10)
+	for range 2 {
+		if err := e.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	_, errLoad := e.Load()
+	_, _, errPage := e.Page(1, 1, 1, 10)
+	_, errHash := e.HashAt(1, 1)
+	_, errLow := e.Low(1)
+	for call, err := range map[string]error{"Load": errLoad, "Append": e.Append(&Batch{}), "Page": errPage, "HashAt": errHash, "Low": errLow} {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("%s after Close: %v, want ErrClosed", call, err)
+		}
+	}
+}
+
+// testOwnMemory: a page is the caller's to change.
+func testOwnMemory(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newWriter()
+	w.fill(t, e, 1, 50)
+	for range 2 {
+		got, _, err := e.Page(1, 1, 1, 100)
+		if err != nil || !bytes.Equal(got, record(1, 1, 50)) {
+			t.Fatalf("page %q, %v", got, err)
+		}
+		clear(got)
+	}
+}
+
+// testReaders: while one appends, each reader sees whole batches of rows that follow one another.
+func testReaders(t *testing.T, open func(*testing.T, int64) engine) {
+	const batches, rows = 200, 5
+	e, w := open(t, 50_000), newWriter()
+	w.fill(t, e, rows, 100)
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	for range 3 {
+		wg.Go(func() {
+			for next := uint64(1); ; {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				s, err := e.Load()
+				if err != nil || s.Rooms[0].Head%rows != 0 {
+					t.Errorf("head %d inside a batch: %v", s.Rooms[0].Head, err)
+					return
+				}
+				page, after, err := e.Page(1, next, s.Rooms[0].Head, 1000)
+				switch {
+				case errors.Is(err, ErrTrimmed):
+					next = s.Rooms[0].Head
+				case errors.Is(err, ErrNoRow):
+				case err != nil || !bytes.HasPrefix(page, fmt.Appendf(nil, "<1:%d>", next)) || len(page) != 100*int(after-next):
+					t.Errorf("page from %d to %d: %q, %v", next, after, page, err)
+					return
+				default:
+					next = after
+				}
+				if _, err := e.HashAt(1, next-1); err != nil && !errors.Is(err, ErrTrimmed) {
+					t.Errorf("hash at %d: %v", next-1, err)
+					return
+				}
+			}
+		})
+	}
+	for range batches {
+		w.fill(t, e, rows, 100)
+	}
+	close(done)
+	wg.Wait()
+}
+
+// testModel compares a store with a plain model of it over a random run.
+func testModel(t *testing.T, e engine) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	m := &model{rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, names: map[string]Name{}, writer: newWriter(), epoch: mustLoad(t, e).Epoch}
+	for range 400 {
+		b := m.batch(rng)
+		if err := e.Append(b); err != nil {
+			t.Fatal(err)
+		}
+		m.compare(t, e, rng)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+type model struct {
+	epoch              uint64
+	lastRoom, lastFrom uint64
+	rooms              map[uint64]*modelRoom
+	origins            map[uint64]Origin
+	names              map[string]Name
+	writer             *writer
+}
+
+type modelRoom struct {
+	Room
+	low  uint64
+	rows []Row
+}
+
+// batch makes a random batch that could be a sequencer's, and makes it true in the model.
+func (m *model) batch(rng *rand.Rand) *Batch {
+	b := &Batch{}
+	if len(m.rooms) < 2 || rng.IntN(20) == 0 {
+		m.lastRoom++
+		m.rooms[m.lastRoom] = &modelRoom{Room: Room{Num: m.lastRoom, Name: fmt.Sprint("room", m.lastRoom)}, low: 1}
+		b.Rooms = append(b.Rooms, m.rooms[m.lastRoom].Room)
+	}
+	for range rng.IntN(8) {
+		num := 1 + rng.Uint64N(m.lastRoom)
+		room := m.rooms[num]
+		switch {
+		case room == nil:
+		case rng.IntN(15) == 0 && len(room.rows) == 0 && len(m.rooms) > 2 && !slices.ContainsFunc(b.Rooms, func(r Room) bool { return r.Num == num }):
+			delete(m.rooms, num)
+			b.Gone = append(b.Gone, num)
+		case rng.IntN(10) == 0:
+			room.Topic = fmt.Sprint("topic ", rng.IntN(100))
+			b.Rooms = append(b.Rooms, room.Room)
+		default:
+			row := m.writer.row(num, rng.IntN(300))
+			room.rows = append(room.rows, row)
+			b.Rows = append(b.Rows, row)
+		}
+	}
+	if rng.IntN(3) == 0 {
+		b.Origins = append(b.Origins, m.origin(rng))
+	}
+	if rng.IntN(3) == 0 {
+		n := Name{Name: fmt.Sprint("name", rng.IntN(5)), Key: key(byte(rng.IntN(3))), Seen: rng.Int64N(1000)}
+		b.Names = append(b.Names, n)
+		if m.names[n.Name] = n; n.Key.IsZero() {
+			delete(m.names, n.Name)
+		}
+	}
+	return b
+}
+
+// origin makes a new origin or goes on with one, and returns it as a batch holds it.
+func (m *model) origin(rng *rand.Rand) Origin {
+	num := 1 + rng.Uint64N(m.lastFrom+1)
+	o, known := m.origins[num]
+	if !known || o.Retired {
+		m.lastFrom++
+		o = Origin{Num: m.lastFrom, Token: OriginToken{byte(m.lastFrom)}, Key: key(byte(rng.IntN(3) + 1))}
+	}
+	switch rng.IntN(4) {
+	case 0:
+		o.Retired = true
+		if m.origins[o.Num] = (Origin{Num: o.Num, Key: o.Key, Last: o.Last, Retired: true}); o.Last == 0 {
+			delete(m.origins, o.Num)
+		}
+	default:
+		o.Last++
+		o.Outcomes = append(slices.Clone(o.Outcomes), Outcome{CSeq: o.Last, Seq: o.Last, Time: rng.Int64N(100)})
+		o.Outcomes = o.Outcomes[max(0, len(o.Outcomes)-chat.MaxInFlight):]
+		m.origins[o.Num] = o
+	}
+	o.Outcomes = slices.Clone(o.Outcomes)
+	return o
+}
+
+// compare holds the whole state, and a random page and hash of each room, to the model.
+func (m *model) compare(t *testing.T, e engine, rng *rand.Rand) {
+	t.Helper()
+	want := State{Epoch: m.epoch, LastRoom: m.lastRoom, LastFrom: m.lastFrom}
+	for num := range m.lastRoom + 1 {
+		if room := m.rooms[num]; room != nil {
+			m.compareRoom(t, e, room, rng)
+			state := RoomState{Room: room.Room, Low: room.low, Head: uint64(len(room.rows))}
+			if state.Head > 0 {
+				last := room.rows[state.Head-1]
+				state.Hash, state.Time = last.Hash, last.Time
+			}
+			want.Rooms = append(want.Rooms, state)
+		}
+	}
+	for num := range m.lastFrom + 1 {
+		if o, ok := m.origins[num]; ok {
+			want.Origins = append(want.Origins, o)
+		}
+	}
+	for i := range 5 {
+		if n, ok := m.names[fmt.Sprint("name", i)]; ok {
+			want.Names = append(want.Names, n)
+		}
+	}
+	// cmp takes 60 ms for a state like this: it is asked only what differs.
+	got := mustLoad(t, e)
+	same := slices.Equal(want.Rooms, got.Rooms) && slices.Equal(want.Names, got.Names) && slices.EqualFunc(want.Origins, got.Origins, func(a, b Origin) bool {
+		sameOutcomes := slices.Equal(a.Outcomes, b.Outcomes)
+		a.Outcomes, b.Outcomes = nil, nil
+		return sameOutcomes && reflect.DeepEqual(a, b)
+	})
+	if !same || want.Epoch != got.Epoch || want.LastRoom != got.LastRoom || want.LastFrom != got.LastFrom {
+		t.Errorf("state mismatch (-want +got):\n%s", cmp.Diff(want, got, cmpopts.EquateEmpty()))
+	}
+}
+
+func (m *model) compareRoom(t *testing.T, e engine, room *modelRoom, rng *rand.Rand) {
+	t.Helper()
+	head := uint64(len(room.rows))
+	low, err := e.Low(room.Num)
+	if err != nil || low < room.low || low > head+1 {
+		t.Errorf("room %d: low %d, %v; it was %d, head %d", room.Num, low, err, room.low, head)
+		return
+	}
+	room.low = low
+	from, size := rng.Uint64N(head+3), rng.IntN(2000)
+	to := from + rng.Uint64N(20)
+	var page []byte
+	var next uint64
+	var wantErr error
+	switch {
+	case from > head:
+		wantErr = ErrNoRow
+	case from < low:
+		wantErr = ErrTrimmed
+	default:
+		for next = from; next <= min(to, head) && (next == from || len(page)+len(room.rows[next-1].Record) <= size); next++ {
+			page = append(page, room.rows[next-1].Record...)
+		}
+	}
+	if got, gotNext, err := e.Page(room.Num, from, to, size); !bytes.Equal(got, page) || gotNext != next || !errors.Is(err, wantErr) {
+		t.Errorf("page of room %d from %d to %d, low %d, head %d: %q, %d, %v; want %q, %d, %v", room.Num, from, to, low, head, got, gotNext, err, page, next, wantErr)
+	}
+	var hash chat.Hash
+	switch wantErr = nil; {
+	case from > head:
+		wantErr = ErrNoRow
+	case from > 0 && from+1 < low:
+		wantErr = ErrTrimmed
+	case from > 0:
+		hash = room.rows[from-1].Hash
+	}
+	if got, err := e.HashAt(room.Num, from); got != hash || !errors.Is(err, wantErr) {
+		t.Errorf("hash of room %d at %d, low %d: %x, %v; want %x, %v", room.Num, from, low, got, err, hash, wantErr)
+	}
+}
