@@ -121,14 +121,14 @@ func TestOpenWhereRowsAreGone(t *testing.T) {
 			"reset and gone":     {wire.Join{Tail: 500, Cursor: &wire.Cursor{Epoch: 1}}, wire.Open{Status: wire.StatusReset, Why: wire.WhyEpoch, From: low}},
 		}
 		for name, tt := range tests {
-			bob := w.attach("bob " + name[:3])
-			bob.asked = name
+			bob := w.newClient("bob")
+			bob.attach()
 			tt.join.Room = "lobby"
 			bob.do(&tt.join)
 			got := bob.view("lobby")
 			want := tt.want
 			want.Type, want.Room, want.Name, want.Head, want.Low, want.Hash = wire.TypeOpen, all.room, "lobby", 100, low, all.hashAt(want.From-1)
-			if diff := cmp.Diff([]*wire.Open{&want}, got.opens, cmpopts.IgnoreUnexported(wire.Open{})); diff != "" {
+			if diff := cmp.Diff([]*wire.Open{&want}, got.opens, cmpopts.IgnoreUnexported(wire.Open{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s: Opens (-want +got):\n%s", name, diff)
 			}
 			if got.next != 101 || got.hash != all.hash {
@@ -156,7 +156,7 @@ func TestLiveSubscriptionFallsBehind(t *testing.T) {
 			t.Fatalf("%d Opens, want 2", len(got.opens))
 		}
 		want := &wire.Open{Type: wire.TypeOpen, Room: room.room, Name: "lobby", Status: wire.StatusGap, From: low, Low: low, Head: 210, Hash: room.hashAt(low - 1)}
-		if diff := cmp.Diff(want, got.opens[1], cmpopts.IgnoreUnexported(wire.Open{})); diff != "" {
+		if diff := cmp.Diff(want, got.opens[1], cmpopts.IgnoreUnexported(wire.Open{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("Open (-want +got):\n%s", diff)
 		}
 		if got.next != 211 || got.hash != room.hash {
@@ -303,17 +303,9 @@ func TestPartBeforeAnythingIsTaken(t *testing.T) {
 				got = append(got, "closed")
 			}
 		}
-		want := []string{"open 3", "open 4", "open 3", "row 3", "closed", "row 3", "row 4", "row 5"}
+		want := []string{"open 3", "row 3", "closed", "open 4", "open 3", "row 3", "row 4", "row 5"}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Logf("records (-want +got):\n%s", diff)
-		}
-		wantRows := []uint64{3, 3, 4, 5}
-		var rows []uint64
-		for _, r := range alice.view("lobby").rows {
-			rows = append(rows, r.Seq)
-		}
-		if !slices.Equal(rows, wantRows) {
-			t.Errorf("rows = %v, want %v", rows, wantRows)
+			t.Errorf("records (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -144,7 +144,7 @@ func (s *subscription) open() (*wire.Open, error) {
 	case !known:
 		return s.gap(c.Seq + 1)
 	}
-	return s.fill(&wire.Open{From: c.Seq + 1, Hash: c.Hash}), nil
+	return s.openFrom(&wire.Open{From: c.Seq + 1})
 }
 
 // check compares a cursor with the log: why it is not one of it, or whether the log still knows that place.
@@ -193,12 +193,15 @@ func (s *subscription) gap(seq uint64) (*wire.Open, error) {
 	return s.openFrom(&wire.Open{Status: wire.StatusGap, From: seq})
 }
 
-// openFrom completes an Open that begins at From, or later when that is not kept any more.
+// openFrom completes an Open that begins at From, or later when that is not kept any more; behind a cursor that is a gap.
 func (s *subscription) openFrom(o *wire.Open) (*wire.Open, error) {
 	for {
 		low, err := s.session.hub.cfg.Store.Low(s.room.Num)
 		if err != nil {
 			return nil, fmt.Errorf("low of room %d: %w", s.room.Num, err)
+		}
+		if o.From < low && o.Status == wire.StatusOK && s.start.cursor != nil {
+			o.Status = wire.StatusGap
 		}
 		o.From, o.Low = max(o.From, low), low
 		if o.Hash, err = s.hashAt(o.From - 1); !errors.Is(err, store.ErrTrimmed) {
