@@ -70,7 +70,7 @@ func (h *human) event(e client.Event) {
 	case client.Denied:
 		h.tell("%s is not open to you: %s", command.Label(e.Room), e.Code.Sentence())
 	case client.Gap:
-		h.tell("%s in %s are not kept any more --", count(e.To-e.From+1, "older message", "older messages"), command.Label(e.Room))
+		h.tell("%s --", gapText(e))
 	case client.Reset:
 		h.tell("%s --", resetText(e))
 	case client.Joined:
@@ -275,4 +275,12 @@ func count(n uint64, one, more string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, more)
+}
+
+func gapText(e client.Gap) string {
+	n := e.To - e.From + 1
+	if n == 1 {
+		return "1 older message in " + command.Label(e.Room) + " is not kept any more"
+	}
+	return fmt.Sprintf("%d older messages in %s are not kept any more", n, command.Label(e.Room))
 }

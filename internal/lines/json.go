@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
@@ -43,7 +45,25 @@ func (o *objects) print(object any) {
 	if err := enc.Encode(object); err != nil {
 		panic("an object that can't be JSON: " + err.Error())
 	}
-	o.out.print(b.Bytes())
+	o.out.print([]byte(escape(b.String()[:b.Len()-1]) + "\n"))
+}
+
+// escape writes what encoding/json leaves as it is and a terminal may not, such as a mark of the script's own, as JSON's \uXXXX.
+func escape(line string) string {
+	if chat.OneLine(line) == line {
+		return line
+	}
+	var b strings.Builder
+	for _, r := range line {
+		if s := string(r); r < utf8.RuneSelf && r != 0x7f || chat.OneLine(s) == s {
+			b.WriteString(s)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.String()
 }
 
 func (o *objects) event(e client.Event) {

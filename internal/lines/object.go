@@ -8,7 +8,7 @@ type messageObject struct {
 	Room   string `json:"room"`
 	Seq    uint64 `json:"seq"`
 	ID     string `json:"id"`
-	Epoch  string `json:"epoch,omitempty"`
+	Epoch  string `json:"epoch"`
 	Cursor string `json:"cursor,omitempty"`
 	Name   string `json:"name"`
 	Author string `json:"author,omitempty"`

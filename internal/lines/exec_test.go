@@ -1,0 +1,137 @@
+package lines
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCommands(t *testing.T) {
+	terminal := func(cfg *Config) { cfg.Terminal = true }
+	piped := func(cfg *Config) { cfg.Commands = true }
+	for name, c := range map[string]struct {
+		change     func(*Config)
+		in         string
+		sent, asks []string
+		out, err   string
+		fails      bool
+	}{
+		"talk":             {terminal, "hi\n//hi\n/me waves\n", []string{"lobby text hi", "lobby text /hi", "lobby action waves"}, nil, "", "", false},
+		"topic":            {terminal, "/topic new\n/topic\n", []string{"lobby topic new"}, nil, "-- the topic of #lobby: tea\n", "", false},
+		"topic elsewhere":  {piped, "/join ops\n/topic\n", nil, nil, "-- the topic of #ops: coffee\n", "", false},
+		"topic of nothing": {piped, "/join attic\n/topic\n", nil, nil, "", "-- line 2: there is no such room\n", true},
+		"join and talk":    {terminal, "/join ops\nhi\n/join lobby\nho\n", []string{"ops text hi", "lobby text ho"}, []string{"join ops"}, "", "", false},
+		"join in a pipe":   {piped, "/join ops\nhi\n", []string{"ops text hi"}, nil, "12:00 #ops carol: hi\n", "", false},
+		"join that fails":  {terminal, "/join full\nhi\n", []string{"lobby text hi"}, []string{"join full"}, "", "-- too many commands wait for the node\n", false},
+		"turn to a person": {terminal, "/join @bob\nhi\n/part\nho\n", []string{"@bob text hi", "lobby text ho"}, nil, "", "", false},
+		"part":             {terminal, "/join ops\n/part\nhi\n", []string{"lobby text hi"}, []string{"join ops", "part ops"}, "", "", false},
+		"part another":     {terminal, "/join ops\n/part lobby\nhi\n", []string{"ops text hi"}, []string{"join ops", "part lobby"}, "", "", false},
+		"part and rejoin":  {terminal, "/part\n/join lobby\nhi\n", []string{"lobby text hi"}, []string{"part lobby", "join lobby"}, "", "", false},
+		"part the last":    {terminal, "/part\nhi\n", nil, []string{"part lobby"}, "", "-- you are in no room: /join one first\n", false},
+		"part in a pipe":   {piped, "/join ops\n/part\nhi\n/part ops\n", []string{"lobby text hi"}, nil, "12:00 carol: hi\n", "-- line 4: you are not in that room\n", true},
+		"nick":             {terminal, "/nick cat\n", nil, []string{"nick cat"}, "", "", false},
+		"names":            {terminal, "/names\n", nil, nil, "-- 1 person in #lobby:\n--   bob�[2J\n", "", false},
+		"whois":            {terminal, "/whois eve\n", nil, nil, "", "-- nobody of that name is known here\n", false},
+		"whois in a pipe":  {piped, "/whois eve\n", nil, nil, "", "-- line 1: nobody of that name is known here\n", true},
+		"unknown":          {terminal, "/nikc x\n", nil, nil, "", "-- /nikc is no command (did you mean /nick?); /help lists them, and a text that begins with / is typed as //\n", false},
+		"unknown in pipe":  {piped, "/nikc x\n", nil, nil, "", "-- line 1: /nikc is no command (did you mean /nick?); /help lists them, and a text that begins with / is typed as //\n", true},
+		"bad usage":        {terminal, "/quit now\n", nil, nil, "", "-- now is too much; usage: /quit\n", false},
+		"topic too long":   {terminal, "/topic " + strings.Repeat("x", 391) + "\n", nil, nil, "", "-- " + chat.TooLong.Sentence() + "\n", false},
+		"too long":         {terminal, strings.Repeat("x", 8193) + "\n", nil, nil, "", "-- " + chat.TooLong.Sentence() + "\n", false},
+		"quit ends input":  {piped, "/quit\nlate\n", nil, nil, "", "", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk()
+			d.answers = true
+			r := start(t, d, c.change)
+			r.typed(c.in)
+			r.eof()
+			if err := r.result(); !c.fails && err != nil {
+				t.Errorf("Run: %v", err)
+			} else if c.fails {
+				wantsEnd(t, err, ErrNotKept, "1 command failed")
+			}
+			if diff := cmp.Diff(c.sent, d.texts()); diff != "" {
+				t.Errorf("sent mismatch (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.asks, d.asked); diff != "" {
+				t.Errorf("asked mismatch (-want +got):\n%s", diff)
+			}
+			r.wants(c.out, connected+c.err)
+			if t.Failed() {
+				t.Log(name)
+			}
+		})
+	}
+}
+
+// What was typed for one room is not read in another because the first was closed or denied in between; joining it again asks again.
+func TestClosedRoomKeepsItsLines(t *testing.T) {
+	for _, e := range []client.Event{client.ClosedRoom{Room: "ops", Code: chat.Denied}, client.Denied{Room: "ops", Code: chat.RoomRate}} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk()
+			r := start(t, d, func(cfg *Config) { cfg.Terminal = true })
+			r.typed("/join ops\n")
+			r.told(e)
+			r.typed("for ops alone\n")
+			r.typed("/join ops\n")
+			if diff := cmp.Diff([]string{"ops text for ops alone"}, d.texts()); diff != "" {
+				t.Errorf("%T: sent mismatch (-want +got):\n%s", e, diff)
+			}
+			if diff := cmp.Diff([]string{"join ops", "join ops"}, d.asked); diff != "" {
+				t.Errorf("%T: asked mismatch (-want +got):\n%s", e, diff)
+			}
+		})
+	}
+}
+
+func TestQuestionWithoutAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newDesk(), func(cfg *Config) { cfg.Terminal = true })
+		r.typed("/names silent\nhi\n")
+		r.wants("", connected)
+		pass(defaultTimeout)
+		r.wants("", connected+"-- the node did not answer in time\n")
+		if n := len(r.desk.texts()); n != 1 {
+			t.Errorf("%d sent behind it, want 1", n)
+		}
+		r.typed("/names silent\n")
+		r.stop()
+		pass(grace)
+		wantsEnd(t, r.result(), ErrNotKept, "1 message is not known to be kept")
+	})
+}
+
+// A command that the node would not do fails a pipe, and is one's own affair at a terminal.
+func TestRefusedCommands(t *testing.T) {
+	for _, e := range []client.Event{client.Named{Name: "carol", Code: chat.NameTaken}, client.Denied{Room: "ops", Code: chat.RoomRate}, client.Left{Room: "ops", Code: chat.NotJoined}} {
+		for _, terminal := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				r := start(t, newDesk(), func(cfg *Config) { cfg.Terminal = terminal })
+				r.told(e)
+				r.eof()
+				if err := r.result(); terminal && err != nil {
+					t.Errorf("%T: Run: %v", e, err)
+				} else if !terminal {
+					wantsEnd(t, err, ErrNotKept, "1 command failed")
+				}
+			})
+		}
+	}
+}
+
+// A message that the client would not have at all is refused, not in doubt.
+func TestClientRefusesADraft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newDesk(), func(cfg *Config) { cfg.Rooms = []string{"@"} })
+		r.typed("hi\n")
+		r.eof()
+		wantsEnd(t, r.result(), ErrNotKept, "1 message was refused")
+		r.wants("", connected+"-- line 1: "+chat.BadRoom.Sentence()+"\n")
+	})
+}

@@ -1,0 +1,110 @@
+package lines
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+	"chatnode/internal/wire"
+)
+
+// shows tells events to a terminal in one room and wants these lines behind the first.
+func shows(t *testing.T, out, err string, events ...client.Event) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		r := start(t, newDesk(), func(cfg *Config) { cfg.Terminal = true; cfg.Zone = time.FixedZone("CET", 3600) })
+		r.told(events...)
+		r.wants(out, connected+err)
+	})
+}
+
+func said(name, text string) client.Message {
+	return client.Message{Room: "lobby", Name: name, Kind: chat.Text, Text: text, Time: noon}
+}
+
+func TestHumanMessages(t *testing.T) {
+	action, topic, gone, strange := said("bob", "waves"), said("bob", "tea"), said("bob", ""), said("bob", "?")
+	action.Kind, topic.Kind, gone.Kind, strange.Kind = chat.Action, chat.Topic, chat.Topic, 9
+	direct, other := said("bob", "psst"), said("bob", "hi ops")
+	direct.Room, direct.To, other.Room = "@bob", "bob", "ops"
+	shows(t, "13:00 bob: hi\n", "", said("bob", "hi"))
+	shows(t, "13:00 * bob waves\n", "", action)
+	shows(t, "13:00 -- bob set the topic: tea\n13:00 -- bob took the topic away\n", "", topic, gone)
+	shows(t, "13:00 -- bob (kind-9): ?\n", "", strange)
+	shows(t, "13:00 @bob bob: psst\n13:00 bob: hi\n", "", direct, said("bob", "hi"))
+	shows(t, "13:00 #ops bob: hi ops\n13:00 #lobby bob: hi\n", "-- you are in #ops: coffee\n", client.Opened{Room: "ops", Topic: "coffee"}, other, said("bob", "hi"))
+}
+
+func TestHumanDays(t *testing.T) {
+	late, next := said("bob", "late"), said("bob", "early")
+	late.Time = noon.Add(11*time.Hour - 1) // one hour east it is midnight just behind this
+	next.Time = noon.Add(11 * time.Hour)
+	old := said("bob", "old")
+	old.Time = noon.Add(-24 * time.Hour)
+	shows(t, "13:00 bob: hi\n23:59 bob: late\n-- Sunday, 2 January 2000\n00:00 bob: early\n", "", said("bob", "hi"), late, next)
+	shows(t, "-- Friday, 31 December 1999\n13:00 bob: old\n-- Saturday, 1 January 2000\n13:00 bob: hi\n", "", old, said("bob", "hi"))
+}
+
+func TestHumanLink(t *testing.T) {
+	back, other := up(), up()
+	back.Resumed, other.Resumed, other.Name = true, true, "carol~7q2f"
+	lost := client.LinkDown{Err: errors.New("reset by peer"), RetryIn: 2100 * time.Millisecond}
+	soon := client.LinkDown{Err: errors.New("connection refused"), RetryIn: 100 * time.Millisecond}
+	stopping := client.LinkDown{Code: chat.Stopping, Text: "see you", RetryIn: time.Second}
+	shows(t, "", "-- link lost: reset by peer; trying again in 3 s\n-- link lost: connection refused; trying again\n-- back\n-- link lost: connection refused; trying again\n",
+		lost, lost, soon, soon, soon, back, soon)
+	shows(t, "", "-- link lost: the node is stopping (see you); trying again in 1 s\n-- back as carol~7q2f\n", stopping, other)
+	shows(t, "", "-- link lost: the connection ended; trying again\n-- connected to Lab as carol\n", client.LinkDown{}, up())
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		d.noLink = true
+		r := start(t, d, nil)
+		r.told(soon, soon)
+		r.wants("", "-- no link yet: connection refused; trying again\n")
+	})
+}
+
+func TestHumanStates(t *testing.T) {
+	for want, e := range map[string]client.Event{
+		"120 older messages in #lobby are not kept any more --":                                                                                         client.Gap{Room: "lobby", From: 1, To: 120},
+		"1 older message in @bob is not kept any more --":                                                                                               client.Gap{Room: "@bob", From: 7, To: 7},
+		"#lobby begins anew: the node has begun a new log; messages above may be missing from it, or come again below --":                               client.Reset{Room: "lobby", Why: "epoch"},
+		"#lobby begins anew: the node's log ends before what was shown here; messages above may be missing from it, or come again below --":             client.Reset{Room: "lobby", Why: "ahead"},
+		"#lobby begins anew: the node's log differs from what was shown here; messages above may be missing from it, or come again below --":            client.Reset{Room: "lobby", Why: wire.WhyHash.String()},
+		"all rooms begin anew: the node has forgotten messages that it had acknowledged; messages above may be missing from it, or come again below --": client.Reset{Why: client.WhyAcks},
+		"all rooms begin anew: what; messages above may be missing from it, or come again below --":                                                     client.Reset{Why: "what"},
+		"bob has joined #lobby":                                  client.Joined{Room: "lobby", Name: "bob"},
+		"bob has left #lobby":                                    client.Gone{Room: "lobby", Name: "bob"},
+		"bob is now bert":                                        client.Renamed{Room: "lobby", Old: "bob", New: "bert"},
+		"you are in #lobby: tea":                                 client.Opened{Room: "lobby", Topic: "tea"},
+		"you are in #lobby":                                      client.Opened{Room: "lobby"},
+		"you have left #lobby":                                   client.Left{Room: "lobby"},
+		"2 people in #lobby: bob eve":                            client.Present{Room: "lobby", Count: 2, People: []client.Person{{Name: "bob"}, {Name: "eve"}}},
+		"900 people in #lobby":                                   client.Present{Room: "lobby", Count: 900},
+		"1 person in #lobby":                                     client.Present{Room: "lobby", Count: 1},
+		"you are now cat":                                        client.Named{Name: "cat"},
+		"the node says: tea is ready":                            client.Notice{Text: "tea is ready"},
+		"#x: " + chat.NotJoined.Sentence():                       client.Left{Room: "x", Code: chat.NotJoined},
+		"the node has closed #x: " + chat.Denied.Sentence():      client.ClosedRoom{Room: "x", Code: chat.Denied},
+		"#x is not open to you: " + chat.RoomRate.Sentence():     client.Denied{Room: "x", Code: chat.RoomRate},
+		"you are still carol: " + chat.BadName.Sentence():        client.Named{Name: "carol", Code: chat.BadName},
+		"not sent to #ops: " + chat.Denied.Sentence() + ": psst": client.Refused{Room: "ops", Text: "psst", Code: chat.Denied},
+		"you are still carol: that name belongs to somebody else; bob~7q2f is free": client.Named{Name: "carol", Code: chat.NameTaken, Suggest: "bob~7q2f"},
+	} {
+		shows(t, "", "-- "+want+"\n", e)
+	}
+	shows(t, "", "", client.Opened{Room: "@bob", Direct: true}, client.Ack{Room: "lobby"})
+}
+
+// What is told once for a room is told again only after one has been out of it.
+func TestHumanTellsOfRoomsOnce(t *testing.T) {
+	in, who := client.Opened{Room: "lobby"}, client.Present{Room: "lobby", Count: 3}
+	once := "-- you are in #lobby\n-- 3 people in #lobby\n"
+	shows(t, "", once, in, who, in, who)
+	shows(t, "", once+"-- you have left #lobby\n"+once, in, who, client.Left{Room: "lobby"}, in, who)
+	shows(t, "", once+"-- the node has closed #lobby: done\n"+once, in, who, client.ClosedRoom{Room: "lobby"}, in, who)
+}
