@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"cmp"
 	"container/list"
 	"slices"
 
@@ -70,14 +71,19 @@ func (h *Hub) namedRoom(name string, a *account) (*room, chat.Code) {
 
 // directRoom returns the conversation of a and b, which it makes when there is none.
 func (h *Hub) directRoom(a, b *account) *room {
-	peers := [2]identity.ID{a.id, b.id}
-	if bytes.Compare(peers[0][:], peers[1][:]) > 0 {
-		peers[0], peers[1] = peers[1], peers[0]
-	}
+	peers := peers(a, b)
 	if r := h.directs[peers]; r != nil {
 		return r
 	}
 	return h.makeRoom(store.Room{Peers: peers})
+}
+
+// peers returns the sorted keys of two people.
+func peers(a, b *account) [2]identity.ID {
+	if bytes.Compare(a.id[:], b.id[:]) > 0 {
+		a, b = b, a
+	}
+	return [2]identity.ID{a.id, b.id}
 }
 
 func (h *Hub) makeRoom(r store.Room) *room {
@@ -90,12 +96,20 @@ func (h *Hub) makeRoom(r store.Room) *room {
 
 // dropIfUnused forgets a room that has no rows and nobody in it: as if it had never been.
 func (h *Hub) dropIfUnused(r *room) {
-	if r.head == 0 && r.subs == 0 && !r.kept && !r.Direct() {
+	switch {
+	case r.head > 0 || r.subs > 0 || r.kept:
+	case r.Direct():
+		delete(h.directs, r.Peers)
+		for _, id := range r.Peers {
+			a := h.account(id)
+			a.directs = slices.DeleteFunc(a.directs, func(x *room) bool { return x == r })
+		}
+	default:
 		delete(h.rooms, r.Name)
 	}
 }
 
-// titleFor returns what the room is called to a: its name, or the other's.
+// titleFor returns what the room is called to a: its name, or the other's, or the other's key where that has no name.
 func (h *Hub) titleFor(r *room, a *account) (title string, peer *account) {
 	if !r.Direct() {
 		return r.Name, nil
@@ -105,7 +119,7 @@ func (h *Hub) titleFor(r *room, a *account) (title string, peer *account) {
 		other = r.Peers[1]
 	}
 	peer = h.account(other)
-	return chat.DirectMark + peer.name, peer
+	return chat.DirectMark + cmp.Or(peer.name, other.String()), peer
 }
 
 // enter and leave count a session of a among those who are there.
