@@ -53,12 +53,13 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 	now := h.cfg.Now()
 	o := h.origins[g.Origin]
 	replaces := o != nil && o.session != nil
+	needsName := o == nil || h.nameOf(g.Key) == ""
 	switch {
 	case o != nil && o.Key != g.Key:
 		return nil, nil, &Refusal{Code: chat.BadOrigin}
 	case h.stopping:
 		return nil, nil, &Refusal{Code: chat.Stopping, Retry: h.jitter(retryHint)}
-	case o == nil && !chat.ValidName(chat.BaseName(g.Name)):
+	case needsName && !chat.ValidName(chat.BaseName(g.Name)):
 		return nil, nil, &Refusal{Code: chat.BadName}
 	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions && !replaces:
 		return nil, nil, &Refusal{Code: chat.Full, Retry: h.jitter(retryFull)}
@@ -69,8 +70,10 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 		old.bye(chat.Replaced, 0, "")
 	}
 	a := h.account(g.Key)
-	if o == nil || a.name == "" {
-		h.rename(a, h.free(chat.BaseName(g.Name), a))
+	wants := a.name
+	if needsName {
+		wants = chat.BaseName(g.Name)
+		h.rename(a, h.free(wants, a))
 	}
 	if o == nil {
 		h.lastFrom++
@@ -83,8 +86,8 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 	o.session = s
 	a.sessions[s] = struct{}{}
 	h.sessions[s] = struct{}{}
-	if a.name != g.Name {
-		s.notice(chat.NameTaken, "the name "+chat.BaseName(g.Name)+" belongs to somebody else here; you are "+a.name)
+	if a.name != wants {
+		s.notice(chat.NameTaken, "the name "+wants+" belongs to somebody else here; you are "+a.name)
 	}
 	return s, &Attached{Name: a.name, From: o.Num, LastCSeq: o.Last, Outcomes: outcomesFrom(o, g.FirstUnacked), Time: now}, nil
 }
@@ -276,7 +279,7 @@ func (h *Hub) part(s *Session, name string) {
 			sub = s.in(r)
 		}
 	} else if other := h.person(who); other != nil {
-		sub = s.in(h.directRoom(s.account, other))
+		sub = s.in(h.directs[peers(s.account, other)])
 	}
 	if sub == nil {
 		h.answer(s, requestSize, &wire.Closed{Name: name, Code: chat.NotJoined})
@@ -307,7 +310,8 @@ func (s *Session) in(r *room) *subscription {
 
 // nick gives a key another name, if it can have it.
 func (h *Hub) nick(a *account, name string) *wire.Named {
-	if !chat.ValidName(name) {
+	base := chat.BaseName(name) // with the key's own suffix it is what a refusal suggests
+	if !chat.ValidName(base) || name != base && name != chat.Suffixed(base, a.id.String()) {
 		return &wire.Named{Name: a.name, Code: chat.BadName}
 	}
 	if free := h.free(name, a); free != name {

@@ -366,7 +366,7 @@ func (c *client) historyRoom(title string) string {
 		if id, err := identity.ParseID(title[1:]); err == nil {
 			return directName(c.key, id)
 		}
-		return directName(c.key, keyOf(chat.BaseName(title[1:])))
+		return directName(c.key, keyOf(chat.Fold(chat.BaseName(title[1:]))))
 	}
 	return title
 }

@@ -73,7 +73,7 @@ func (h *Hub) rename(a *account, name string) {
 	h.unname(a)
 	fold := chat.Fold(name)
 	if old := h.names[fold]; old != nil {
-		old.name, old.fold = "", ""
+		h.unname(old)
 	}
 	a.name, a.fold = name, fold
 	h.names[fold] = a
@@ -94,6 +94,14 @@ func (h *Hub) unname(a *account) {
 		h.batch.name(store.Name{Name: a.name})
 		a.name, a.fold = "", ""
 	}
+}
+
+// nameOf returns the name that a key goes by now, empty when it has none.
+func (h *Hub) nameOf(id identity.ID) string {
+	if a := h.accounts[id]; a != nil {
+		return a.name
+	}
+	return ""
 }
 
 // person returns the account that goes by that name or key id, or nil.
