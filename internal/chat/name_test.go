@@ -168,6 +168,7 @@ func TestMakeName(t *testing.T) {
 func FuzzMakeName(f *testing.F) {
 	f.Add("Zoe\u200d\u0308")
 	f.Add(`PLANT\carol`)
+	f.Add("0\u0308")
 	f.Fuzz(func(t *testing.T, candidate string) {
 		name := MakeName(candidate)
 		if !ValidName(name) || utf8.RuneCountInString(name) > MaxName {

@@ -89,6 +89,7 @@ func FuzzReader(f *testing.F) {
 // FuzzSecondDecoder keeps the decoder of the tests itself from a panic, and holds it and the codec to one reading of numbers.
 func FuzzSecondDecoder(f *testing.F) {
 	f.Add([]byte{0xf9, 0x3c, 0x00})
+	f.Add([]byte{0xf9, 0x7f, 0x30}) // not a number
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, rest, err := readItem(data)
 		if err != nil || len(rest) > 0 {
