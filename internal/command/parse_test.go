@@ -130,7 +130,7 @@ func TestDistance(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, line := range []string{"", "/", "//", "/join #ops", "/msg bob hi", "/msg @bob a\nb", "/\xff", "/nick \x00", "/topic -delete", "/jion x"} {
+	for _, line := range []string{"", "/", "//", "/join #ops", "/msg bob hi", "/msg @bob a\nb", "/\xff", "/nick \x00", "/topic -delete", "/jion x", "/whois \x1b\xff" + longWord()} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -39,6 +39,7 @@ var (
 type desk struct {
 	answers bool // every send is kept at once
 	noLink  bool // no link comes by itself
+	deaf    bool // a goodbye is not answered
 	cap     int  // sends that wait for an answer before Send blocks; 0: no bound
 
 	events chan client.Event
@@ -176,7 +177,7 @@ func (d *desk) Quit(ctx context.Context) error {
 		open, room, ended := d.open, d.room, d.ended
 		d.mu.Unlock()
 		switch {
-		case open == 0:
+		case open == 0 && !d.deaf:
 			d.end(nil)
 			return nil
 		case ended:
@@ -250,9 +251,13 @@ type sheet struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 	fail error
+	full chan struct{} // while it is not nil and open, writes wait
 }
 
 func (s *sheet) Write(p []byte) (int, error) {
+	if s.full != nil {
+		<-s.full
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {

@@ -97,7 +97,7 @@ func (r *runner) loop(ctx context.Context, executed <-chan reading) {
 			broken = nil
 			r.interrupt()
 		case <-timer.C:
-			timer.Reset(r.expire(len(events)))
+			timer.Reset(r.expire())
 		}
 		if r.read != nil && r.ever && (r.read.quit || r.read.err != nil || !r.cfg.Follow) {
 			r.leave()
@@ -115,7 +115,6 @@ func (r *runner) handle(e client.Event) {
 		return
 	case client.Ack:
 		r.tally.answered(true)
-		defer r.kept(e)
 	case client.Refused:
 		r.tally.answered(false)
 	case client.Named:
@@ -136,6 +135,10 @@ func (r *runner) handle(e client.Event) {
 		}
 	}
 	r.sink.event(e)
+	if ack, ok := e.(client.Ack); ok {
+		r.kept(ack)
+	}
+	// Not before it was told: whoever reads the output slowly does not make the node slow.
 	r.tally.progress()
 }
 
@@ -180,9 +183,8 @@ func (r *runner) interrupt() {
 	}
 }
 
-// expire gives up when there was no progress for too long. It returns when to look again. While events wait to be handled no time is
-// counted: whoever reads the output slowly does not make the node slow.
-func (r *runner) expire(waiting int) time.Duration {
+// expire gives up when there was no progress for too long, and returns when to look again.
+func (r *runner) expire() time.Duration {
 	open, since := r.tally.waiting()
 	if !r.ever {
 		since = r.begun
@@ -191,7 +193,7 @@ func (r *runner) expire(waiting int) time.Duration {
 	forever := r.cfg.Wait && !r.ever || r.cfg.Terminal && r.ever && !r.quitting
 	idle := r.up && open == 0 && !r.quitting
 	switch {
-	case idle, forever, waiting > 0:
+	case idle, forever:
 		return r.cfg.Timeout
 	case left > 0:
 		return left

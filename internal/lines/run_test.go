@@ -299,6 +299,59 @@ func TestEndings(t *testing.T) {
 	}
 }
 
+// A goodbye that the node does not answer ends after the timeout; nothing was lost by it.
+func TestGoodbyeUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		d.answers, d.deaf = true, true
+		r := start(t, d, nil)
+		r.typed("hi\n")
+		r.eof()
+		pass(defaultTimeout - 1)
+		r.goesOn()
+		pass(1)
+		if err := r.result(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+// A line that was read and waits for room when Run is interrupted is not known to be kept, and not refused either.
+func TestInterruptedWhileWaitingForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		d.cap = 1
+		r := start(t, d, nil)
+		r.typed("1\n2\n")
+		r.stop()
+		pass(grace)
+		wantsEnd(t, r.result(), ErrNotKept, "2 messages are not known to be kept")
+		r.wants("", connected)
+	})
+}
+
+// Whoever reads the output slowly is not taken for a slow node.
+func TestSlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		full := make(chan struct{})
+		r := start(t, d, func(cfg *Config) { cfg.Out.(*sheet).full = full })
+		r.typed("1\n2\n3\n")
+		d.keep(1)
+		pass(time.Hour)
+		close(full)
+		pass(9 * time.Second)
+		r.goesOn()
+		d.keep(2)
+		d.keep(3)
+		r.eof()
+		if err := r.result(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		r.wants("12:00 carol: 1\n12:00 carol: 2\n12:00 carol: 3\n", connected)
+	})
+}
+
 // errAny stands for an error that is none of those with a name.
 var errAny = errors.New("any")
 
