@@ -35,7 +35,7 @@ func TestHumanMessages(t *testing.T) {
 	shows(t, "13:00 * bob waves\n", "", action)
 	shows(t, "13:00 -- bob set the topic: tea\n13:00 -- bob took the topic away\n", "", topic, gone)
 	shows(t, "13:00 -- bob (kind-9): ?\n", "", strange)
-	shows(t, "13:00 @bob bob: psst\n13:00 bob: hi\n", "", direct, said("bob", "hi"))
+	shows(t, "13:00 @bob bob: psst\n13:00 bob: hi\n", "", client.Opened{Room: "@bob", Direct: true}, direct, said("bob", "hi"))
 	shows(t, "13:00 #ops bob: hi ops\n13:00 #lobby bob: hi\n", "-- you are in #ops: coffee\n", client.Opened{Room: "ops", Topic: "coffee"}, other, said("bob", "hi"))
 }
 

@@ -121,7 +121,7 @@ func feed(ctx context.Context, cfg *Config, to chan<- line) {
 func hand(ctx context.Context, to chan<- line, l line) bool {
 	select {
 	case to <- l:
-		return ctx.Err() == nil
+		return true
 	case <-ctx.Done():
 		return false
 	}

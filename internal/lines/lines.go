@@ -53,6 +53,8 @@ type Client interface {
 	Author(ctx context.Context, from uint64) (identity.ID, error)
 }
 
+var _ Client = (*client.Client)(nil)
+
 // Config says what a Run reads and prints. Client, In, Out and Err are needed.
 type Config struct {
 	Client Client

@@ -67,7 +67,7 @@ func (r *runner) run(ctx context.Context) error {
 	x := newExec(&r.cfg, r.sink, r.tally, r.rooms)
 	running.Go(func() { ended <- r.cfg.Client.Run(clientCtx) })
 	running.Go(func() { executed <- x.run(execCtx, lines) })
-	go feed(execCtx, &r.cfg, lines) // not waited for: see the package's comment
+	go feed(execCtx, &r.cfg, lines) // not waited for: see the comment of the package
 
 	r.loop(ctx, executed)
 	stopExec()
