@@ -263,6 +263,8 @@ func (c *client) record(r wire.Record) {
 	c.t.Helper()
 	if !c.forget {
 		c.order = append(c.order, r)
+	} else if _, answer := r.(*wire.Ack); answer {
+		return
 	}
 	switch r := r.(type) {
 	case *wire.Event:

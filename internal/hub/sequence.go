@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -18,7 +19,6 @@ type batch struct {
 	store.Batch
 	rooms   []*room   // those of Rows, each once
 	origins []*origin // dirty
-	arena   []byte    // memory of the rows' records and bodies
 	answers []answer
 	after   []func()
 }
@@ -198,9 +198,8 @@ func (h *Hub) row(s *Session, r *room, p *wire.Pub, text string, re chat.ID) *st
 	if !re.IsZero() {
 		event.Opts.Re = re[:]
 	}
-	start := len(b.arena)
-	b.arena = wire.Must(b.arena, event)
-	row.Record = b.arena[start:len(b.arena):len(b.arena)]
+	h.record = wire.Must(h.record[:0], event)
+	row.Record = bytes.Clone(h.record) // memory of its own: a row that a store keeps long must not hold others that it has let go of
 	if r.unpublished == 0 {
 		b.rooms = append(b.rooms, r)
 	}
