@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestUsage(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown flag":    {[]string{"-fast"}, "-fast"},
+		"argument":        {[]string{"now"}, `"now" is not a flag`},
+		"no clients":      {[]string{"-n", "0"}, "-n"},
+		"clients":         {[]string{"-n", "10,many"}, "-n"},
+		"empty clients":   {[]string{"-n", ""}, "-n"},
+		"mode":            {[]string{"-mode", "fast"}, "-mode"},
+		"small payload":   {[]string{"-payload", "15"}, "-payload"},
+		"large payload":   {[]string{"-payload", "8193"}, "-payload"},
+		"no publishers":   {[]string{"-publishers", "0"}, "-publishers"},
+		"many publishers": {[]string{"-publishers", "65"}, "-publishers"},
+		"rate":            {[]string{"-rate", "0"}, "-rate"},
+		"no rate":         {[]string{"-rate", "NaN"}, "-rate"},
+		"runs":            {[]string{"-runs", "0"}, "-runs"},
+		"no duration":     {[]string{"-duration", "0"}, "-duration"},
+		"duration":        {[]string{"-duration", "soon"}, "soon"},
+		"long duration":   {[]string{"-duration", "2h"}, "-duration"},
+		"tiny floor":      {[]string{"-serve-floor", "4"}, "-serve-floor"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			err := Main(t.Context(), test.args, &out, &out)
+			if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want a usage error with %q", err, test.want)
+			}
+			if out.Len() > 0 {
+				t.Errorf("printed %q", out.String())
+			}
+		})
+	}
+}
+
+func TestHelpNamesEveryFlag(t *testing.T) {
+	var out strings.Builder
+	if err := Main(t.Context(), []string{"-h"}, &out, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"n", "payload", "publishers", "rate", "duration", "runs", "mode", "json"} {
+		if !strings.Contains(out.String(), "\n  -"+name+" ") {
+			t.Errorf("-h does not explain -%s", name)
+		}
+	}
+	if strings.Contains(out.String(), "serve-floor") {
+		t.Error("-h shows the flag by which the bench starts its floor")
+	}
+	for line := range strings.Lines(out.String()) {
+		if len([]rune(line)) > 140 {
+			t.Errorf("too long for a terminal: %q", line)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	cfg, err := parse(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{100, 1000}, cfg.clients); diff != "" {
+		t.Errorf("clients mismatch (-want +got):\n%s", diff)
+	}
+	if len(cfg.modes) != len(allModes) || cfg.runs != 5 || cfg.payload != 100 {
+		t.Errorf("got %+v", cfg)
+	}
+}
+
+func TestOpenFilesAreCounted(t *testing.T) {
+	cfg := &config{clients: []int{10, 1000}, publishers: 8}
+	if err := cfg.checkFiles(1072, true); err != nil {
+		t.Error(err)
+	}
+	if err := cfg.checkFiles(10, false); err != nil {
+		t.Error(err)
+	}
+	if err := cfg.checkFiles(1071, true); err == nil || !strings.Contains(err.Error(), "ulimit -n 1072") {
+		t.Errorf("got %v, want a hint", err)
+	}
+}
+
+func TestReport(t *testing.T) {
+	for _, format := range []string{"table", "json"} {
+		t.Run(format, func(t *testing.T) {
+			cfg, err := parse([]string{"-n", "100,1000", "-runs", "3", "-json=" + map[string]string{"table": "false", "json": "true"}[format]})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			r := newReport(cfg, &out)
+			for _, n := range cfg.clients {
+				if err := r.print(n, sampleRuns(float64(n))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			golden(t, format, regexp.MustCompile(`\d+ CPUs`).ReplaceAllString(out.String(), "N CPUs"))
+		})
+	}
+}
+
+// sampleRuns returns three runs of both sides; what the last measure says is not known.
+func sampleRuns(n float64) (all [2][]values) {
+	for _, scale := range []float64{1.0, 0.9, 1.05} {
+		node := values{20e6, 2.9e9, 144.6, 0.06, 0.04, 20, 0.8, 1.6, 11.2, 9.1, 22.4, nan}
+		floor := values{25e6, 3.7e9, 147.6, 0.05, 0.04, 20, 0.7, 1.5, 9.6, 9.0, 6.5, nan}
+		for i := range node {
+			node[i] *= n / 100 * scale
+			floor[i] *= n / 100
+		}
+		all[0], all[1] = append(all[0], node), append(all[1], floor)
+	}
+	return all
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s mismatch (-want +got):\n%s", file, diff)
+	}
+}
+
+func TestProgressIsForTerminals(t *testing.T) {
+	var out strings.Builder
+	p := newProgress(&out)
+	p.say("one")
+	p.done()
+	if out.Len() > 0 {
+		t.Errorf("printed %q to what is no terminal", out.String())
+	}
+	p = &progress{out: &out}
+	p.say("%d clients", 3)
+	p.done()
+	p.done()
+	if want := eraseLine + "3 clients" + eraseLine; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}

@@ -1,0 +1,217 @@
+package bench
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"sync"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/wire"
+)
+
+// fakeNode speaks as much of the protocol as the bench does, over yamux by hand, with one room. It holds its clients to it: a proof
+// that does not hold, a ping without an answer or an overdrawn window ends the connection.
+type fakeNode struct {
+	fault string // see deliver
+
+	mu      sync.Mutex
+	seq     uint64
+	readers []*fakeConn
+	held    []byte // the event that trades places with the next one
+}
+
+// faultAt is the message that a fault befalls, always at the first reader.
+const faultAt = 4
+
+func newFakeNode(fault string) *fakeNode { return &fakeNode{fault: fault} }
+
+func (n *fakeNode) serve(ctx context.Context, listener net.Listener) {
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		conns.Go(func() {
+			defer context.AfterFunc(ctx, func() { conn.Close() })()
+			c := &fakeConn{node: n, conn: conn, window: window, nonce: make([]byte, 32)}
+			c.granted.L = &c.mu
+			c.run()
+		})
+	}
+}
+
+type fakeConn struct {
+	node  *fakeNode
+	conn  net.Conn
+	nonce []byte
+	hello *wire.Hello
+
+	streams       [2]records
+	received      int
+	expectedAck   uint32
+	controlOpened bool
+
+	mu      sync.Mutex
+	granted sync.Cond
+	window  int
+	closed  bool
+}
+
+const pingValue = 4711
+
+func (c *fakeConn) run() {
+	defer func() {
+		c.conn.Close()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.closed = true
+		c.granted.Broadcast()
+	}()
+	var head [frameHeader]byte
+	body := make([]byte, maxFrame)
+	for {
+		if _, err := io.ReadFull(c.conn, head[:]); err != nil {
+			return
+		}
+		flags, id, length := binary.BigEndian.Uint16(head[2:]), binary.BigEndian.Uint32(head[4:]), binary.BigEndian.Uint32(head[8:])
+		var err error
+		switch head[1] {
+		case frameData:
+			if length > maxFrame {
+				return
+			}
+			if _, err := io.ReadFull(c.conn, body[:length]); err != nil {
+				return
+			}
+			err = c.data(id, body[:length])
+		case frameWindow:
+			err = c.grant(flags, id, length)
+		case framePing:
+			if flags != flagACK || length != pingValue {
+				return
+			}
+			c.send(controlID, wire.Must(nil, &wire.Welcome{Version: wire.Version, Name: c.hello.Name, From: 1}))
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (c *fakeConn) grant(flags uint16, id, delta uint32) error {
+	if flags&flagSYN != 0 {
+		c.conn.Write(appendFrame(nil, frameWindow, flagACK, id, 0))
+		if id == controlID {
+			c.send(controlID, wire.Must(nil, &wire.Challenge{Version: wire.Version, Nonce: c.nonce}))
+		}
+	}
+	if id == chatID {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.window += int(delta)
+		c.granted.Broadcast()
+	}
+	return nil
+}
+
+func (c *fakeConn) data(id uint32, body []byte) error {
+	c.received += len(body)
+	if c.received >= window/2 {
+		c.conn.Write(appendFrame(nil, frameWindow, 0, id, uint32(c.received)))
+		c.received = 0
+	}
+	return c.streams[id/2].feed(body, func(record []byte) error {
+		decoded, err := wire.Decode(record[lengthSize:])
+		if err != nil {
+			return err
+		}
+		return c.record(decoded)
+	})
+}
+
+func (c *fakeConn) record(r wire.Record) error {
+	n := c.node
+	switch r := r.(type) {
+	case *wire.Hello:
+		if c.hello = r; !identity.CheckProof(r.Key, r.Proof, c.nonce, r.Origin) {
+			return errors.New("bad proof")
+		}
+		c.conn.Write(appendFrame(nil, framePing, flagSYN, 0, pingValue))
+	case *wire.Join:
+		if n.fault == "denied" {
+			c.send(chatID, wire.Must(nil, &wire.Open{Name: r.Room, Status: wire.StatusDenied, Code: chat.RoomRate}))
+			return nil
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.readers = append(n.readers, c)
+		c.send(chatID, wire.Must(nil, &wire.Open{Room: 1, Name: r.Room, From: n.seq + 1, Head: n.seq}))
+	case *wire.Pub:
+		if n.fault == "refuse" {
+			c.send(chatID, wire.Must(nil, &wire.Refused{CSeq: r.CSeq, Code: chat.TooLong}))
+			return nil
+		}
+		n.publish(r)
+		if n.fault != "mute" {
+			c.send(chatID, wire.Must(nil, &wire.Ack{CSeq: r.CSeq, Seq: 1}))
+		}
+	}
+	return nil
+}
+
+func (n *fakeNode) publish(p *wire.Pub) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.seq++
+	event := wire.Must(nil, &wire.Event{Room: 1, Seq: n.seq, From: 1, CSeq: p.CSeq, Name: "ann", Kind: p.Kind, Body: p.Body})
+	for i, c := range n.readers {
+		if i == 0 {
+			n.deliver(c, event)
+		} else {
+			c.send(chatID, event)
+		}
+	}
+}
+
+// deliver gives the first reader an event, with the fault if its time has come.
+func (n *fakeNode) deliver(c *fakeConn, event []byte) {
+	if n.seq != faultAt {
+		c.send(chatID, append(event, n.held...))
+		n.held = nil
+		return
+	}
+	switch n.fault {
+	case "lose":
+	case "repeat":
+		c.send(chatID, append(slices.Clone(event), event...))
+	case "swap":
+		n.held = event
+	case "hang up":
+		c.conn.Close()
+	default:
+		c.send(chatID, event)
+	}
+}
+
+// send writes bytes to a stream in small frames, as far as the client's window lets it.
+func (c *fakeConn) send(id uint32, b []byte) {
+	for piece := range slices.Chunk(b, 100) {
+		if id == chatID {
+			c.mu.Lock()
+			for c.window < len(piece) && !c.closed {
+				c.granted.Wait()
+			}
+			c.window -= len(piece)
+			c.mu.Unlock()
+		}
+		c.conn.Write(append(appendFrame(nil, frameData, 0, id, uint32(len(piece))), piece...))
+	}
+}

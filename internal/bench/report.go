@@ -1,0 +1,229 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// measures are all that is measured, in the order in which it is printed. Keys are a contract with whoever reads the JSON.
+var measures = []struct {
+	mode  mode
+	key   string
+	title string
+	show  func(float64) string
+}{
+	{modeSaturate, "deliveries_per_s", "deliveries/s", scaled},
+	{modeSaturate, "bytes_per_s", "MB/s", func(v float64) string { return digits(v / 1e6) }},
+	{modeSaturate, "bytes_per_delivery", "bytes/delivery", digits},
+	{modeSaturate, "server_cpu_us_per_delivery", "server CPU µs/delivery", digits},
+	{modeSaturate, "load_cpu_us_per_delivery", "load CPU µs/delivery", digits},
+	{modePaced, "messages_per_s", "messages/s", digits},
+	{modePaced, "latency_p50_ms", "latency p50 ms", digits},
+	{modePaced, "latency_p99_ms", "latency p99 ms", digits},
+	{modePaced, "server_cpu_us_per_delivery", "server CPU µs/delivery", digits},
+	{modePaced, "load_cpu_us_per_delivery", "load CPU µs/delivery", digits},
+	{modeIdle, "rss_kb_per_client", "memory KB/client", digits},
+	{modeIdle, "anonymous_kb_per_client", "heap and stacks KB/client", digits},
+}
+
+// measureOf returns the place of a measure in measures.
+func measureOf(m mode, key string) int {
+	for i := range measures {
+		if measures[i].mode == m && measures[i].key == key {
+			return i
+		}
+	}
+	panic("bench: no measure " + string(m) + " " + key)
+}
+
+// digits shows a number with three significant digits, or all before the point.
+func digits(v float64) string {
+	switch size := math.Abs(v); {
+	case math.IsNaN(v):
+		return "n/a"
+	case size >= 99.95:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case size >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case size >= 0.9995 || v == 0:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
+
+// scaled shows a large number in thousands or millions.
+func scaled(v float64) string {
+	switch {
+	case v >= 1e6:
+		return digits(v/1e6) + "M"
+	case v >= 1e3:
+		return digits(v/1e3) + "k"
+	}
+	return digits(v)
+}
+
+// row is one measure of both sides.
+type row struct {
+	clients  int
+	measure  int
+	chatnode spread
+	floor    spread
+	ratio    spread
+}
+
+// rowsOf reduces the runs of both sides, chatnode first, to rows.
+func rowsOf(cfg *config, clients int, all [2][]values) []row {
+	var rows []row
+	for i, m := range measures {
+		if !cfg.modes[m.mode] {
+			continue
+		}
+		var of [2][]float64
+		for s := range all {
+			for _, v := range all[s] {
+				of[s] = append(of[s], v[i])
+			}
+		}
+		rows = append(rows, row{clients, i, spreadOf(of[0]), spreadOf(of[1]), spreadOf(ratios(of[0], of[1]))})
+	}
+	return rows
+}
+
+// report prints rows, as a table or as JSON.
+type report struct {
+	cfg    *config
+	out    io.Writer
+	headed bool
+}
+
+func newReport(cfg *config, out io.Writer) *report { return &report{cfg: cfg, out: out} }
+
+// print prints what came out for one number of clients.
+func (r *report) print(clients int, all [2][]values) error {
+	rows := rowsOf(r.cfg, clients, all)
+	if r.cfg.json {
+		return r.printJSON(rows)
+	}
+	return r.printTable(rows)
+}
+
+const tableLine = "%-9s %-25s %24s %24s %21s\n"
+
+func (r *report) printTable(rows []row) error {
+	var text strings.Builder
+	if !r.headed {
+		r.headed = true
+		fmt.Fprintf(&text, "texts of %d bytes; %d pairs of runs, %v each mode; paced at %s messages/s; %d publishers; %d CPUs\n", r.cfg.payload,
+			r.cfg.runs, r.cfg.duration, digits(r.cfg.rate), r.cfg.publishers, runtime.NumCPU())
+	}
+	if len(rows) > 0 {
+		fmt.Fprintf(&text, "\n"+tableLine, fmt.Sprintf("N=%d", rows[0].clients), "median (min to max)", "chatnode", "floor", "chatnode/floor")
+	}
+	last := mode("")
+	for _, row := range rows {
+		m := measures[row.measure]
+		name := m.mode
+		if name == last {
+			name = ""
+		}
+		last = m.mode
+		fmt.Fprintf(&text, tableLine, name, m.title, row.chatnode.show(m.show), row.floor.show(m.show), row.ratio.show(ratioText))
+	}
+	_, err := io.WriteString(r.out, text.String())
+	return err
+}
+
+func ratioText(v float64) string {
+	if math.IsNaN(v) {
+		return "n/a"
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}
+
+func (s spread) show(number func(float64) string) string {
+	if math.IsNaN(s.Median) {
+		return "n/a"
+	}
+	return fmt.Sprintf("%s (%s to %s)", number(s.Median), number(s.Min), number(s.Max))
+}
+
+// jsonSpread is a spread in JSON; what is not known is null.
+type jsonSpread struct {
+	Median float64 `json:"median"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+}
+
+func (s spread) json() *jsonSpread {
+	if math.IsNaN(s.Median) {
+		return nil
+	}
+	return (*jsonSpread)(&s)
+}
+
+func (r *report) printJSON(rows []row) error {
+	enc := json.NewEncoder(r.out)
+	for _, row := range rows {
+		m := measures[row.measure]
+		err := enc.Encode(struct {
+			Type       string      `json:"type"`
+			Clients    int         `json:"clients"`
+			Mode       mode        `json:"mode"`
+			Measure    string      `json:"measure"`
+			Chatnode   *jsonSpread `json:"chatnode"`
+			Floor      *jsonSpread `json:"floor"`
+			Ratio      *jsonSpread `json:"ratio"`
+			Runs       int         `json:"runs"`
+			Payload    int         `json:"payload"`
+			Rate       float64     `json:"rate"`
+			Publishers int         `json:"publishers"`
+			DurationMS int64       `json:"duration_ms"`
+		}{
+			"bench", row.clients, m.mode, m.key, row.chatnode.json(), row.floor.json(), row.ratio.json(),
+			r.cfg.runs, r.cfg.payload, r.cfg.rate, r.cfg.publishers, r.cfg.duration.Milliseconds(),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress is one line on a terminal that says what is being done; on anything else it is silent.
+type progress struct {
+	out   io.Writer // nil: silent
+	shown bool
+}
+
+func newProgress(w io.Writer) *progress {
+	if file, ok := w.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return &progress{out: w}
+		}
+	}
+	return &progress{}
+}
+
+// eraseLine returns to the line's beginning and clears it (ECMA-48, EL).
+const eraseLine = "\r\x1b[K"
+
+func (p *progress) say(format string, args ...any) {
+	if p.out != nil {
+		fmt.Fprintf(p.out, eraseLine+format, args...)
+		p.shown = true
+	}
+}
+
+// done takes the line away.
+func (p *progress) done() {
+	if p.shown {
+		_, _ = io.WriteString(p.out, eraseLine)
+		p.shown = false
+	}
+}

@@ -1,0 +1,352 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// stallLimit is how long nothing may arrive while something is expected.
+	stallLimit = 10 * time.Second
+	lookEvery  = 2 * time.Millisecond
+	// warmUp is the part of a saturated run that is not counted, at most maxWarmUp.
+	warmUp    = 0.25
+	maxWarmUp = time.Second
+	// Memory has settled when it has not changed for settledLooks looks; it is not waited for longer than settleLimit.
+	settleEvery  = 50 * time.Millisecond
+	settledLooks = 5
+	settleLimit  = 3 * time.Second
+)
+
+// side is one of the two servers.
+type side struct {
+	name    string
+	program program
+	join    func(r *reader) error
+	publish func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error)
+}
+
+// sidesOf returns chatnode and the floor as they are run with n clients. self starts this program; the arguments of each side are added to it.
+func (cfg *config) sidesOf(n int, node, floor program) [2]*side {
+	size := eventSize(cfg.payload, n)
+	node.args = append(node.args[:len(node.args):len(node.args)], "-listen", "127.0.0.1:0", "-json", "-rate", "0", "-room-rate", "0", "-max-sessions", "0")
+	floor.args = append(floor.args[:len(floor.args):len(floor.args)], "bench", "-serve-floor", strconv.Itoa(size))
+	return [2]*side{
+		{
+			name: "chatnode", program: node,
+			join: func(r *reader) error { return joinNode(r, rand.Reader) },
+			publish: func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error) {
+				return newAuthor(ctx, address, number, cfg.payload, rand.Reader, fail)
+			},
+		},
+		{
+			name: "floor", program: floor,
+			join: func(r *reader) error { return joinFloor(r, cfg.publishers) },
+			publish: func(ctx context.Context, address string, number int, _ context.CancelCauseFunc) (publisher, error) {
+				return newFeeder(ctx, address, number, cfg.payload, size)
+			},
+		},
+	}
+}
+
+// values are the measurements of one visit, by their place in measures; NaN where there is none.
+type values []float64
+
+// visit is one server, started, measured and ended.
+type visit struct {
+	*config
+	side   *side
+	child  *child
+	crowd  *crowd
+	values values
+	done   uint64 // messages published and delivered to everybody
+
+	publishers []publisher
+}
+
+// visitSide measures one server with n clients, in each of the modes.
+func (cfg *config) visitSide(ctx context.Context, s *side, n int) (values, error) {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	c, err := startChild(ctx, s.name, s.program)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	v := &visit{config: cfg, side: s, child: c, values: make(values, len(measures))}
+	for i := range v.values {
+		v.values[i] = math.NaN()
+	}
+	if err := v.measure(ctx, n, fail); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause // what went wrong first
+		}
+		return nil, c.explain(err)
+	}
+	return v.values, nil
+}
+
+func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc) (err error) {
+	var empty memory
+	var known bool
+	if v.modes[modeIdle] {
+		empty, known = v.settledMemory(ctx)
+	}
+	if v.crowd, err = newCrowd(ctx, v.side, v.child.address, n, readAll, fail); err != nil {
+		return err
+	}
+	defer v.crowd.close()
+	if known {
+		held, _ := v.settledMemory(ctx)
+		v.set(modeIdle, "rss_kb_per_client", float64(held.resident-empty.resident)/1024/float64(n))
+		v.set(modeIdle, "anonymous_kb_per_client", float64(held.anonymous-empty.anonymous)/1024/float64(n))
+	}
+	for i := range v.config.publishers {
+		p, err := v.side.publish(ctx, v.child.address, i, fail)
+		if err != nil {
+			return fmt.Errorf("publisher %d: %w", i, err)
+		}
+		defer p.close()
+		v.publishers = append(v.publishers, p)
+	}
+	if v.modes[modePaced] {
+		if err := v.paced(ctx); err != nil {
+			return err
+		}
+	}
+	if v.modes[modeSaturate] {
+		if err := v.saturate(ctx); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// set notes a measurement.
+func (v *visit) set(m mode, key string, value float64) { v.values[measureOf(m, key)] = value }
+
+// settledMemory returns what the server holds once that does not change any more.
+func (v *visit) settledMemory(ctx context.Context) (m memory, known bool) {
+	if m, known = processMemory(v.child.cmd.Process.Pid); !known {
+		return m, false
+	}
+	ticker := time.NewTicker(settleEvery)
+	defer ticker.Stop()
+	for same, looks := 0, time.Duration(0); same < settledLooks && looks < settleLimit/settleEvery; looks++ {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return m, true // whoever asked finds out by itself
+		}
+		now, _ := processMemory(v.child.cmd.Process.Pid)
+		if same++; now != m {
+			m, same = now, 0
+		}
+	}
+	return m, true
+}
+
+// reading is what the counters say at one moment.
+type reading struct {
+	at               time.Time
+	delivered, bytes uint64
+	server, load     time.Duration
+	known            bool // server and load are
+}
+
+func (v *visit) look() reading {
+	r := reading{at: time.Now(), delivered: v.crowd.delivered.Load(), bytes: v.crowd.bytes.Load()}
+	var known [2]bool
+	r.server, known[0] = processCPU(v.child.cmd.Process.Pid)
+	r.load, known[1] = processCPU(0)
+	r.known = known[0] && known[1]
+	return r
+}
+
+// cost notes what each delivery between two readings took.
+func (v *visit) cost(m mode, from, to reading) {
+	n := float64(to.delivered - from.delivered)
+	if n == 0 || !from.known || !to.known {
+		return
+	}
+	perDelivery := func(a, b time.Duration) float64 { return float64(b-a) / float64(time.Microsecond) / n }
+	v.set(m, "server_cpu_us_per_delivery", perDelivery(from.server, to.server))
+	v.set(m, "load_cpu_us_per_delivery", perDelivery(from.load, to.load))
+}
+
+// paced has one publisher send at a steady rate, and times each message on its way to each reader.
+func (v *visit) paced(ctx context.Context) error {
+	latency := &histogram{}
+	v.crowd.phase.Store(&phase{base: v.done, latency: latency})
+	began := v.look()
+	interval := time.Duration(float64(time.Second) / v.rate)
+	count := max(1, int(v.duration/interval))
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for i := range count {
+		timer.Reset(time.Until(began.at.Add(time.Duration(i) * interval)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := v.publishers[0].send(1, v.crowd.stamp()); err != nil {
+			return err
+		}
+	}
+	v.done += uint64(count)
+	if err := v.drain(ctx); err != nil {
+		return err
+	}
+	ended := v.look()
+	v.set(modePaced, "messages_per_s", float64(count)/max(ended.at.Sub(began.at), interval*time.Duration(count)).Seconds())
+	v.set(modePaced, "latency_p50_ms", milliseconds(latency.quantile(0.5)))
+	v.set(modePaced, "latency_p99_ms", milliseconds(latency.quantile(0.99)))
+	v.cost(modePaced, began, ended)
+	return nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// saturate has all publishers send as fast as acknowledgements and the slowest reader let them.
+func (v *visit) saturate(ctx context.Context) error {
+	loop := newCredits(len(v.crowd.readers))
+	v.crowd.phase.Store(&phase{base: v.done, credits: loop})
+	stop := make(chan struct{})
+	var sent atomic.Uint64
+	var working sync.WaitGroup
+	errs := make([]error, len(v.publishers))
+	for i, p := range v.publishers {
+		working.Go(func() { // ends with stop, or with ctx
+			errs[i] = publishAll(ctx, p, loop, stop, v.crowd.stamp, &sent)
+		})
+	}
+	finished := make(chan struct{})
+	go func() { working.Wait(); close(finished) }() // ends with the publishers
+	warm := min(time.Duration(float64(v.duration)*warmUp), maxWarmUp)
+	pause(ctx, warm)
+	began := v.look()
+	pause(ctx, v.duration)
+	ended := v.look()
+	close(stop)
+	err := v.await(ctx, "the publishers to end", func() bool {
+		select {
+		case <-finished:
+			return true
+		default:
+			return false
+		}
+	})
+	if err != nil {
+		v.abandon(finished)
+		return err
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	v.done += sent.Load()
+	if err := v.drain(ctx); err != nil {
+		return err
+	}
+	v.saturated(began, ended)
+	return nil
+}
+
+// abandon ends publishers that make no progress.
+func (v *visit) abandon(finished <-chan struct{}) {
+	v.crowd.fail(errors.New("no progress"))
+	<-finished
+}
+
+func (v *visit) saturated(began, ended reading) {
+	seconds := ended.at.Sub(began.at).Seconds()
+	n, bytes := float64(ended.delivered-began.delivered), float64(ended.bytes-began.bytes)
+	v.set(modeSaturate, "deliveries_per_s", n/seconds)
+	v.set(modeSaturate, "bytes_per_s", bytes/seconds)
+	if n > 0 {
+		v.set(modeSaturate, "bytes_per_delivery", bytes/n)
+	}
+	v.cost(modeSaturate, began, ended)
+}
+
+// publishAll sends a credit's messages for each credit that it gets.
+func publishAll(ctx context.Context, p publisher, loop *credits, stop <-chan struct{}, stamp func() uint64, sent *atomic.Uint64) error {
+	for {
+		select {
+		case <-stop:
+			return p.settle()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		default:
+		}
+		select {
+		case <-loop.free:
+		case <-stop:
+			continue
+		case <-ctx.Done():
+			continue
+		}
+		if err := p.send(creditSize, stamp()); err != nil {
+			return err
+		}
+		sent.Add(creditSize)
+	}
+}
+
+// pause waits; the end of ctx ends it early.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// drain waits until every reader has seen every message.
+func (v *visit) drain(ctx context.Context) error {
+	want := v.done * uint64(len(v.crowd.readers))
+	err := v.await(ctx, "the last messages", func() bool { return v.crowd.delivered.Load() >= want })
+	if stalled := (*stallError)(nil); errors.As(err, &stalled) {
+		last := v.crowd.laggard()
+		return &faultError{fmt.Sprintf("client %d has %d of %d messages, and no more come: the rest is lost", last.number, last.shown.Load(), v.done)}
+	}
+	if got := v.crowd.delivered.Load(); err == nil && got > want {
+		return &faultError{fmt.Sprintf("%d messages were sent to %d clients, and %d came", v.done, len(v.crowd.readers), got)}
+	}
+	return err
+}
+
+// stallError says that nothing has arrived for stallLimit.
+type stallError struct{ what string }
+
+func (e *stallError) Error() string {
+	return fmt.Sprintf("waited for %s, and nothing comes any more", e.what)
+}
+
+// await waits until done, as long as there is progress. It returns a *stallError when there is none.
+func (v *visit) await(ctx context.Context, what string, done func() bool) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	seen, since := v.crowd.delivered.Load(), time.Now()
+	for !done() {
+		select {
+		case now := <-ticker.C:
+			if n := v.crowd.delivered.Load(); n != seen {
+				seen, since = n, now
+			} else if now.Sub(since) > v.stall {
+				return &stallError{what}
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
