@@ -215,8 +215,14 @@ func (l *Link) probe() {
 // Close ends the link at once, with what the kernel has taken still on its
 // way, and returns when yamux's goroutines have ended. It may be called from
 // any goroutine and more than once.
+//
+// The socket goes first, so that yamux's reader finds out and ends the
+// session: when the session is closed before its reader has ended, whoever
+// waits in a stream's Read spins until it has (yamux v0.1.2, stream.go).
 func (l *Link) Close() error {
 	l.closing.Do(func() {
+		_ = l.conn.Close()
+		<-l.session.CloseChan()
 		_ = l.session.Close()
 		l.probing <- struct{}{}
 	})

@@ -135,7 +135,7 @@ func (h *Hub) decide(s *Session, p *wire.Pub) store.Outcome {
 		return out
 	}
 	var re chat.ID
-	if p.Opts.Re != nil && copy(re[:], p.Opts.Re) != len(re) {
+	if len(p.Opts.Re) > 0 && copy(re[:], p.Opts.Re) != len(re) {
 		out.Code = chat.Malformed
 		return out
 	}

@@ -106,7 +106,7 @@ func (k *Key) Prove(nonce, origin []byte) []byte {
 
 // CheckProof reports whether proof was made by key's owner for this nonce and origin.
 func CheckProof(key ed25519.PublicKey, proof, nonce, origin []byte) bool {
-	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, proofText(nonce, origin), proof)
+	return len(key) == ed25519.PublicKeySize && !hasSmallOrder(key) && ed25519.Verify(key, proofText(nonce, origin), proof)
 }
 
 func proofText(nonce, origin []byte) []byte {

@@ -1,0 +1,556 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+	"chatnode/internal/faults"
+	"chatnode/internal/identity"
+	"chatnode/internal/oracle"
+	"chatnode/internal/wire"
+)
+
+var cutSeed = flag.Uint64("cut.seed", 0, "seed of the sample of offsets in TestCutAtEveryByte; 0: a new one")
+
+func newKey(t *testing.T) *identity.Key {
+	t.Helper()
+	key, err := identity.NewKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// town is a node without a listener: its connections are handed to it.
+type town struct {
+	*Node
+	t     *testing.T
+	ctx   context.Context
+	conns sync.WaitGroup
+}
+
+// newTown runs a node's hub until end is called.
+func newTown(t *testing.T) (tw *town, end func()) {
+	t.Helper()
+	n, err := newNode(nodeConfig{Key: newKey(t), Title: "town", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	tw = &town{Node: n, t: t, ctx: ctx}
+	var group sync.WaitGroup
+	hubCtx, stopHub := context.WithCancel(context.Background())
+	group.Go(func() {
+		if err := n.hub.Run(hubCtx); err != nil {
+			t.Error(err)
+		}
+	})
+	return tw, func() {
+		cancel()
+		tw.conns.Wait()
+		stopHub()
+		group.Wait()
+	}
+}
+
+// dial returns the client's end of a connection to the node that breaks after so many bytes up or down.
+func (tw *town) dial(up, down int64) (near, far net.Conn) {
+	near, far = faults.Pipe(up, down)
+	tw.handshakes <- struct{}{}
+	tw.conns.Go(func() { tw.serve(tw.ctx, far) })
+	return near, far
+}
+
+// traffic is what a client's connections have carried.
+type traffic struct {
+	near, far net.Conn // of its first connection
+	dials     int
+}
+
+// client returns a client of the cut test, whose first connection breaks.
+func (tw *town) client(name string, up, down int64, seen *traffic) *client.Client {
+	dial := func(ctx context.Context) (client.Link, error) {
+		if seen.dials++; seen.dials > 1 {
+			up, down = faults.Never, faults.Never
+		}
+		near, far := tw.dial(up, down)
+		if seen.dials == 1 {
+			seen.near, seen.far = near, far
+		}
+		link, err := openLink(ctx, near)
+		if err != nil {
+			return nil, err
+		}
+		return link, nil
+	}
+	return client.New(client.Config{
+		Name: name, Key: newKey(tw.t), Dial: dial, Rooms: []string{"lobby"}, Tail: chat.MaxTail,
+		Backoff: func(int) time.Duration { return 0 },
+	})
+}
+
+// The script of the cut test: carol sends these; the one to nobody is refused.
+const (
+	cutMessages = 20
+	cutRefused  = 7
+)
+
+// cutRun lets carol, whose connection breaks, and bob, whose does not, talk once, and returns what is wrong with what they lived through.
+func cutRun(t *testing.T, up, down int64) (*traffic, error) {
+	t.Helper()
+	tw, end := newTown(t)
+	defer end()
+	var history oracle.History
+	var seen traffic
+	carol, bob := tw.client("carol", up, down, &seen), tw.client("bob", faults.Never, faults.Never, new(traffic))
+	stories := map[*client.Client]*oracle.Client{carol: history.Client("carol"), bob: history.Client("bob")}
+	log := oracle.Log{Rooms: map[string][]oracle.Row{}}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+
+	var group sync.WaitGroup
+	all := make(chan struct{}) // closed when bob has seen all of carol's messages
+	for c, story := range stories {
+		group.Go(func() {
+			if err := c.Run(ctx); err != nil {
+				t.Errorf("run: %v", err)
+			}
+		})
+		group.Go(func() {
+			shown := 0
+			for e := range c.Events() {
+				tellStory(story, e)
+				m, isMessage := e.(client.Message)
+				if !isMessage {
+					continue
+				}
+				if shown++; c == bob {
+					log.Rooms[m.Room] = append(log.Rooms[m.Room], rowOfMessage(m))
+					if shown == cutMessages-1 {
+						close(all)
+					}
+				}
+			}
+		})
+	}
+	for n := range uint64(cutMessages) {
+		room := "lobby"
+		if n == cutRefused {
+			room = "@nobody"
+		}
+		text := fmt.Sprintf("message %d", n+1)
+		stories[carol].Invoke(n+1, room, text)
+		if _, err := carol.Send(ctx, client.Draft{Room: room, Kind: chat.Text, Text: text}); err != nil {
+			t.Errorf("send: %v", err)
+		}
+		if n == cutMessages/2 {
+			if err := carol.Nick("caro"); err != nil {
+				t.Errorf("nick: %v", err)
+			}
+		}
+	}
+	err := carol.Quit(ctx)
+	select {
+	case <-all:
+	case <-ctx.Done():
+		err = errors.Join(err, errors.New("bob has not seen all messages"))
+	}
+	bob.Close()
+	group.Wait()
+	if carol.Name() != "caro" {
+		err = errors.Join(err, fmt.Errorf("carol goes by %q in the end", carol.Name()))
+	}
+	return &seen, errors.Join(err, history.Check(log))
+}
+
+func tellStory(story *oracle.Client, e client.Event) {
+	switch e := e.(type) {
+	case client.Ack:
+		story.Acked(e.N, e.Seq, e.ID)
+	case client.Refused:
+		story.Refused(e.N, e.Code)
+	case client.Message:
+		story.Shown(e.Room, rowOfMessage(e))
+	case client.Gap:
+		story.Gap(e.Room)
+	case client.Reset:
+		story.Reset(e.Room)
+	}
+}
+
+func rowOfMessage(m client.Message) oracle.Row {
+	return oracle.Row{Seq: m.Seq, Text: m.Text, ID: m.ID, Author: fmt.Sprint(m.From)}
+}
+
+// A connection may break behind any byte, in either direction: nothing is lost, repeated or reordered, and no refusal is taken for kept.
+func TestCutAtEveryByte(t *testing.T) {
+	const most = 3000
+	whole, err := cutRun(t, faults.Never, faults.Never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := *cutSeed
+	if seed == 0 {
+		seed = mathrand.Uint64()
+	}
+	for name, total := range map[string]int64{"up": faults.Sent(whole.near), "down": faults.Sent(whole.far)} {
+		t.Run(name, func(t *testing.T) {
+			offsets := offsetsOf(total, most, seed)
+			t.Logf("%d of %d offsets, seed %d", len(offsets), total, seed)
+			work := make(chan int64)
+			var group sync.WaitGroup
+			for range runtime.GOMAXPROCS(0) {
+				group.Go(func() {
+					for offset := range work {
+						up, down := offset, int64(faults.Never)
+						if name == "down" {
+							up, down = down, up
+						}
+						if _, err := cutRun(t, up, down); err != nil {
+							t.Errorf("cut behind byte %d: %v", offset, err)
+						}
+					}
+				})
+			}
+			for _, offset := range offsets {
+				if t.Failed() {
+					break
+				}
+				work <- offset
+			}
+			close(work)
+			group.Wait()
+		})
+	}
+}
+
+// offsetsOf returns every offset below total, or a seeded sample of most of them; a small one where everything is slow.
+func offsetsOf(total, most int64, seed uint64) (offsets []int64) {
+	if raceEnabled() || testing.Short() {
+		most = 150
+	}
+	random := mathrand.New(mathrand.NewPCG(seed, 0))
+	for offset := range total {
+		if total <= most || random.Int64N(total) < most {
+			offsets = append(offsets, offset)
+		}
+	}
+	return offsets
+}
+
+// raceEnabled reports whether the race detector is built in.
+func raceEnabled() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// pairOfConns returns the two ends of a TCP connection on loopback.
+func pairOfConns(t *testing.T) (a, b net.Conn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if a, err = net.Dial("tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = listener.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
+}
+
+// pairOfLinks returns a link's two sides.
+func pairOfLinks(t *testing.T) (dialer, node *Link) {
+	t.Helper()
+	a, b := pairOfConns(t)
+	accepted := make(chan *Link, 1)
+	go func() { // ends with the handshake, which is waited for below
+		link, err := acceptLink(t.Context(), b)
+		if err != nil {
+			t.Error(err)
+		}
+		accepted <- link
+	}()
+	dialer, err := openLink(t.Context(), a)
+	node = <-accepted
+	if err != nil || node == nil {
+		t.Fatal("no link: ", err)
+	}
+	t.Cleanup(func() { dialer.Close(); node.Close() })
+	return dialer, node
+}
+
+func TestLinkCarriesBothStreamsBothWays(t *testing.T) {
+	dialer, node := pairOfLinks(t)
+	for _, ends := range [][2]interface {
+		io.Reader
+		io.Writer
+	}{{dialer.Control(), node.Control()}, {node.Control(), dialer.Control()}, {dialer.Chat(), node.Chat()}, {node.Chat(), dialer.Chat()}} {
+		sent, got := make([]byte, 100<<10), make([]byte, 100<<10)
+		rand.Read(sent)
+		if _, err := ends[0].Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(ends[1], got); err != nil || !bytes.Equal(sent, got) {
+			t.Errorf("100 KiB did not come through as they were: %v", err)
+		}
+	}
+	var closers sync.WaitGroup
+	for range 8 {
+		closers.Go(func() { dialer.Close() })
+	}
+	closers.Wait()
+	<-dialer.Done()
+	<-node.Done()
+	if _, err := node.Chat().Write([]byte("x")); err == nil {
+		t.Error("a link whose other side has closed takes a write")
+	}
+}
+
+// A silent peer is pinged and, if it does not even answer that, given up.
+func TestLinkTend(t *testing.T) {
+	dialer, node := pairOfLinks(t)
+	now := time.Now()
+	heard := node.conn.LastRead()
+	node.tend(now.Add(pingAfter + time.Second))
+	for node.conn.LastRead().Equal(heard) { // the answer comes by itself
+		runtime.Gosched()
+	}
+	if err := node.Err(); err != nil {
+		t.Fatalf("a pinged link is dead: %v", err)
+	}
+	node.tend(time.Now().Add(silentLimit))
+	<-node.Done()
+	if err := node.Err(); !errors.Is(err, errSilent) {
+		t.Errorf("a silent link ends with %v, want %v", err, errSilent)
+	}
+	<-dialer.Done()
+}
+
+// A handshake ends with its context, however the other side behaves.
+func TestLinkHandshakeEnds(t *testing.T) {
+	for name, bytes := range map[string][]byte{
+		"silence":      nil,
+		"half a frame": {0, 1, 0, 1, 0, 0},
+		"one stream":   {0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0},
+		"HTTP":         []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := pairOfConns(t)
+			defer a.Close()
+			if _, err := a.Write(bytes); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if link, err := acceptLink(ctx, b); err == nil {
+				link.Close()
+				t.Error("that is no handshake")
+			}
+		})
+	}
+}
+
+// Guests that never say who they are cost the node a bounded number of connections for a bounded time.
+func TestGuestsAreCounted(t *testing.T) {
+	n, err := newNode(nodeConfig{Key: newKey(t), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := netip.MustParseAddr("192.0.2.7")
+	for i := range maxGuestsEach {
+		if !n.admit(stranger) {
+			t.Fatalf("guest %d of one address is turned away", i+1)
+		}
+	}
+	if n.admit(stranger) {
+		t.Errorf("guest %d of one address is let in", maxGuestsEach+1)
+	}
+	if !n.admit(netip.MustParseAddr("192.0.2.8")) {
+		t.Error("another address suffers for it")
+	}
+	n.release(stranger)
+	if !n.admit(stranger) {
+		t.Error("a place that was given back is not to be had")
+	}
+}
+
+// What strangers send on the chat port costs only them: the node forgets them, and a client beside them chats on.
+func TestStrangers(t *testing.T) {
+	_, addr := startNode(t)
+	carol := join(t, addr, "carol")
+	before := runtime.NumGoroutine()
+	hello := wire.Must(nil, &wire.Hello{Version: wire.Version, Name: "mallory", Key: make([]byte, 32), Proof: make([]byte, 64), Origin: make([]byte, 16)})
+	frames := func(stream byte, body []byte) []byte {
+		syn := []byte{0, 1, 0, 1, 0, 0, 0, stream, 0, 0, 0, 0}
+		return append(append(syn, 0, 0, 0, 0, 0, 0, 0, stream, 0, 0, byte(len(body)>>8), byte(len(body))), body...)
+	}
+	strangers := map[string][]byte{
+		"HTTP":             []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+		"SSH":              []byte("SSH-2.0-OpenSSH_9.6\r\n"),
+		"TLS":              {0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3},
+		"random":           make([]byte, 4096),
+		"silence":          {},
+		"one stream":       frames(1, nil),
+		"forged hello":     append(frames(1, hello), frames(3, nil)...),
+		"no hello":         append(frames(1, wire.Must(nil, &wire.Bye{})), frames(3, nil)...),
+		"hello of garbage": append(frames(1, []byte{0, 0, 0, 3, 1, 2, 3}), frames(3, nil)...),
+		"giant record":     append(frames(1, []byte{0xff, 0xff, 0xff, 0xff}), frames(3, nil)...),
+	}
+	rand.Read(strangers["random"])
+	const each = 8
+	var conns []net.Conn
+	for name, bytes := range strangers {
+		for range each {
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			conns = append(conns, conn)
+			_, _ = conn.Write(bytes) // the node may have closed already
+		}
+	}
+	for i := range 50 {
+		carol.say("lobby", fmt.Sprintf("carol %d", i+1))
+		carol.expectText(fmt.Sprintf("carol %d", i+1))
+	}
+	for _, conn := range conns {
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("a stranger is still connected")
+		}
+		conn.Close()
+	}
+	t.Logf("%d goroutines before, %d behind %d strangers", before, runtime.NumGoroutine(), len(conns))
+	if after := runtime.NumGoroutine(); after > before+5 {
+		t.Errorf("%d goroutines behind the strangers, %d before", after, before)
+	}
+}
+
+func TestReachable(t *testing.T) {
+	for name, test := range map[string]struct {
+		addr  net.TCPAddr
+		want  []string
+		local bool
+	}{
+		"loopback": {net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, []string{"127.0.0.1:8080"}, true},
+		"one":      {net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}, []string{"192.0.2.1:81"}, false},
+		"IPv6":     {net.TCPAddr{IP: net.IPv6loopback, Port: 8080}, []string{"[::1]:8080"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, local := reachable(&test.addr)
+			if diff := cmp.Diff(test.want, got); diff != "" || local != test.local {
+				t.Errorf("mismatch (-want +got):\n%slocal %v, want %v", diff, local, test.local)
+			}
+		})
+	}
+	if got, _ := reachable(&net.TCPAddr{IP: net.IPv4zero, Port: 8080}); len(got) < 1 || len(got) > 3 {
+		t.Errorf("an address for all is reached at %q, want one to three", got)
+	}
+}
+
+// floors are the rooms of the house, by the floor they stand on: a room imports rooms of lower floors alone.
+var floors = map[string]int{
+	"chat": 0,
+	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1,
+	"hub": 2, "client": 2,
+	"session": 3, "lines": 3, "bench": 3,
+}
+
+// upstairs are imports within floor 1 that are meant: who a row or a record is of.
+var upstairs = map[string]bool{"store identity": true}
+
+// owners are the rooms that may import a library.
+var owners = map[string][]string{
+	"github.com/hashicorp/yamux":     {""},
+	"golang.org/x/term":              {""},
+	"github.com/fxamacker/cbor/v2":   {"wire"},
+	"golang.org/x/text/unicode/norm": {"chat"},
+	"golang.org/x/time/rate":         {"hub", "session"},
+	"golang.org/x/sys/unix":          {"frame"},
+}
+
+func TestFloors(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for list := json.NewDecoder(bytes.NewReader(out)); ; {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := list.Decode(&pkg); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		room := strings.TrimPrefix(strings.TrimPrefix(pkg.ImportPath, "chatnode"), "/internal/")
+		if room == "faults" || room == "oracle" {
+			continue // imported by tests alone, which their own check below holds
+		}
+		floor, known := floors[room]
+		if !known && room != "" {
+			t.Errorf("room %q stands on no floor", room)
+		}
+		for _, imported := range pkg.Imports {
+			other, ours := strings.CutPrefix(imported, "chatnode/internal/")
+			switch {
+			case ours && room != "" && floors[other] >= floor && !upstairs[room+" "+other]:
+				t.Errorf("%s imports %s, which is not below it", room, other)
+			case other == "faults" || other == "oracle":
+				t.Errorf("%s imports %s, which is for tests", room, other)
+			case !ours && strings.Contains(strings.Split(imported, "/")[0], "."):
+				if !slices.Contains(owners[imported], room) {
+					t.Errorf("%q imports %s, which belongs to %q", room, imported, owners[imported])
+				}
+			}
+		}
+	}
+}
+
+// The README's table of flags is the one in the code.
+func TestReadmeNamesEveryFlag(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inCode, inReadme []string
+	for _, group := range optionGroups {
+		for _, opt := range group.options {
+			inCode = append(inCode, fmt.Sprintf("| `%s` | %s |", strings.TrimSpace("-"+opt.name+" "+strings.ReplaceAll(opt.arg, "|", `\|`)), opt.help))
+		}
+	}
+	for _, row := range regexp.MustCompile("(?m)^\\| `-.*$").FindAllString(string(readme), -1) {
+		inReadme = append(inReadme, row)
+	}
+	if diff := cmp.Diff(inCode, inReadme); diff != "" {
+		t.Errorf("flags (-code +README.md):\n%s", diff)
+	}
+}
