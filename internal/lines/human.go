@@ -7,6 +7,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/command"
+	"chatnode/internal/identity"
 )
 
 // sink says what happens, in its own manner.
@@ -28,20 +29,22 @@ type human struct {
 	// Static after construction.
 	out      *output
 	zone     *time.Location
+	self     identity.ID
 	numbered bool // errors tell the line of the input
 
 	// Owned by Run's goroutine.
-	rooms *rooms
-	day   string // of the last message printed
-	name  string // the user's
-	up    bool
-	ever  bool            // there has been a link
-	said  string          // the last reason told for having none
-	shown map[string]bool // rooms whose opening has been told; false: and not yet who is there
+	rooms   *rooms
+	day     string // of the last message printed
+	name    string // the user's
+	up      bool
+	ever    bool            // there has been a link
+	said    string          // the last reason told for having none
+	lastNew client.Renamed  // without its room
+	shown   map[string]bool // rooms whose opening has been told; false: and not yet who is there
 }
 
 func newHuman(cfg *Config, out *output, rooms *rooms) *human {
-	return &human{out: out, zone: cfg.Zone, numbered: !cfg.Terminal, rooms: rooms, day: time.Now().In(cfg.Zone).Format(time.DateOnly), shown: map[string]bool{}}
+	return &human{out: out, zone: cfg.Zone, self: cfg.ID, numbered: !cfg.Terminal, rooms: rooms, day: time.Now().In(cfg.Zone).Format(time.DateOnly), shown: map[string]bool{}}
 }
 
 // print writes to where what was asked for goes, and tell to where all else goes. Whatever the text holds, it stays one line.
@@ -78,7 +81,7 @@ func (h *human) event(e client.Event) {
 	case client.Gone:
 		h.tell("%s has left %s", e.Name, command.Label(e.Room))
 	case client.Renamed:
-		h.tell("%s is now %s", e.Old, e.New)
+		h.renamed(e)
 	case client.Present:
 		h.present(e)
 	case client.Named:
@@ -212,6 +215,15 @@ func (h *human) present(e client.Present) {
 		}
 	}
 	h.tell("%s", text)
+}
+
+// renamed tells a new name once, not once for each room. One's own is told by the answer to the command.
+func (h *human) renamed(e client.Renamed) {
+	e.Room = ""
+	if e.ID != h.self && e != h.lastNew {
+		h.tell("%s is now %s", e.Old, e.New)
+	}
+	h.lastNew = e
 }
 
 func (h *human) named(e client.Named) {

@@ -108,3 +108,10 @@ func TestHumanTellsOfRoomsOnce(t *testing.T) {
 	shows(t, "", once+"-- you have left #lobby\n"+once, in, who, client.Left{Room: "lobby"}, in, who)
 	shows(t, "", once+"-- the node has closed #lobby: done\n"+once, in, who, client.ClosedRoom{Room: "lobby"}, in, who)
 }
+
+func TestHumanTellsNewNamesOnce(t *testing.T) {
+	a, b := client.Renamed{Room: "lobby", Old: "bob", New: "bert", ID: bob}, client.Renamed{Room: "ops", Old: "bob", New: "bert", ID: bob}
+	again := client.Renamed{Room: "lobby", Old: "bert", New: "bob", ID: bob}
+	own := client.Renamed{Room: "lobby", Old: "carol", New: "cat", ID: me}
+	shows(t, "", "-- bob is now bert\n-- bert is now bob\n-- bob is now bert\n", a, b, own, again, a)
+}
