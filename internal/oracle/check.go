@@ -120,14 +120,14 @@ func (c *checker) violation(rule string, client *Client, room string, seq uint64
 // invoke enters a message; the client's own repeats of it are no history of theirs.
 func (c *checker) invoke(e *event) {
 	if other := c.byText[e.row.Text]; other != nil {
-		c.violation(Misuse, e.client, e.room, 0, "the text %q was sent before, by %s as message %d", e.row.Text, other.client.name, other.n)
+		c.violation(Misuse, e.client, e.room, 0, "the text %s was sent before, by %s as message %d", brief(e.row.Text), other.client.name, other.n)
 		return
 	}
 	if c.byN[e.client] == nil {
 		c.byN[e.client] = map[uint64]*sent{}
 	}
 	if other := c.byN[e.client][e.n]; other != nil {
-		c.violation(Misuse, e.client, e.room, 0, "message %d is %q and %q", e.n, other.text, e.row.Text)
+		c.violation(Misuse, e.client, e.room, 0, "message %d is %s and %s", e.n, brief(other.text), brief(e.row.Text))
 		return
 	}
 	s := &sent{client: e.client, n: e.n, room: e.room, text: e.row.Text}
@@ -148,11 +148,11 @@ func (c *checker) readLog() {
 			s := c.byText[row.Text]
 			switch {
 			case s == nil:
-				c.violation(Once, nil, room, row.Seq, "nobody sent %q", row.Text)
+				c.violation(Once, nil, room, row.Seq, "nobody sent %s", brief(row.Text))
 			case s.room != room:
-				c.violation(Once, s.client, room, row.Seq, "%q was sent to %s", row.Text, s.room)
+				c.violation(Once, s.client, room, row.Seq, "%s was sent to %s", brief(row.Text), s.room)
 			case s.row != nil:
-				c.violation(Once, s.client, room, row.Seq, "%q is row %d too", row.Text, s.row.Seq)
+				c.violation(Once, s.client, room, row.Seq, "%s is row %d too", brief(row.Text), s.row.Seq)
 			default:
 				s.row = row
 			}
@@ -206,7 +206,7 @@ func (c *checker) answer(e *event) {
 		}
 		c.high[s.room][e.epoch] = max(c.high[s.room][e.epoch], e.row.Seq)
 	case s.ack.row.Seq != e.row.Seq && s.ack.row.Seq != 0 && e.row.Seq != 0:
-		c.violation(Kept, e.client, s.room, e.row.Seq, "message %d (%q) was acknowledged as row %d before", e.n, s.text, s.ack.row.Seq)
+		c.violation(Kept, e.client, s.room, e.row.Seq, "message %d (%s) was acknowledged as row %d before", e.n, brief(s.text), s.ack.row.Seq)
 	}
 }
 
@@ -236,11 +236,11 @@ func (c *checker) show(e *event) {
 		c.violation(OneText, e.client, e.room, row.Seq, "shown as %s, and it is %s", row, known)
 	case seen:
 	case e.epoch == c.log.Epoch && !c.trimmed(e.room, row.Seq):
-		c.violation(Contiguous, e.client, e.room, row.Seq, "shown %q, which is not in the log", row.Text)
+		c.violation(Contiguous, e.client, e.room, row.Seq, "shown %s, which is not in the log", brief(row.Text))
 	default:
 		c.rows[at] = row
 		if c.byText[row.Text] == nil {
-			c.violation(Once, e.client, e.room, row.Seq, "shown %q, which nobody sent", row.Text)
+			c.violation(Once, e.client, e.room, row.Seq, "shown %s, which nobody sent", brief(row.Text))
 		}
 	}
 }
@@ -248,20 +248,20 @@ func (c *checker) show(e *event) {
 // trimmed reports whether the final log has let go of a row.
 func (c *checker) trimmed(room string, seq uint64) bool {
 	rows := c.log.Rooms[room]
-	return len(rows) > 0 && seq < rows[0].Seq
+	return seq < c.log.Low[room] || len(rows) > 0 && seq < rows[0].Seq
 }
 
 // outcomes checks what each client was told of its messages.
 func (c *checker) outcomes() {
 	for _, s := range c.order {
 		if s.refuse != nil && s.row != nil {
-			c.violation(NeverKept, s.client, s.room, s.row.Seq, "message %d (%q) was refused (%s) and is kept", s.n, s.text, s.refuse.code)
+			c.violation(NeverKept, s.client, s.room, s.row.Seq, "message %d (%s) was refused (%s) and is kept", s.n, brief(s.text), s.refuse.code)
 		}
 		if s.refuse != nil && s.ack != nil {
-			c.violation(NeverKept, s.client, s.room, s.ack.row.Seq, "message %d (%q) was refused (%s) and acknowledged", s.n, s.text, s.refuse.code)
+			c.violation(NeverKept, s.client, s.room, s.ack.row.Seq, "message %d (%s) was refused (%s) and acknowledged", s.n, brief(s.text), s.refuse.code)
 		}
 		if low := s.after[c.log.Epoch]; s.row != nil && s.row.Seq <= low {
-			c.violation(RealTime, s.client, s.room, s.row.Seq, "message %d (%q) was sent after row %d had been acknowledged", s.n, s.text, low)
+			c.violation(RealTime, s.client, s.room, s.row.Seq, "message %d (%s) was sent after row %d had been acknowledged", s.n, brief(s.text), low)
 		}
 		if s.ack == nil || s.ack.epoch != c.log.Epoch || c.trimmed(s.room, s.ack.row.Seq) {
 			continue
@@ -269,11 +269,11 @@ func (c *checker) outcomes() {
 		told := s.ack.row
 		switch {
 		case s.row == nil:
-			c.violation(Kept, s.client, s.room, told.Seq, "message %d (%q) was acknowledged and is not in the log", s.n, s.text)
+			c.violation(Kept, s.client, s.room, told.Seq, "message %d (%s) was acknowledged and is not in the log", s.n, brief(s.text))
 		case told.Seq != 0 && told.Seq != s.row.Seq:
-			c.violation(Kept, s.client, s.room, told.Seq, "message %d (%q) was acknowledged as this row and is row %d", s.n, s.text, s.row.Seq)
+			c.violation(Kept, s.client, s.room, told.Seq, "message %d (%s) was acknowledged as this row and is row %d", s.n, brief(s.text), s.row.Seq)
 		case !told.ID.IsZero() && !s.row.ID.IsZero() && told.ID != s.row.ID:
-			c.violation(Kept, s.client, s.room, told.Seq, "message %d (%q) was acknowledged with id %s and has %s", s.n, s.text, told.ID, s.row.ID)
+			c.violation(Kept, s.client, s.room, told.Seq, "message %d (%s) was acknowledged with id %s and has %s", s.n, brief(s.text), told.ID, s.row.ID)
 		}
 	}
 }
@@ -287,7 +287,7 @@ func (c *checker) authorOrder() {
 		}
 		key := reader{s.client, s.room}
 		if before := last[key]; before != nil && before.row.Seq > s.row.Seq {
-			c.violation(AuthorOrder, s.client, s.room, s.row.Seq, "message %d (%q) stands before message %d (row %d)", s.n, s.text, before.n, before.row.Seq)
+			c.violation(AuthorOrder, s.client, s.room, s.row.Seq, "message %d (%s) stands before message %d (row %d)", s.n, brief(s.text), before.n, before.row.Seq)
 		}
 		last[key] = s
 	}
@@ -301,8 +301,17 @@ func alike(a, b Row) bool {
 		(a.CSeq == b.CSeq || a.CSeq == 0 || b.CSeq == 0)
 }
 
+// brief quotes a text, or the beginning of a long one.
+func brief(text string) string {
+	const most = 60
+	if len(text) > most {
+		return fmt.Sprintf("%q…", text[:most])
+	}
+	return fmt.Sprintf("%q", text)
+}
+
 func (r Row) String() string {
-	s := fmt.Sprintf("%q", r.Text)
+	s := brief(r.Text)
 	if r.ID != (chat.ID{}) {
 		s += " id " + r.ID.String()
 	}

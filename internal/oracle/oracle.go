@@ -25,6 +25,7 @@ type Row struct {
 type Log struct {
 	Epoch uint64
 	Rooms map[string][]Row
+	Low   map[string]uint64 // the first seq that is kept, for rooms of which no row may be; 0 where the rows say it
 }
 
 // History collects what all clients of a test did and saw. The zero History is empty and ready. It is safe for use by many goroutines.

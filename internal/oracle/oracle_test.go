@@ -196,6 +196,10 @@ func TestCheckPassesWhatIsAllowed(t *testing.T) {
 			log.Rooms["lobby"] = log.Rooms["lobby"][2:]
 			show(bob, 1, 2, 3)
 		},
+		"trimmed to nothing": func(_, bob *oracle.Client, log *oracle.Log) {
+			log.Rooms, log.Low = nil, map[string]uint64{"lobby": 4}
+			show(bob, 1, 2, 3)
+		},
 		"a view that knows less": func(_, bob *oracle.Client, _ *oracle.Log) {
 			bob.Shown("lobby", oracle.Row{Seq: 1, Text: "a1"})
 		},
