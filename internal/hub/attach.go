@@ -112,8 +112,10 @@ func (s *Session) Detach(goodbye bool) error {
 		}
 		s.hub.detach(s)
 		if goodbye {
-			s.hub.retire(s.origin)
 			s.account.held = false
+		}
+		if goodbye || s.origin.Last == 0 { // otherwise there is nothing of it to remember
+			s.hub.retire(s.origin)
 		}
 	})
 }
@@ -136,10 +138,6 @@ func (h *Hub) detach(s *Session) {
 	s.origin.session, s.origin.seen = nil, now
 	if len(s.account.sessions) == 0 {
 		s.account.seen, s.account.held = now, true
-	}
-	if s.origin.Last == 0 && !s.origin.kept {
-		delete(h.origins, s.origin.Token) // nothing of it to remember
-		delete(h.authors, s.origin.Num)
 	}
 }
 

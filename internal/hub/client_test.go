@@ -37,10 +37,11 @@ type client struct {
 	woken   chan struct{}
 	pump    *sync.WaitGroup
 
-	views    map[string]*view // by title
-	open     map[uint64]*view // by number
-	answers  []wire.Record    // Ack, Refused, Nack
-	replies  []wire.Record    // Named; Open and Closed that open and close nothing
+	views    map[string]*view  // by title
+	open     map[uint64]*view  // by number
+	next     map[uint64]uint64 // by number: the row after the last that was shown, whatever the room was called
+	answers  []wire.Record     // Ack, Refused, Nack
+	replies  []wire.Record     // Named; Open and Closed that open and close nothing
 	control  []wire.Record
 	order    []wire.Record // everything from the chat stream
 	buf      []byte
@@ -50,6 +51,7 @@ type client struct {
 // view is what a client knows of a room.
 type view struct {
 	title  string
+	told   string // what the history calls it
 	room   uint64
 	next   uint64
 	hash   chat.Hash
@@ -66,7 +68,7 @@ func (w *world) newClient(label string) *client {
 	sum := sha256.Sum256([]byte("origin of " + label))
 	c := &client{
 		w: w, t: w.t, key: keyOf(label), asked: label, origin: store.OriginToken(sum[:16]), told: w.history.Client(label),
-		soft: 64 << 10, hard: 128 << 10, views: map[string]*view{}, open: map[uint64]*view{},
+		soft: 64 << 10, hard: 128 << 10, views: map[string]*view{}, open: map[uint64]*view{}, next: map[uint64]uint64{},
 		ended: make(chan struct{}), woken: make(chan struct{}, 1),
 	}
 	w.clients = append(w.clients, c)
@@ -175,11 +177,6 @@ func (c *client) stopPump() {
 
 func (c *client) submit(records ...wire.Record) {
 	c.t.Helper()
-	for _, r := range records {
-		if j, ok := r.(*wire.Join); ok {
-			c.told.Joined(c.historyRoom(j.Room))
-		}
-	}
 	if err := c.session.Submit(c.ended, records...); err != nil {
 		c.t.Fatalf("%s submits: %v", c.asked, err)
 	}
@@ -300,19 +297,24 @@ func (c *client) opened(r *wire.Open) {
 		return
 	}
 	v := c.views[r.Name]
-	if v == nil {
-		v = &view{title: r.Name}
+	if v == nil || v.room != r.Room {
+		v = &view{title: r.Name, told: r.Name}
+		if len(r.Peer) > 0 {
+			v.told = directName(c.key, identity.ID(r.Peer))
+		}
 		c.views[r.Name] = v
 	}
 	c.open[r.Room] = v
+	switch next := c.next[r.Room]; {
+	case r.Status == wire.StatusOK && r.From != next, r.From < next:
+		c.told.Joined(v.told) // it asked for a tail, or said an old cursor
+	case r.Status == wire.StatusGap:
+		c.told.Gap(v.told)
+	case r.Status == wire.StatusReset:
+		c.told.Reset(v.told)
+	}
 	v.room, v.next, v.hash = r.Room, r.From, r.Hash
 	v.opens = append(v.opens, r)
-	switch r.Status {
-	case wire.StatusGap:
-		c.told.Gap(c.historyRoom(r.Name))
-	case wire.StatusReset:
-		c.told.Reset(c.historyRoom(r.Name))
-	}
 }
 
 func (c *client) event(r *wire.Event) {
@@ -325,15 +327,14 @@ func (c *client) event(r *wire.Event) {
 		c.t.Fatalf("%s got row %d of %s, want %d", c.asked, r.Seq, v.title, v.next)
 	}
 	v.next++
+	c.next[r.Room] = v.next
 	v.hash = v.hash.Next(r.ID)
 	v.count++
 	if c.forget {
 		return
 	}
 	v.rows = append(v.rows, r)
-	if r.Kind == chat.Text {
-		c.told.Shown(c.historyRoom(v.title), oracleRow(r))
-	}
+	c.told.Shown(v.told, oracleRow(r))
 }
 
 // view returns what the client knows of a room.

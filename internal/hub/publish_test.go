@@ -384,3 +384,28 @@ func TestReturnAfterABreak(t *testing.T) {
 		w.checkHistory()
 	})
 }
+
+// TestReplacedBeforeTheFirstPublish replaces a session that has published nothing yet: its origin must not be forgotten with it.
+func TestReplacedBeforeTheFirstPublish(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice := w.attach("alice")
+		from := alice.welcome.From
+		alice.attach()
+		alice.say("lobby", "one")
+		alice.leave(false)
+		alice.attach()
+		if got := alice.welcome; got.LastCSeq != 1 || got.From != from {
+			t.Errorf("welcome = %+v, want origin %d at 1", got, from)
+		}
+		alice.do(pub(1, "one"))
+		if n := len(w.rows("lobby")); n != 1 {
+			t.Errorf("%d rows, want 1", n)
+		}
+		alice.leave(true)
+		w.attach("bob").leave(false) // never publishes, and leaves nothing behind
+		if n := len(w.hub.origins); n != 0 {
+			t.Errorf("%d origins are remembered", n)
+		}
+	})
+}

@@ -181,12 +181,13 @@ func (w *world) checkHistory() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	log := oracle.Log{Rooms: map[string][]oracle.Row{}}
+	log := oracle.Log{Rooms: map[string][]oracle.Row{}, Low: map[string]uint64{}}
 	for _, r := range state.Rooms {
 		name := r.Name
 		if r.Direct() {
 			name = directName(r.Peers[0], r.Peers[1])
 		}
+		log.Low[name] = r.Low
 		for _, e := range w.page(r) {
 			log.Rooms[name] = append(log.Rooms[name], oracleRow(e))
 		}
