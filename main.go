@@ -49,6 +49,7 @@ const (
 )
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // a reader of stdout that goes away is an error like any other
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -70,6 +71,7 @@ type options struct {
 	commands bool
 	follow   bool
 	since    string
+	tail     tail
 	whole    bool
 	timeout  period
 	wait     bool
@@ -109,6 +111,7 @@ var optionGroups = []struct {
 		{"commands", "", "understand /commands from a pipe too", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.commands, n, false, "") }},
 		{"follow", "", "from a pipe: print what others say too, and stay when the input has ended", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.follow, n, false, "") }},
 		{"since", "CURSOR", "begin behind this message of the first room: a cursor that -json printed", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.since, n, "", "") }},
+		{"tail", "N", "earlier messages to begin a room with, at most 500 (50 on a terminal, 0 from a pipe)", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.tail, n, "") }},
 		{"whole", "", "take the whole input as one message", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.whole, n, false, "") }},
 		{"timeout", "TIME", "give up after so long without progress (10s)", func(f *flag.FlagSet, o *options, n string) {
 			o.timeout = period(defaultTimeout)
@@ -142,6 +145,21 @@ func (p *period) Set(s string) error {
 		err = errors.New("must be more than 0")
 	}
 	*p = period(d)
+	return err
+}
+
+// tail is a number of messages, or not given.
+type tail struct {
+	n     int
+	given bool
+}
+
+func (t *tail) String() string { return strconv.Itoa(t.n) }
+func (t *tail) Set(s string) (err error) {
+	t.given = true
+	if t.n, err = strconv.Atoi(s); err == nil && (t.n < 0 || t.n > chat.MaxTail) {
+		err = fmt.Errorf("must be 0 to %d", chat.MaxTail)
+	}
 	return err
 }
 
@@ -395,7 +413,7 @@ func runClient(ctx context.Context, o *options, stdin io.Reader, stdout, stderr 
 	if cfg.Listens() {
 		conf.Rooms, conf.Direct, conf.Watch = cfg.Rooms, true, true
 	}
-	if cfg.Terminal {
+	if conf.Tail = o.tail.n; cfg.Terminal && !o.tail.given {
 		conf.Tail = backlog
 	}
 	if o.since != "" {
@@ -452,7 +470,7 @@ func dial(ctx context.Context, address string) (*Link, error) {
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, dialError(address, err)
 	}
 	link, err := openLink(ctx, conn)
 	if err != nil {
@@ -471,6 +489,20 @@ func dial(ctx context.Context, address string) (*Link, error) {
 		}
 	}()
 	return link, nil
+}
+
+// dialError says in plain words why an address can't be reached.
+func dialError(address string, err error) error {
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nothing listens on %s", address)
+	case errors.As(err, &dns):
+		return fmt.Errorf("no address is known for %s", address)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s does not answer", address)
+	}
+	return err
 }
 
 // version returns what this binary was built from.

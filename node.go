@@ -198,6 +198,8 @@ func (n *Node) logEnd(log *slog.Logger, what string, link *Link, err error) {
 	switch {
 	case breach != nil:
 		log.Warn(what+" ended", "breach", breach.Reason)
+	case err != nil && link != nil:
+		log.Info(what+" ended", "err", err, "mux_complaints", link.complaints())
 	case err != nil:
 		log.Info(what+" ended", "err", err)
 	default:

@@ -541,15 +541,13 @@ func TestReadmeNamesEveryFlag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var inCode, inReadme []string
+	var inCode []string
 	for _, group := range optionGroups {
 		for _, opt := range group.options {
 			inCode = append(inCode, fmt.Sprintf("| `%s` | %s |", strings.TrimSpace("-"+opt.name+" "+strings.ReplaceAll(opt.arg, "|", `\|`)), opt.help))
 		}
 	}
-	for _, row := range regexp.MustCompile("(?m)^\\| `-.*$").FindAllString(string(readme), -1) {
-		inReadme = append(inReadme, row)
-	}
+	inReadme := regexp.MustCompile("(?m)^\\| `-.*$").FindAllString(string(readme), -1)
 	if diff := cmp.Diff(inCode, inReadme); diff != "" {
 		t.Errorf("flags (-code +README.md):\n%s", diff)
 	}

@@ -30,7 +30,7 @@ const (
 	lingerFor = 2 * time.Second
 	// questionsEach is how often one client may ask, questionsBurst how many times at once; beyond that it is not read for a while.
 	questionsEach  = 50 * time.Millisecond
-	questionsBurst = 40
+	questionsBurst = 200
 	// maxSubmit is how many records are handed to the hub at a time.
 	maxSubmit = 64
 )
