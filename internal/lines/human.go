@@ -160,11 +160,7 @@ func (h *human) linkDown(e client.LinkDown) {
 		return
 	}
 	h.up, h.said = false, reason
-	again := "trying again"
-	if e.RetryIn >= time.Second {
-		again += " in " + seconds(e.RetryIn)
-	}
-	h.tell("%s: %s; %s", what, reason, again)
+	h.tell("%s: %s; trying again in %s", what, reason, seconds(e.RetryIn))
 }
 
 func downReason(e client.LinkDown) string {
