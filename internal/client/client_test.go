@@ -418,8 +418,9 @@ func TestLastWords(t *testing.T) {
 		r := start(t, nil)
 		p := r.accept(nil)
 		event[LinkUp](r)
+		p.die()
+		time.Sleep(lastWords / 2)
 		p.tell(&wire.Bye{Code: chat.Replaced})
-		p.Close()
 		var refused *RefusedError
 		if err := <-r.ran; !errors.As(err, &refused) || refused.Code != chat.Replaced {
 			t.Errorf("Run returned %v, want replaced", err)
@@ -630,4 +631,125 @@ func TestOrder(t *testing.T) {
 		p = r.accept(nil)
 		written(p, "join lobby", "join garden", "join @", "pub a", "pub b")
 	})
+}
+
+// TestResetKeepsWhatWasNotSent: a node that claims numbers which were never written is not believed about them.
+func TestResetKeepsWhatWasNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, nil)
+		defer r.end()
+		for _, text := range []string{"a", "b", "c"} {
+			r.send("lobby", text)
+		}
+		p := r.accept(func(w *wire.Welcome) { w.Limits.InFlight = 1 })
+		event[LinkUp](r)
+		onChat[*wire.Pub](p)
+		p.Close()
+		event[LinkDown](r)
+		p = r.accept(func(w *wire.Welcome) {
+			w.LastCSeq, w.Outcomes = 3, []wire.Outcome{{CSeq: 1, Seq: 1}, {CSeq: 2, Seq: 2}, {CSeq: 3, Seq: 3}}
+		})
+		if a := event[Ack](r); a.N != 1 {
+			t.Errorf("ack is %+v", a)
+		}
+		if e := event[Reset](r); e.Why != WhyAcks {
+			t.Errorf("reset is %+v", e)
+		}
+		p = r.accept(nil)
+		event[LinkUp](r)
+		for cseq, text := range []string{"b", "c"} {
+			if pub := onChat[*wire.Pub](p); string(pub.Body) != text || pub.CSeq != uint64(cseq+1) {
+				t.Errorf("sent %q as %d", pub.Body, pub.CSeq)
+			}
+		}
+	})
+}
+
+// TestNameAfterReset: a node that knows nothing is asked for the name that was taken last, without its suffix.
+func TestNameAfterReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, nil)
+		defer r.end()
+		p := <-r.links
+		if h := p.welcome(func(w *wire.Welcome) { w.Name = "carol~7q2f" }); h.Name != "carol" {
+			t.Errorf("asked for %q", h.Name)
+		}
+		if up := event[LinkUp](r); up.Name != "carol~7q2f" || r.Name() != up.Name {
+			t.Errorf("LinkUp is %+v, Name %q", up, r.Name())
+		}
+		for _, nick := range []string{"dora", "taken"} {
+			if err := r.Nick(nick); err != nil {
+				t.Fatal(err)
+			}
+			onChat[*wire.Nick](p)
+		}
+		p.say(&wire.Named{Name: "dora"}, &wire.Named{Name: "dora", Code: chat.NameTaken, Suggest: "taken2"})
+		event[Named](r)
+		if e := event[Named](r); e.Suggest != "taken2" || e.Code != chat.NameTaken {
+			t.Errorf("Named is %+v", e)
+		}
+		p.Close()
+		event[LinkDown](r)
+		p = r.accept(func(w *wire.Welcome) { w.Epoch++ })
+		event[Reset](r)
+		p = <-r.links
+		if h := p.greet(); h.Name != "dora" {
+			t.Errorf("asked for %q, want dora", h.Name)
+		}
+	})
+}
+
+// TestStaleNumbers: a room's number holds for the link that bound it.
+func TestStaleNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, nil)
+		defer r.end()
+		log := &row{number: 3}
+		p := r.accept(nil)
+		p.say(log.open("lobby"))
+		event[LinkUp](r)
+		event[Opened](r)
+		p.Close()
+		event[LinkDown](r)
+		p = r.accept(nil)
+		event[LinkUp](r)
+		p.say(log.next("x"))
+		if e := event[LinkDown](r); errors.Is(e.Err, errLost) {
+			t.Errorf("LinkDown is %+v, want a breach", e)
+		}
+	})
+}
+
+// TestHandshakeBreaches: what is wrong before there is a link.
+func TestHandshakeBreaches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, nil)
+		for _, record := range []wire.Record{
+			&wire.Challenge{Version: wire.Version, Nonce: []byte("short")},
+			&wire.Welcome{Version: wire.Version, Node: nodeID[:]},
+		} {
+			p := <-r.links
+			p.tell(record)
+			if e := event[LinkDown](r); e.Err == nil || errors.Is(e.Err, errHandshake) {
+				t.Errorf("after %T: %+v", record, e)
+			}
+		}
+		r.accept(func(w *wire.Welcome) { w.Node = w.Node[:5] })
+		if e := event[LinkDown](r); !errors.Is(e.Err, wire.ErrMalformed) {
+			t.Errorf("after a short node id: %+v", e)
+		}
+		r.accept(func(w *wire.Welcome) { w.Version = 2 })
+		var refused *RefusedError
+		if err := <-r.ran; !errors.As(err, &refused) || refused.Code != chat.BadVersion {
+			t.Errorf("Run returned %v, want bad_version", err)
+		}
+	})
+}
+
+func TestBadRoomInConfig(t *testing.T) {
+	c := New(Config{Name: "carol", Key: testKey(), Rooms: []string{"No!"}, Dial: func(context.Context) (Link, error) { return nil, errDial }})
+	var refused *RefusedError
+	if err := c.Run(t.Context()); !errors.As(err, &refused) || refused.Code != chat.BadRoom {
+		t.Errorf("Run returned %v, want bad_room", err)
+	}
 }

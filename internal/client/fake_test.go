@@ -99,7 +99,7 @@ func (s stream) Window() int                 { return s.out.Window() }
 type fakeLink struct {
 	controlUp, controlDown, chatUp, chatDown *half
 	done                                     chan struct{}
-	once                                     sync.Once
+	once, dead                               sync.Once
 }
 
 const testWindow = 64 << 10
@@ -127,9 +127,12 @@ func (l *fakeLink) cut(lost func() int) {
 		for _, h := range []*half{l.controlUp, l.controlDown, l.chatUp, l.chatDown} {
 			h.close(lost())
 		}
-		close(l.done)
+		l.die()
 	})
 }
+
+// die has the link say that it is gone while its streams can still be read.
+func (l *fakeLink) die() { l.dead.Do(func() { close(l.done) }) }
 
 // peer is the node's end of one link, driven by the test.
 type peer struct {

@@ -255,14 +255,20 @@ func randomRun(t *testing.T, seed uint64) {
 			time.Sleep(time.Duration(rnd.IntN(1000)) * time.Millisecond)
 		}
 	}
+	for r.Pending() > 0 {
+		time.Sleep(time.Second)
+	}
 	m.mu.Lock()
 	m.faults = false
+	for _, room := range []string{"red", "blue"} {
+		m.append(room, 9, "the end") // nobody can see that the last row is missing before there is another
+	}
+	m.deliver()
 	m.mu.Unlock()
-	for r.Pending() > 0 || !m.shown(r) {
-		m.mu.Lock()
-		m.deliver() // what is missing brings a hole to light
-		m.mu.Unlock()
-		time.Sleep(time.Second)
+	for deadline := time.Now().Add(time.Hour); r.Pending() > 0 || !m.shown(r); time.Sleep(time.Second) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not settled: %d pending; %s", r.Pending(), m.state(r))
+		}
 	}
 	if err := r.Quit(t.Context()); err != nil {
 		t.Errorf("Quit: %v", err)
@@ -271,6 +277,17 @@ func randomRun(t *testing.T, seed uint64) {
 	close(stop)
 	m.readers.Wait()
 	m.check(t, sent, <-seen)
+}
+
+// state says how far the client is.
+func (m *model) state(r *rig) (out string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, log := range m.logs {
+		s, open := r.Room(name)
+		out += fmt.Sprintf(" %s: open %v, at %d of %d, sent up to %d", name, open, s.Cursor.Seq, len(log.rows), m.subs[name]-1)
+	}
+	return out
 }
 
 // shown reports whether the client's cursors are at the ends of the logs.

@@ -110,6 +110,7 @@ func (n *conn) welcomed(w *wire.Welcome) error {
 	n.welcome <- w
 	c := n.c
 	c.asker.meet(w.Epoch)
+	c.asker.keep(w.From, c.cfg.Key.ID())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n.asking = true // at once: the chat reader may have to wait for a consumer that waits for an answer

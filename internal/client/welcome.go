@@ -35,7 +35,6 @@ func (n *conn) settle(w *wire.Welcome) error {
 	if !slices.Contains(c.own, w.From) {
 		c.own = append(c.own[max(0, len(c.own)-maxOwn+1):], w.From)
 	}
-	c.asker.keep(w.From, c.cfg.Key.ID())
 	c.log.Info("linked", "node", identity.ID(w.Node).String(), "name", w.Name, "epoch", w.Epoch, "resumed", resumed)
 	c.feed.put(LinkUp{Title: w.Title, Name: w.Name, Node: identity.ID(w.Node), Epoch: w.Epoch, Resumed: resumed})
 	c.feed.hold(false)
