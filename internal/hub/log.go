@@ -3,6 +3,7 @@ package hub
 import (
 	"container/list"
 	"encoding/binary"
+	"sort"
 	"sync"
 
 	"chatnode/internal/wire"
@@ -221,12 +222,11 @@ func (l *roomLog) now() (topic string, head uint64) {
 
 // find returns the segment that holds row seq, which is not above head, or nil.
 func (l *roomLog) find(seq uint64) *segment {
-	for i := len(l.segments) - 1; i >= 0; i-- {
-		if l.segments[i].first <= seq {
-			return l.segments[i]
-		}
+	above := sort.Search(len(l.segments), func(i int) bool { return l.segments[i].first > seq })
+	if above == 0 {
+		return nil
 	}
-	return nil
+	return l.segments[above-1]
 }
 
 // recordLen is the size of the record at the front of b, its length included.

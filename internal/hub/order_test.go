@@ -34,7 +34,11 @@ func TestOrderIsTheSameForAll(t *testing.T) {
 }
 
 func allPublish(t *testing.T, rooms int, delay time.Duration) {
-	const clients, messages = 50, 30
+	const clients = 50
+	messages := 30
+	if raceEnabled {
+		messages = 10
+	}
 	w := newWorld(t)
 	for i := range clients {
 		c := w.newClient(fmt.Sprint("client", i))

@@ -155,7 +155,7 @@ type origin struct {
 func (o *origin) settle(out store.Outcome) {
 	o.Last = out.CSeq
 	if len(o.Outcomes) >= 2*chat.MaxInFlight {
-		o.Outcomes = append(o.Outcomes[:0], o.Outcomes[len(o.Outcomes)-chat.MaxInFlight+1:]...)
+		o.Outcomes = slices.Grow(slices.Clone(o.recent()), chat.MaxInFlight) // never in place: batches hold the old ones
 	}
 	o.Outcomes = append(o.Outcomes, out)
 }

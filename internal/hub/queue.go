@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 
 	"chatnode/internal/wire"
@@ -76,7 +77,7 @@ func (q *queue) take(count, bytes int) (items []item, more bool) {
 	}
 	items = append(q.spare[:0], q.items[:n]...)
 	q.spare = nil
-	q.items = append(q.items[:0], q.items[n:]...)
+	q.items = slices.Delete(q.items, 0, n)
 	return items, true
 }
 

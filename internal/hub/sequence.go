@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (h *Hub) sequence(items []item) error {
 	for _, o := range b.origins {
 		o.dirty, o.kept = false, true
 		copied := o.Origin
-		copied.Outcomes = append([]store.Outcome(nil), o.recent()...)
+		copied.Outcomes = slices.Clip(o.recent()) // which settle never overwrites
 		b.Origins = append(b.Origins, copied)
 	}
 	if !b.Empty() {
