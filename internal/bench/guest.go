@@ -179,26 +179,32 @@ func (g *guest) controlRecord(record []byte) error {
 	return nil
 }
 
-// chatRecord takes an event by its first elements alone, and everything else, which is rare, by decoding it.
+// chatRecord takes an event and an acknowledgement by their first elements alone, and everything else, which is rare, by decoding it.
 func (g *guest) chatRecord(record []byte) error {
 	const array, typeAt = lengthSize, lengthSize + 1
-	if len(record) > typeAt && record[typeAt] == wire.TypeEvent && record[array]>>5 == 4 && g.event != nil {
-		_, at := uintAt(record, typeAt+1) // the room
-		seq, at := uintAt(record, at)
-		if at < 0 {
-			return wire.ErrMalformed
+	if len(record) > typeAt && record[array]>>5 == 4 {
+		switch t := record[typeAt]; {
+		case t == wire.TypeEvent && g.event != nil:
+			_, at := uintAt(record, typeAt+1) // the room
+			seq, at := uintAt(record, at)
+			if at < 0 {
+				return wire.ErrMalformed
+			}
+			return g.event(seq, record[at:])
+		case t == wire.TypeAck && g.acked != nil:
+			cseq, at := uintAt(record, typeAt+1)
+			if at < 0 {
+				return wire.ErrMalformed
+			}
+			g.acked(cseq)
+			return nil
 		}
-		return g.event(seq, record[at:])
 	}
 	decoded, err := wire.Decode(record[lengthSize:])
 	if err != nil {
 		return err
 	}
 	switch r := decoded.(type) {
-	case *wire.Ack:
-		if g.acked != nil {
-			g.acked(r.CSeq)
-		}
 	case *wire.Open:
 		return g.opened(r)
 	case *wire.Refused:
