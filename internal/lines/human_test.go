@@ -55,7 +55,7 @@ func TestHumanLink(t *testing.T) {
 	lost := client.LinkDown{Err: errors.New("reset by peer"), RetryIn: 2100 * time.Millisecond}
 	soon := client.LinkDown{Err: errors.New("connection refused"), RetryIn: 100 * time.Millisecond}
 	stopping := client.LinkDown{Code: chat.Stopping, Text: "see you", RetryIn: time.Second}
-	shows(t, "", "-- link lost: reset by peer; trying again in 3 s\n-- link lost: connection refused; trying again\n-- back\n-- link lost: connection refused; trying again\n",
+	shows(t, "", "-- link lost: reset by peer; trying again in 3 s\n-- link lost: connection refused; trying again in 1 s\n-- back\n-- link lost: connection refused; trying again in 1 s\n",
 		lost, lost, soon, soon, soon, back, soon)
 	shows(t, "", "-- link lost: the node is stopping (see you); trying again in 1 s\n-- back as carol~7q2f\n", stopping, other)
 	shows(t, "", "-- link lost: the connection ended; trying again\n-- connected to Lab as carol\n", client.LinkDown{}, up())
@@ -64,7 +64,7 @@ func TestHumanLink(t *testing.T) {
 		d.noLink = true
 		r := start(t, d, nil)
 		r.told(soon, soon)
-		r.wants("", "-- no link yet: connection refused; trying again\n")
+		r.wants("", "-- no link yet: connection refused; trying again in 1 s in 1 s\n")
 	})
 }
 
