@@ -72,16 +72,17 @@ func (c *Client) outcomesLocked(w *wire.Welcome, last bool) {
 	}
 }
 
-// takeUpLocked asks for the open rooms again, each from where it was left, and lets the writer go on with the outbox.
+// takeUpLocked asks for the open rooms again, each from where it was left, and lets the writer go on with the outbox. What a room without a
+// place has to tell is new to the user, whether its log began anew or the conversation began meanwhile: so much of it as a join can ask for.
 func (n *conn) takeUpLocked(w *wire.Welcome) {
 	c := n.c
 	for _, r := range c.rooms.list {
 		if r.open {
-			n.chat = append(n.chat, r.join(c.cfg.Tail))
+			n.chat = append(n.chat, r.join(chat.MaxTail))
 		}
 	}
 	if c.direct {
-		n.chat = append(n.chat, &wire.Join{Room: chat.DirectMark, Tail: uint64(c.cfg.Tail)})
+		n.chat = append(n.chat, &wire.Join{Room: chat.DirectMark, Tail: chat.MaxTail})
 	}
 	n.limits = w.Limits
 	n.watch = true

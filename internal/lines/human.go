@@ -160,7 +160,11 @@ func (h *human) linkDown(e client.LinkDown) {
 		return
 	}
 	h.up, h.said = false, reason
-	h.tell("%s: %s; trying again in %s", what, reason, seconds(e.RetryIn))
+	again := "now"
+	if e.RetryIn > 0 {
+		again = "in " + seconds(e.RetryIn)
+	}
+	h.tell("%s: %s; trying again %s", what, reason, again)
 }
 
 func downReason(e client.LinkDown) string {

@@ -58,13 +58,13 @@ func TestHumanLink(t *testing.T) {
 	shows(t, "", "-- link lost: reset by peer; trying again in 3 s\n-- link lost: connection refused; trying again in 1 s\n-- back\n-- link lost: connection refused; trying again in 1 s\n",
 		lost, lost, soon, soon, soon, back, soon)
 	shows(t, "", "-- link lost: the node is stopping (see you); trying again in 1 s\n-- back as carol~7q2f\n", stopping, other)
-	shows(t, "", "-- link lost: the connection ended; trying again\n-- connected to Lab as carol\n", client.LinkDown{}, up())
+	shows(t, "", "-- link lost: the connection ended; trying again now\n-- connected to Lab as carol\n", client.LinkDown{}, up())
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()
 		d.noLink = true
 		r := start(t, d, nil)
 		r.told(soon, soon)
-		r.wants("", "-- no link yet: connection refused; trying again in 1 s in 1 s\n")
+		r.wants("", "-- no link yet: connection refused; trying again in 1 s\n")
 	})
 }
 
