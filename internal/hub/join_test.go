@@ -338,3 +338,22 @@ func TestRoomVanishes(t *testing.T) {
 		}
 	})
 }
+
+// TestRecordsFitTheWindow joins and parts with every window from nothing to all: no write is larger than it may be.
+func TestRecordsFitTheWindow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob := w.attach("alice"), w.attach("bob")
+		bob.say("lobby", "one")
+		alice.stuck = true
+		for hard := range 300 {
+			alice.submit(&wire.Join{Room: "lobby", Tail: 1}, &wire.Part{Room: "lobby"})
+			w.settle()
+			for alice.take(hard, hard) {
+			}
+		}
+		if v := alice.view("lobby"); len(v.opens) != 300 || v.count != 300 || v.closed != 300 {
+			t.Errorf("%d Opens, %d rows, %d Closed, want 300 of each", len(v.opens), v.count, v.closed)
+		}
+	})
+}
