@@ -54,10 +54,8 @@ type fakeConn struct {
 	nonce []byte
 	hello *wire.Hello
 
-	streams       [2]records
-	received      int
-	expectedAck   uint32
-	controlOpened bool
+	streams  [2]records
+	received int
 
 	mu      sync.Mutex
 	granted sync.Cond
@@ -123,8 +121,10 @@ func (c *fakeConn) grant(flags uint16, id, delta uint32) error {
 }
 
 func (c *fakeConn) data(id uint32, body []byte) error {
-	c.received += len(body)
-	if c.received >= window/2 {
+	if c.received += len(body); c.received > window {
+		return errors.New("more than was granted")
+	}
+	if c.received >= window/2 && c.node.fault != "stingy" {
 		c.conn.Write(appendFrame(nil, frameWindow, 0, id, uint32(c.received)))
 		c.received = 0
 	}
@@ -162,6 +162,8 @@ func (c *fakeConn) record(r wire.Record) error {
 		n.publish(r)
 		if n.fault != "mute" {
 			c.send(chatID, wire.Must(nil, &wire.Ack{CSeq: r.CSeq, Seq: 1}))
+		} else if r.CSeq > chat.MaxInFlight {
+			return errors.New("too many in flight")
 		}
 	}
 	return nil
@@ -194,6 +196,8 @@ func (n *fakeNode) deliver(c *fakeConn, event []byte) {
 		c.send(chatID, append(slices.Clone(event), event...))
 	case "swap":
 		n.held = event
+	case "end":
+		c.conn.Write(appendFrame(nil, frameWindow, 4, chatID, 0))
 	case "hang up":
 		c.conn.Close()
 	default:

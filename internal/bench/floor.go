@@ -36,23 +36,20 @@ type floorSegment struct {
 	filled atomic.Int64
 }
 
-func newFloorSegment(size int) *floorSegment { return &floorSegment{buf: make([]byte, size)} }
+func newFloorSegment() *floorSegment { return &floorSegment{buf: make([]byte, segmentSize)} }
 
 // append makes whole records the end of the log and wakes those who wait for some.
-func (l *floorLog) append(records []byte, size int) {
+func (l *floorLog) append(records []byte) {
 	l.mu.Lock()
 	for len(records) > 0 {
 		seg := l.last
 		filled := int(seg.filled.Load())
-		n := min(len(records), (len(seg.buf)-filled)/size*size)
-		if n == 0 {
-			l.last = newFloorSegment(max(segmentSize, size))
-			seg.next.Store(l.last)
-			continue
-		}
-		copy(seg.buf[filled:], records[:n])
+		n := copy(seg.buf[filled:], records)
 		seg.filled.Store(int64(filled + n))
-		records = records[n:]
+		if records = records[n:]; len(records) > 0 {
+			l.last = newFloorSegment()
+			seg.next.Store(l.last)
+		}
 	}
 	for i, wake := range l.asleep {
 		wake <- struct{}{}
@@ -120,7 +117,7 @@ func serveFloor(ctx context.Context, listener net.Listener, size int) error {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
-	log := &floorLog{last: newFloorSegment(max(segmentSize, size))}
+	log := &floorLog{last: newFloorSegment()}
 	var conns sync.WaitGroup
 	defer conns.Wait()
 	defer cancel()
@@ -172,7 +169,7 @@ func serveFloorConn(conn net.Conn, log *floorLog, size int) {
 	writer.Wait()
 }
 
-// relay appends what a sender writes, record by record only in so far as a record is never cut.
+// relay appends what a sender writes, whole records at a time: those of several senders must not run into each other.
 func relay(conn net.Conn, log *floorLog, size int) {
 	buf := make([]byte, max(segmentSize, size))
 	have := 0
@@ -180,7 +177,7 @@ func relay(conn net.Conn, log *floorLog, size int) {
 		n, err := conn.Read(buf[have:])
 		have += n
 		whole := have / size * size
-		log.append(buf[:whole], size)
+		log.append(buf[:whole])
 		have = copy(buf, buf[whole:have])
 		if err != nil {
 			return

@@ -33,6 +33,7 @@ type author struct {
 	guest   *guest
 	text    *pubText
 	fail    context.CancelCauseFunc
+	stall   time.Duration // how long it waits for the node
 	release func() bool
 	reading sync.WaitGroup
 	closing atomic.Bool
@@ -52,7 +53,7 @@ type author struct {
 // that a node takes from one client in a second.
 const authorBatch = chat.MaxInFlight / 2
 
-func newAuthor(ctx context.Context, address string, number, payload int, random io.Reader, fail context.CancelCauseFunc) (publisher, error) {
+func newAuthor(ctx context.Context, address string, number int, cfg *config, random io.Reader, fail context.CancelCauseFunc) (publisher, error) {
 	g, err := newGuest(publisherName(number), random)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func newAuthor(ctx context.Context, address string, number, payload int, random 
 		return nil, err
 	}
 	a := &author{
-		ctx: ctx, conn: conn, guest: g, text: newPubText(payload), fail: fail, moved: make(chan struct{}, 1), window: window,
+		ctx: ctx, conn: conn, guest: g, text: newPubText(cfg.payload), fail: fail, stall: cfg.stall, moved: make(chan struct{}, 1), window: window,
 		release: context.AfterFunc(ctx, func() { conn.Close() }),
 	}
 	g.write = func(b []byte) error { _, err := conn.Write(b); return err }
@@ -157,7 +158,7 @@ func (a *author) put(n int, stamp uint64) error {
 	return nil
 }
 
-// wait waits until room is at least want and returns it. It calls room while nothing changes.
+// wait waits until room is at least want and returns it. It calls room while nothing changes, and returns a *stallError when nothing does.
 func (a *author) wait(room func() int, want int) (int, error) {
 	for {
 		a.mu.Lock()
@@ -166,9 +167,14 @@ func (a *author) wait(room func() int, want int) (int, error) {
 		if n >= want {
 			return n, nil
 		}
+		timer := time.NewTimer(a.stall)
 		select {
 		case <-a.moved:
+			timer.Stop()
+		case <-timer.C:
+			return 0, &stallError{"the node to answer " + a.guest.name}
 		case <-a.ctx.Done():
+			timer.Stop()
 			return 0, context.Cause(a.ctx)
 		}
 	}

@@ -43,7 +43,7 @@ func (cfg *config) sidesOf(n int, node, floor program) [2]*side {
 			name: "chatnode", program: node,
 			join: func(r *reader) error { return joinNode(r, rand.Reader) },
 			publish: func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error) {
-				return newAuthor(ctx, address, number, cfg.payload, rand.Reader, fail)
+				return newAuthor(ctx, address, number, cfg, rand.Reader, fail)
 			},
 		},
 		{
@@ -202,7 +202,7 @@ func (v *visit) paced(ctx context.Context) error {
 		}
 	}
 	v.done += uint64(count)
-	if err := v.drain(ctx); err != nil {
+	if err := errors.Join(v.drain(ctx), v.publishers[0].settle()); err != nil {
 		return err
 	}
 	ended := v.look()
@@ -245,7 +245,8 @@ func (v *visit) saturate(ctx context.Context) error {
 		}
 	})
 	if err != nil {
-		v.abandon(finished)
+		v.crowd.fail(err) // ends the publishers
+		<-finished
 		return err
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -257,12 +258,6 @@ func (v *visit) saturate(ctx context.Context) error {
 	}
 	v.saturated(began, ended)
 	return nil
-}
-
-// abandon ends publishers that make no progress.
-func (v *visit) abandon(finished <-chan struct{}) {
-	v.crowd.fail(errors.New("no progress"))
-	<-finished
 }
 
 func (v *visit) saturated(began, ended reading) {
@@ -324,7 +319,7 @@ func (v *visit) drain(ctx context.Context) error {
 	return err
 }
 
-// stallError says that nothing has arrived for stallLimit.
+// stallError says that nothing has come for stallLimit.
 type stallError struct{ what string }
 
 func (e *stallError) Error() string {

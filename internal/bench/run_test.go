@@ -78,6 +78,7 @@ func TestFaultsAreFound(t *testing.T) {
 		"repeat":  "message 4 came twice",
 		"swap":    "message 5 came after 3",
 		"hang up": "the server closed the connection",
+		"end":     "the node ended stream 3",
 		"refuse":  "was refused: ",
 		"denied":  "the room was denied: ",
 	}
@@ -109,11 +110,24 @@ func TestLossOfTheLastMessageIsFound(t *testing.T) {
 
 func TestServerThatStopsAnsweringIsNotWaitedForLong(t *testing.T) {
 	t.Parallel()
-	cfg := small(t, "-mode", "saturate")
-	cfg.stall = 100 * time.Millisecond
-	sides := cfg.sidesOf(3, roleProgram("mute"), roleProgram("floor"))
-	if _, err := cfg.visitSide(t.Context(), sides[0], 3); err == nil {
-		t.Error("a run without acknowledgements succeeded")
+	tests := map[string]struct {
+		role string
+		args []string
+	}{
+		"no acknowledgement": {"mute", []string{"-mode", "saturate"}},
+		"of the last":        {"mute", []string{"-mode", "paced"}},
+		"no window":          {"stingy", []string{"-mode", "saturate", "-payload", "4096"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := small(t, test.args...)
+			cfg.stall = 100 * time.Millisecond
+			_, err := cfg.visitSide(t.Context(), cfg.sidesOf(3, roleProgram(test.role), program{})[0], 3)
+			if stalled := (*stallError)(nil); !errors.As(err, &stalled) {
+				t.Errorf("got %v, want that nothing comes any more", err)
+			}
+		})
 	}
 }
 
