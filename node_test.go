@@ -475,6 +475,30 @@ func TestReachable(t *testing.T) {
 	}
 }
 
+func TestAnnounce(t *testing.T) {
+	loopback, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}
+	for name, test := range map[string]struct {
+		addr    net.Addr
+		options options
+		want    string
+	}{
+		"loopback": {loopback, options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\n"},
+		"one":      {everywhere, options{}, "chatnode listens on 192.0.2.1:81\nto join, on any machine that reaches this one:\n    chatnode -connect 192.0.2.1:81 -name YOU\n"},
+		"public":   {loopback, options{public: "chat.example"}, "chatnode listens on chat.example:8080\nto join, on any machine that reaches this one:\n    chatnode -connect chat.example:8080 -name YOU\n"},
+		"json":     {loopback, options{json: true}, `{"type":"listening","addr":"127.0.0.1:8080"}` + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			if err := announce(&out, &test.options, test.addr); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, out.String()); diff != "" {
+				t.Errorf("mismatch (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // floors are the rooms of the house, by the floor they stand on: a room imports rooms of lower floors alone.
 var floors = map[string]int{
 	"chat": 0,

@@ -20,7 +20,7 @@ const (
 	MaxName      = 24      // runes in a person's name, before a suffix
 	MaxRoom      = 32      // runes in a room's name
 	MaxTitle     = 80      // bytes of UTF-8 in a node's title
-	MaxRooms     = 64      // rooms that one session is in at a time
+	MaxRooms     = 512     // rooms that one session is in at a time
 	MaxDirect    = 64      // direct conversations that one session has open besides
 	MaxWatched   = 16      // rooms whose presence one session watches
 	MaxInFlight  = 64      // publishes of one origin that are not yet answered; as many outcomes are remembered

@@ -180,7 +180,7 @@ func (c *Client) Part(room string) error {
 
 // Nick asks for another name; Named tells the answer.
 func (c *Client) Nick(name string) error {
-	if !chat.ValidName(name) {
+	if !chat.ValidName(chat.BaseName(name)) {
 		return &RefusedError{Code: chat.BadName}
 	}
 	return c.do(opNick, name)

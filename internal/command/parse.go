@@ -104,7 +104,7 @@ func (e *Entry) person(arg Arg, value, mark string) (string, error) {
 	if value == "" {
 		return "", badUsage(e, "%s is missing", arg.Name)
 	}
-	if e.Name == nick && !chat.ValidName(value) {
+	if e.Name == nick && !chat.ValidName(chat.BaseName(value)) {
 		return "", badUsage(e, "%s", chat.NameRule)
 	}
 	if len(value) > maxPerson || !utf8.ValidString(value) {
