@@ -65,7 +65,7 @@ type config struct {
 
 const help = `chatnode bench: how many deliveries this machine can do
 
-    chatnode bench                                 100 and 1,000 clients, all modes, 5 pairs of runs: about 4 minutes
+    chatnode bench                                 100 and 1,000 clients, all modes, 5 pairs of runs: about 3 minutes
     chatnode bench -n 4000 -runs 3 -mode saturate  one question alone
     chatnode bench -json > today.json              one JSON object a row
 
