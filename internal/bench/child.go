@@ -54,6 +54,7 @@ func startChild(ctx context.Context, name string, p program) (*child, error) {
 		}
 		return nil
 	}
+	endWithParent(c.cmd)
 	if err := c.cmd.Start(); err != nil {
 		cancel()
 		return nil, fmt.Errorf("start %s: %w", name, err)
