@@ -27,6 +27,9 @@ func invisible(r rune) bool {
 // CleanText returns text without the characters that could drive a reader's terminal or turn its direction: controls other than
 // newline and tab, line and paragraph separators, bidirectional controls, tags, noncharacters. A topic loses its newlines too.
 func CleanText(kind Kind, text string) string {
+	if isPlain(text) {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		if (r == '\n' || r == '\t') && kind != Topic {
 			return r
@@ -39,6 +42,16 @@ func CleanText(kind Kind, text string) string {
 		}
 		return r
 	}, text)
+}
+
+// isPlain reports whether text is printable ASCII, as most text is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // OneLine returns text fit for one line of a screen or a log, whatever it holds: a newline becomes the two characters \n, a tab four

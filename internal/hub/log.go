@@ -18,6 +18,7 @@ const (
 // segment is a run of a room's records. Its bytes are written once and never moved: a slice of them can be handed out and stays true.
 type segment struct {
 	first uint64 // seq of the first record
+	last  uint64 // seq of the last
 	buf   []byte
 }
 
@@ -48,6 +49,7 @@ func (l *roomLog) append(seq uint64, record []byte) (taken int) {
 		taken = cap(last.buf)
 	}
 	last.buf = append(last.buf, record...)
+	last.last = seq
 	l.head = seq
 	return taken
 }
@@ -91,6 +93,7 @@ type reading struct {
 	behind  bool   // the row is not in memory
 	closed  bool   // the subscription has come to its end
 	need    int    // the next record has this size, which is more than hard
+	idle    bool   // that was all: the subscription is idle
 	follows *subscription
 }
 
@@ -117,20 +120,29 @@ func (l *roomLog) read(s *subscription, soft, hard int) (got reading) {
 		return reading{behind: true}
 	}
 	start := seg.seek(s)
-	end := start
-	for end < len(seg.buf) && s.next <= to {
-		n := recordLen(seg.buf[end:])
-		if size := end + n - start; size > soft && (end > start || size > hard) {
-			if end == start {
-				return reading{need: n}
+	end, next := len(seg.buf), seg.last+1
+	if end-start > soft || seg.last > to {
+		end, next = start, s.next
+		for end < len(seg.buf) && next <= to {
+			n := recordLen(seg.buf[end:])
+			if size := end + n - start; size > soft && (end > start || size > hard) {
+				if end == start {
+					return reading{need: n}
+				}
+				break
 			}
-			break
+			end += n
+			next++
 		}
-		end += n
-		s.next++
 	}
-	s.at = place{seg.first, s.next, end}
-	return reading{records: seg.buf[start:end:end]}
+	s.next = next
+	s.at = place{seg.first, next, end}
+	got = reading{records: seg.buf[start:end:end]}
+	if got.idle = next > l.head && s.ending == goesOn; got.idle {
+		s.idleAt = len(l.idle)
+		l.idle = append(l.idle, s)
+	}
+	return got
 }
 
 // seek returns where in the segment the subscription's next row begins.

@@ -44,10 +44,11 @@ func (b *batch) origin(o *origin) {
 
 // sequence takes items in their order, commits what they change, and only then lets anyone see it. An error is the store's, and final.
 func (h *Hub) sequence(items []item) error {
+	b := &h.batch
+	b.Rows = make([]store.Row, 0, min(len(items), maxBatchItems))
 	for i := range items {
 		h.do(&items[i])
 	}
-	b := &h.batch
 	for _, o := range b.origins {
 		o.dirty, o.kept = false, true
 		copied := o.Origin
@@ -144,8 +145,11 @@ func (h *Hub) decide(s *Session, p *wire.Pub) store.Outcome {
 	if out.Code = code; code != chat.OK {
 		return out
 	}
-	text = chat.CleanText(p.Kind, text)
-	row := h.row(s, room, p, text, re)
+	body := p.Body
+	if clean := chat.CleanText(p.Kind, text); clean != text {
+		text, body = clean, []byte(clean)
+	}
+	row := h.row(s, room, p, body, re)
 	if p.Kind == chat.Topic {
 		room.Topic = text
 		h.batch.Rooms = append(h.batch.Rooms, room.Room)
@@ -176,7 +180,7 @@ func (h *Hub) target(s *Session, name string) (*room, chat.Code) {
 }
 
 // row gives a message its place: the next seq of its room, its id, its time, and the bytes that every reader will be sent.
-func (h *Hub) row(s *Session, r *room, p *wire.Pub, text string, re chat.ID) *store.Row {
+func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID) *store.Row {
 	r.time = max(r.time, chat.Millis(h.cfg.Now()))
 	r.head++
 	b := &h.batch
@@ -186,7 +190,7 @@ func (h *Hub) row(s *Session, r *room, p *wire.Pub, text string, re chat.ID) *st
 			Time: r.time, Kind: p.Kind, Name: s.account.name, Re: re,
 		},
 		Salt: h.salt(),
-		Body: []byte(text),
+		Body: body,
 	})
 	row := &b.Rows[len(b.Rows)-1]
 	row.ID = row.Header.ID(&row.Salt, row.Body)

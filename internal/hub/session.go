@@ -177,6 +177,13 @@ func (s *Session) queue(sub *subscription) {
 	s.wake()
 }
 
+// Waiting reports whether TakeChat and TakeControl may have something to give, and whether a goodbye is to be said after that.
+func (s *Session) Waiting() (chat, control, goodbye bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.ready)+len(s.answers) > 0, len(s.notices)+len(s.presence) > 0, s.goodbye != nil
+}
+
 // TakeControl returns the next control records to write, at most limit bytes; nil when there are none or they don't fit.
 func (s *Session) TakeControl(limit int) (records []byte) {
 	s.mu.Lock()

@@ -83,9 +83,9 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 	case got.need > 0:
 		return taken{records: out, again: true, need: got.need}, nil
 	case len(got.records) >= handOut && len(out) == 0:
-		return taken{records: got.records, own: true, again: true}, nil
+		return taken{records: got.records, own: true, again: !got.idle}, nil
 	case len(got.records) > 0:
-		return taken{records: append(out, got.records...), again: true}, nil
+		return taken{records: append(out, got.records...), again: !got.idle}, nil
 	case got.closed:
 		longer := wire.Must(out, &wire.Closed{Room: s.room.Num, Name: s.title})
 		if len(longer) > hard {

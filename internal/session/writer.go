@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"chatnode/internal/frame"
 )
 
 // How much is written at a time. A client that takes it slowly gets less, so that one write is never far from its end; one that takes it at
@@ -22,71 +24,69 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, maxWrite); return
 // writer is the state of the goroutine that writes both streams of a session, as far as their windows let it.
 type writer struct {
 	*Session
-	size   int    // bytes a chat write may have
-	answer []byte // of a question, until there is window for it
+	control, chat frame.Stream
+	size          int    // bytes a chat write may have
+	answer        []byte // of a question, until there is window for it
 }
 
 // write writes until the connection ends, or until a goodbye has been said.
 func (s *Session) write() error {
-	w := &writer{Session: s, size: maxWrite}
+	w := &writer{Session: s, control: s.link.Control(), chat: s.link.Chat(), size: maxWrite}
+	done := s.link.Done()
 	for {
-		wrote, err := w.step()
+		wrote, goodbye, err := w.step()
 		if err != nil {
 			return err
 		}
 		if wrote {
 			continue
 		}
-		// What there was has been written, or waits for window: nothing is left that a goodbye would cut off.
-		if bye := s.hub.Goodbye(); bye != nil && len(bye) <= s.link.Control().Window() {
-			return s.sayGoodbye(bye)
+		if goodbye {
+			// What there was has been written, or waits for window: nothing is left that a goodbye would cut off.
+			if bye := s.hub.Goodbye(); len(bye) <= w.control.Window() {
+				return s.sayGoodbye(bye)
+			}
 		}
 		select {
 		case <-s.wake:
-		case <-s.link.Done():
+		case w.answer = <-s.answer:
+		case <-done:
 			return nil
 		}
 	}
 }
 
 // step writes something to each stream that has something to write and window for it.
-func (w *writer) step() (wrote bool, err error) {
-	control, err := w.stepControl()
-	if err != nil {
-		return false, err
-	}
-	chat, err := w.stepChat()
-	return control || chat, err
-}
-
-func (w *writer) stepControl() (wrote bool, err error) {
-	stream := w.link.Control()
-	if w.answer == nil {
-		select {
-		case w.answer = <-w.Session.answer:
-		default:
-		}
-	}
-	if w.answer != nil && len(w.answer) <= stream.Window() {
-		if _, err := stream.Write(w.answer); err != nil {
-			return false, w.failed(err)
+func (w *writer) step() (wrote, goodbye bool, err error) {
+	chat, control, goodbye := w.hub.Waiting()
+	if w.answer != nil && len(w.answer) <= w.control.Window() {
+		if _, err := w.control.Write(w.answer); err != nil {
+			return false, false, quiet(err)
 		}
 		w.answer = nil
 		w.answered <- struct{}{}
 		wrote = true
 	}
-	if records := w.hub.TakeControl(min(stream.Window(), maxWrite)); len(records) > 0 {
-		if _, err := stream.Write(records); err != nil {
-			return false, w.failed(err)
+	if control {
+		if records := w.hub.TakeControl(min(w.control.Window(), maxWrite)); len(records) > 0 {
+			if _, err := w.control.Write(records); err != nil {
+				return false, false, quiet(err)
+			}
+			wrote = true
 		}
-		wrote = true
 	}
-	return wrote, nil
+	if chat {
+		wroteChat, err := w.stepChat()
+		if err != nil {
+			return false, false, err
+		}
+		wrote = wrote || wroteChat
+	}
+	return wrote, goodbye, nil
 }
 
 func (w *writer) stepChat() (wrote bool, err error) {
-	stream := w.link.Chat()
-	window := stream.Window()
+	window := w.chat.Window()
 	if window == 0 {
 		return false, nil
 	}
@@ -96,12 +96,13 @@ func (w *writer) stepChat() (wrote bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if len(records) == 0 {
-		return false, nil
+	if len(records) < minWrite {
+		_, err := w.chat.Write(records)
+		return len(records) > 0, quiet(err)
 	}
 	began := time.Now()
-	if _, err := stream.Write(records); err != nil {
-		return false, w.failed(err)
+	if _, err := w.chat.Write(records); err != nil {
+		return false, quiet(err)
 	}
 	w.pace(len(records), time.Since(began))
 	return true, nil
@@ -117,8 +118,8 @@ func (w *writer) pace(n int, took time.Duration) {
 	}
 }
 
-// failed makes an ordinary end of the connection quiet.
-func (w *writer) failed(err error) error {
+// quiet makes an ordinary end of the connection no error.
+func quiet(err error) error {
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
