@@ -472,6 +472,7 @@ func TestNames(t *testing.T) {
 	if named := second.expectType("named"); named.Code != "name_taken" {
 		t.Errorf("/nick to a taken name: %+v, want name_taken", named)
 	}
+	second.waitFor("the people present", func() bool { return second.printed("present") })
 	first.interrupt()
 	second.expect("the first to leave", func(o object) bool { return o.Type == "left" && o.Name == "carol" })
 	second.command("/nick carol")

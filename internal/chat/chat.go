@@ -186,7 +186,7 @@ const idDomain = "chatnode/id/1"
 // the order of Header's fields, the name's length as 16 bits and the name, Re, and SHA-256(salt ‖ body). The body enters by its hash
 // alone, so that it can be removed and the chain still verifies; the salt keeps a removed body from being guessed.
 func (h *Header) ID(salt *[16]byte, body []byte) ID {
-	var stack [MaxText + 64]byte
+	var stack [512]byte // enough for most texts; clearing more would cost more than the hash
 	salted := append(stack[:0], salt[:]...)
 	salted = append(salted, body...)
 	bodySum := sha256.Sum256(salted)

@@ -69,6 +69,9 @@ type taken struct {
 
 // take gives what comes next: at most soft bytes in all behind out, or one larger record of at most hard.
 func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
+	if len(out) > 0 {
+		hard = min(hard, soft) // a record larger than soft goes alone
+	}
 	if !s.opened {
 		open, err := s.open()
 		if err != nil {
