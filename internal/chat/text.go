@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -44,8 +45,23 @@ func CleanText(kind Kind, text string) string {
 	}, text)
 }
 
+// CheckBody is CheckText and CleanText of a text as it comes from the wire. What needs no cleaning is returned as it is.
+func CheckBody(kind Kind, body []byte) ([]byte, Code) {
+	if isPlain(body) && len(body) <= MaxTopic && len(bytes.TrimSpace(body)) > 0 {
+		return body, OK
+	}
+	text := string(body)
+	if code := CheckText(kind, text); code != OK {
+		return nil, code
+	}
+	if clean := CleanText(kind, text); clean != text {
+		return []byte(clean), OK
+	}
+	return body, OK
+}
+
 // isPlain reports whether text is printable ASCII, as most text is.
-func isPlain(text string) bool {
+func isPlain[T string | []byte](text T) bool {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' {
 			return false

@@ -56,6 +56,23 @@ func TestDirectOpensUnasked(t *testing.T) {
 	})
 }
 
+// TestDirectOpensAgain leaves a conversation: the next message in it opens it again, from there.
+func TestDirectOpensAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice, bob := w.attach("alice", "@"), w.attach("bob", "@")
+		alice.do(alice.pub("@bob", "one"))
+		bob.do(&wire.Part{Room: "@alice"})
+		wantTexts(t, bob, "@alice", "one")
+		alice.do(alice.pub("@bob", "two"))
+		wantTexts(t, bob, "@alice", "one", "two")
+		if opens := bob.view("@alice").opens; opens[len(opens)-1].From != 2 {
+			t.Errorf("it opens again from %d, want 2", opens[len(opens)-1].From)
+		}
+		w.checkHistory()
+	})
+}
+
 func TestDirectToOneself(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -276,7 +276,7 @@ func (a *actor) publish(rng *rand.Rand, all []*actor) {
 			break
 		}
 		name := a.historyRoom(room)
-		if a.target(room) != (identity.ID{}) && len(a.m.rooms[name]) == 0 {
+		if a.target(room) != (identity.ID{}) {
 			for _, x := range all {
 				if x.directs && (x.key == a.key || x.key == a.target(room)) {
 					x.in[name] = true

@@ -45,7 +45,6 @@ func (b *batch) origin(o *origin) {
 // sequence takes items in their order, commits what they change, and only then lets anyone see it. An error is the store's, and final.
 func (h *Hub) sequence(items []item) error {
 	b := &h.batch
-	b.Rows = make([]store.Row, 0, min(len(items), maxBatchItems))
 	for i := range items {
 		h.do(&items[i])
 	}
@@ -69,7 +68,8 @@ func (h *Hub) sequence(items []item) error {
 			close(items[i].done)
 		}
 	}
-	*b = batch{rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0]}
+	clear(b.Rows)
+	*b = batch{Batch: store.Batch{Rows: b.Rows[:0]}, rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0]}
 	return nil
 }
 
@@ -132,8 +132,8 @@ func (h *Hub) decide(s *Session, p *wire.Pub) store.Outcome {
 		out.Code = chat.BadKind
 		return out
 	}
-	text := string(p.Body)
-	if out.Code = chat.CheckText(p.Kind, text); out.Code != chat.OK {
+	body, code := chat.CheckBody(p.Kind, p.Body)
+	if out.Code = code; code != chat.OK {
 		return out
 	}
 	var re chat.ID
@@ -145,13 +145,9 @@ func (h *Hub) decide(s *Session, p *wire.Pub) store.Outcome {
 	if out.Code = code; code != chat.OK {
 		return out
 	}
-	body := p.Body
-	if clean := chat.CleanText(p.Kind, text); clean != text {
-		text, body = clean, []byte(clean)
-	}
 	row := h.row(s, room, p, body, re)
 	if p.Kind == chat.Topic {
-		room.Topic = text
+		room.Topic = string(body)
 		h.batch.Rooms = append(h.batch.Rooms, room.Room)
 	} else if !room.kept {
 		h.batch.Rooms = append(h.batch.Rooms, room.Room)
@@ -172,10 +168,8 @@ func (h *Hub) target(s *Session, name string) (*room, chat.Code) {
 		return nil, chat.NoSuchUser
 	}
 	room := h.directRoom(s.account, other)
-	if room.head == 0 {
-		h.openDirect(room, s.account)
-		h.openDirect(room, other)
-	}
+	h.openDirect(room, s.account)
+	h.openDirect(room, other)
 	return room, chat.OK
 }
 

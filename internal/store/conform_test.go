@@ -35,7 +35,7 @@ const unlimited = math.MaxInt64
 func conform(t *testing.T, open func(t *testing.T, limit int64) engine) {
 	tests := map[string]func(t *testing.T, open func(t *testing.T, limit int64) engine){
 		"empty": testEmpty, "load": testLoad, "order": testOrder, "page": testPage, "hashes": testHashes, "trim": testTrim, "origins": testOrigins,
-		"names": testNames, "gone": testGone, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders,
+		"names": testNames, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders,
 		"model": func(t *testing.T, open func(*testing.T, int64) engine) { testModel(t, open(t, unlimited)) },
 		"model with a limit": func(t *testing.T, open func(*testing.T, int64) engine) {
 			testModel(t, open(t, 20_000))
@@ -131,7 +131,7 @@ func testEmpty(t *testing.T, open func(*testing.T, int64) engine) {
 	if low, err := e.Low(1); low != 1 || err != nil {
 		t.Errorf("low of no room: %d, %v; want 1", low, err)
 	}
-	if !(&Batch{}).Empty() || (&Batch{Gone: []uint64{1}}).Empty() {
+	if !(&Batch{}).Empty() || (&Batch{Names: []Name{{}}}).Empty() {
 		t.Error("Batch.Empty is wrong")
 	}
 	mustAppend(t, e, &Batch{})
@@ -332,22 +332,6 @@ func testNames(t *testing.T, open func(*testing.T, int64) engine) {
 	}
 }
 
-func testGone(t *testing.T, open func(*testing.T, int64) engine) {
-	e, w := open(t, unlimited), newWriter()
-	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 1, Name: "a"}, {Num: 2, Name: "b"}}})
-	mustAppend(t, e, &Batch{Gone: []uint64{2, 17}})
-	s := mustLoad(t, e)
-	if len(s.Rooms) != 1 || s.Rooms[0].Num != 1 || s.LastRoom != 2 {
-		t.Errorf("rooms %+v, last %d; want 1 alone, last 2: numbers are never reused", s.Rooms, s.LastRoom)
-	}
-	if _, err := e.HashAt(2, 0); !errors.Is(err, ErrNoRow) {
-		t.Errorf("hash of a room that is gone: %v, want ErrNoRow", err)
-	}
-	if err := e.Append(&Batch{Rows: []Row{w.row(2, 10)}}); !errors.Is(err, ErrOrder) {
-		t.Errorf("row of a room that is gone: %v, want ErrOrder", err)
-	}
-}
-
 func testTopics(t *testing.T, open func(*testing.T, int64) engine) {
 	e, w := open(t, unlimited), newWriter()
 	w.fill(t, e, 3, 10)
@@ -481,9 +465,6 @@ func (m *model) batch(rng *rand.Rand) *Batch {
 		room := m.rooms[num]
 		switch {
 		case room == nil:
-		case rng.IntN(15) == 0 && len(room.rows) == 0 && len(m.rooms) > 2 && !slices.ContainsFunc(b.Rooms, func(r Room) bool { return r.Num == num }):
-			delete(m.rooms, num)
-			b.Gone = append(b.Gone, num)
 		case rng.IntN(10) == 0:
 			room.Topic = fmt.Sprint("topic ", rng.IntN(100))
 			b.Rooms = append(b.Rooms, room.Room)

@@ -99,12 +99,6 @@ func (m *Memory) Append(b *Batch) error {
 	for i := range b.Rows {
 		m.appendLocked(&b.Rows[i])
 	}
-	for _, num := range b.Gone {
-		if room := m.rooms[num]; room != nil {
-			m.bytes -= room.bytes
-			delete(m.rooms, num)
-		}
-	}
 	for _, o := range b.Origins {
 		m.state.LastFrom = max(m.state.LastFrom, o.Num)
 		if o.Retired {
@@ -174,7 +168,8 @@ func (m *Memory) trimLocked() {
 		m.bytes -= size
 		most.base = most.rows[n].hash
 	}
-	most.rows = slices.Clone(most.rows[n:])
+	clear(most.rows[:n]) // their records can go at once; the slice itself when it next grows
+	most.rows = most.rows[n:]
 	most.Low += uint64(n)
 }
 

@@ -14,7 +14,6 @@ func TestMemoryCounts(t *testing.T) {
 		b.Rows = append(b.Rows, w.row(uint64(1+i%3), 10+i))
 	}
 	mustAppend(t, m, b)
-	mustAppend(t, m, &Batch{Gone: []uint64{2}})
 	var sum int64
 	for _, room := range m.rooms {
 		var bytes int64

@@ -73,18 +73,18 @@ type Name struct {
 }
 
 // Batch is what one commit makes true, all of it or nothing. Rows of a room are in the order of their seq, without a hole, and the room is
-// known or among Rooms; the other entries replace those of the same number or name. A store takes ownership of Rows' and Outcomes' memory.
+// known or among Rooms; the other entries replace those of the same number or name. A store may keep what the entries point to, and alters none of
+// it; the slices themselves are the caller's again when Append returns.
 type Batch struct {
 	Rows    []Row
 	Rooms   []Room
-	Gone    []uint64 // rooms without a row that nobody is in any more
 	Origins []Origin
 	Names   []Name
 }
 
 // Empty reports whether the batch changes nothing.
 func (b *Batch) Empty() bool {
-	return len(b.Rows)+len(b.Rooms)+len(b.Gone)+len(b.Origins)+len(b.Names) == 0
+	return len(b.Rows)+len(b.Rooms)+len(b.Origins)+len(b.Names) == 0
 }
 
 // RoomState is a room with the ends of its log.
