@@ -240,7 +240,7 @@ func TestAuthors(t *testing.T) {
 		}
 		p.Close()
 		ask(999)
-		p = r.accept(func(w *wire.Welcome) { w.Epoch++ })
+		r.accept(func(w *wire.Welcome) { w.Epoch++ })
 		var refused *RefusedError
 		if err := <-results; !errors.As(err, &refused) {
 			t.Errorf("a number of another store is %v", err)

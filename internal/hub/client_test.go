@@ -319,8 +319,8 @@ func (c *client) opened(r *wire.Open) {
 
 func (c *client) event(r *wire.Event) {
 	c.t.Helper()
-	v := c.open[r.Room]
-	if v == nil {
+	v, open := c.open[r.Room]
+	if !open {
 		c.t.Fatalf("%s got row %d of room %d, which is not open", c.asked, r.Seq, r.Room)
 	}
 	if r.Seq != v.next {
