@@ -8,15 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,6 +23,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/faults"
 	"chatnode/internal/oracle"
+	"chatnode/internal/story"
 )
 
 // TestMain lets the scripts run the real program as "chatnode", and fails when a test leaves a goroutine behind.
@@ -584,147 +581,31 @@ func TestJoinAndPartAmidTraffic(t *testing.T) {
 	}
 }
 
-// The stories in testdata/script run the real program in processes of its own. Beside testscript's commands they have these:
-//
-//	up NAME ARGS...     start chatnode; a node's address is then in $NAME
-//	type NAME TEXT      give it a line of input
-//	see NAME REGEXP     wait until it has printed a line that matches, behind the last one that did
-//	end NAME CODE       end its input and wait for its exit code
-//	signal NAME SIGNAL  send it INT, TERM or KILL
-//	gone NAME CODE      wait for its exit code; -1 is a death by a signal
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
-		Setup: func(env *testscript.Env) error {
-			env.Values["processes"] = map[string]*process{}
-			env.Setenv("HOME", env.WorkDir)
-			env.Setenv("USER", "carol")
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up": scriptUp, "type": scriptType, "see": scriptSee, "end": scriptEnd, "signal": scriptSignal, "gone": scriptGone,
-		},
-	})
-}
-
-// process is a chatnode that a story runs.
-type process struct {
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	lines chan string // what it prints on both outputs; closed when it has ended
-	seen  []string
-	exit  chan struct{} // closed when it has been waited for
-}
-
-func scriptProcess(ts *testscript.TestScript, args []string, want int) *process {
-	if len(args) < want {
-		ts.Fatalf("%d arguments are needed, not %q", want, args)
-	}
-	p := ts.Value("processes").(map[string]*process)[args[0]]
-	if p == nil {
-		ts.Fatalf("there is no process %q", args[0])
-	}
-	return p
-}
-
-func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
-	binary := ""
-	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
-		if path := filepath.Join(dir, "chatnode"); binary == "" {
-			if _, err := os.Stat(path); err == nil {
-				binary = path
-			}
+// -since goes on behind the message whose cursor it is given, and says so when that is no place of this node.
+func TestSince(t *testing.T) {
+	_, addr := startNode(t)
+	carol := join(t, addr, "carol")
+	var cursor string
+	for n := range 10 {
+		carol.say("lobby", fmt.Sprintf("carol %d", n+1))
+		if m := carol.expectText(fmt.Sprintf("carol %d", n+1)); n == 3 {
+			cursor = m.Cursor
 		}
 	}
-	name, args := args[0], args[1:]
-	cmd := exec.Command(binary, args...)
-	cmd.Dir = ts.Getenv("WORK")
-	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "USER="+ts.Getenv("USER"))
-	in, err := cmd.StdinPipe()
-	ts.Check(err)
-	out, stdout := io.Pipe()
-	cmd.Stdout, cmd.Stderr = stdout, stdout
-	p := &process{cmd: cmd, in: in, lines: make(chan string, 1<<16), exit: make(chan struct{})}
-	ts.Check(cmd.Start())
-	go func() { // ends with the process
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			p.lines <- lines.Text()
-		}
-		close(p.lines)
-	}()
-	go func() { // ends with the process
-		_ = cmd.Wait() // its exit code is in cmd.ProcessState
-		stdout.Close()
-		close(p.exit)
-	}()
-	ts.Defer(func() {
-		_ = cmd.Process.Kill() // if it has not ended by itself
-		<-p.exit
-	})
-	ts.Value("processes").(map[string]*process)[name] = p
-	if slices.Contains(args, "-listen") {
-		var o object
-		ts.Check(json.Unmarshal([]byte(p.see(ts, `"listening"`)), &o))
-		ts.Setenv(name, o.Addr)
+	bob := join(t, addr, "bob", "-since", cursor)
+	bob.expectText("carol 10")
+	if first := bob.messages("lobby")[0]; first.Text != "carol 5" {
+		t.Errorf("behind the fourth message comes %q, want carol 5", first.Text)
+	}
+	if bob.printed("gap") || bob.printed("reset") {
+		t.Error("a good cursor gives a gap or a reset")
+	}
+	_, other := startNode(t)
+	stranger := start(t, "bob", "-connect", other, "-name", "bob", "-follow", "-since", cursor)
+	if reset := stranger.expectType("reset"); reset.Why != "epoch" {
+		t.Errorf("another node's cursor gives reset %q, want epoch", reset.Why)
 	}
 }
 
-// see waits for a line that matches.
-func (p *process) see(ts *testscript.TestScript, pattern string) string {
-	match, err := regexp.Compile(pattern)
-	ts.Check(err)
-	timeout := time.After(patience)
-	for {
-		select {
-		case line, more := <-p.lines:
-			if !more {
-				ts.Fatalf("it ended without a line that matches %q; it printed:\n%s", pattern, strings.Join(p.seen, "\n"))
-			}
-			p.seen = append(p.seen, line)
-			if match.MatchString(line) {
-				return line
-			}
-		case <-timeout:
-			ts.Fatalf("no line matches %q; it printed:\n%s", pattern, strings.Join(p.seen, "\n"))
-		}
-	}
-}
-
-// gone waits for its end.
-func (p *process) gone(ts *testscript.TestScript, code string) {
-	select {
-	case <-p.exit:
-	case <-time.After(patience):
-		ts.Fatalf("it does not end")
-	}
-	if got := strconv.Itoa(p.cmd.ProcessState.ExitCode()); got != code {
-		for line := range p.lines {
-			p.seen = append(p.seen, line)
-		}
-		ts.Fatalf("exit code %s, want %s; it printed:\n%s", got, code, strings.Join(p.seen, "\n"))
-	}
-}
-
-func scriptType(ts *testscript.TestScript, neg bool, args []string) {
-	_, err := io.WriteString(scriptProcess(ts, args, 2).in, args[1]+"\n")
-	ts.Check(err)
-}
-
-func scriptSee(ts *testscript.TestScript, neg bool, args []string) {
-	scriptProcess(ts, args, 2).see(ts, args[1])
-}
-
-func scriptEnd(ts *testscript.TestScript, neg bool, args []string) {
-	p := scriptProcess(ts, args, 2)
-	ts.Check(p.in.Close())
-	p.gone(ts, args[1])
-}
-
-func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}
-	ts.Check(scriptProcess(ts, args, 2).cmd.Process.Signal(signals[args[1]]))
-}
-
-func scriptGone(ts *testscript.TestScript, neg bool, args []string) {
-	scriptProcess(ts, args, 2).gone(ts, args[1])
-}
+// The stories of the command line: real processes, real signals.
+func TestScripts(t *testing.T) { testscript.Run(t, story.Params("testdata/script", patience)) }
