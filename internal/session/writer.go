@@ -47,11 +47,11 @@ func (s *Session) write() error {
 				return s.sayGoodbye(bye)
 			}
 		}
+		<-s.wake // which the readers set too, when the connection ends
 		select {
-		case <-s.wake:
-		case w.answer = <-s.answer:
 		case <-done:
 			return nil
+		default:
 		}
 	}
 }
@@ -59,6 +59,9 @@ func (s *Session) write() error {
 // step writes something to each stream that has something to write and window for it.
 func (w *writer) step() (wrote, goodbye bool, err error) {
 	chat, control, goodbye := w.hub.Waiting()
+	if w.answer == nil && len(w.Session.answer) > 0 {
+		w.answer = <-w.Session.answer
+	}
 	if w.answer != nil && len(w.answer) <= w.control.Window() {
 		if _, err := w.control.Write(w.answer); err != nil {
 			return false, false, quiet(err)
