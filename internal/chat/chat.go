@@ -95,7 +95,7 @@ var codes = map[Code]struct{ name, sentence string }{
 	TooManyRooms: {"too_many_rooms", fmt.Sprintf("one client can be in at most %d rooms", MaxRooms)},
 	RoomRate:     {"room_rate", "too many new rooms; try again later"},
 	BadKind:      {"bad_kind", "this node does not know that kind of message"},
-	Full:         {"full", "the node has as many guests as it takes"},
+	Full:         {"full", "the node is full"},
 	Stopping:     {"stopping", "the node is stopping"},
 	NoSpace:      {"no_space", "the node's disk is full"},
 	Hole:         {"hole", "a message before this one is missing"},

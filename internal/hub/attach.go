@@ -188,8 +188,7 @@ func (h *Hub) joinable(s *Session, name string) (*room, chat.Code) {
 		if other == nil {
 			return nil, chat.NoSuchUser
 		}
-		room := h.directRoom(s.account, other)
-		return room, chat.OK
+		return h.directRoom(s.account, other)
 	}
 	if s.joined >= chat.MaxRooms && (h.rooms[name] == nil || s.in(h.rooms[name]) == nil) {
 		return nil, chat.TooManyRooms

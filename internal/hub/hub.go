@@ -25,7 +25,7 @@ const (
 	maxQueueBytes = 16 << 20
 	maxOrigins    = 100_000 // idle ones beyond it are forgotten, the longest idle first
 	maxAccounts   = 100_000 // likewise
-	maxRooms      = 100_000 // nobody can open another
+	maxRooms      = 100_000 // conversations included; nobody can open another
 
 	// DefaultMemory is how many bytes of segments all rooms hold together, unless Config says otherwise.
 	DefaultMemory = 256 << 20

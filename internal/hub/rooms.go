@@ -61,7 +61,7 @@ func (h *Hub) namedRoom(name string, a *account) (*room, chat.Code) {
 	switch {
 	case !chat.ValidRoom(name):
 		return nil, chat.BadRoom
-	case len(h.rooms) >= maxRooms:
+	case len(h.rooms)+len(h.directs) >= maxRooms:
 		return nil, chat.Full
 	case a.roomLimit != nil && !a.roomLimit.AllowN(h.cfg.Now(), 1):
 		return nil, chat.RoomRate
@@ -70,12 +70,15 @@ func (h *Hub) namedRoom(name string, a *account) (*room, chat.Code) {
 }
 
 // directRoom returns the conversation of a and b, which it makes when there is none.
-func (h *Hub) directRoom(a, b *account) *room {
+func (h *Hub) directRoom(a, b *account) (*room, chat.Code) {
 	peers := peers(a, b)
 	if r := h.directs[peers]; r != nil {
-		return r
+		return r, chat.OK
 	}
-	return h.makeRoom(store.Room{Peers: peers})
+	if len(h.rooms)+len(h.directs) >= maxRooms {
+		return nil, chat.Full
+	}
+	return h.makeRoom(store.Room{Peers: peers}), chat.OK
 }
 
 // peers returns the sorted keys of two people.

@@ -167,10 +167,12 @@ func (h *Hub) target(s *Session, name string) (*room, chat.Code) {
 	if other == nil {
 		return nil, chat.NoSuchUser
 	}
-	room := h.directRoom(s.account, other)
-	h.openDirect(room, s.account)
-	h.openDirect(room, other)
-	return room, chat.OK
+	room, code := h.directRoom(s.account, other)
+	if code == chat.OK {
+		h.openDirect(room, s.account)
+		h.openDirect(room, other)
+	}
+	return room, code
 }
 
 // row gives a message its place: the next seq of its room, its id, its time, and the bytes that every reader will be sent.

@@ -1,9 +1,12 @@
 package hub
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"chatnode/internal/chat"
+	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
@@ -40,5 +43,25 @@ func TestTakeChatGathersNoMoreThanAsked(t *testing.T) {
 				t.Errorf("%d bytes in one take of %d, the first record has %d", len(records), soft, first)
 			}
 		}
+	})
+}
+
+// A node has so many rooms and no more, whatever kind they are of.
+func TestRoomsAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice := w.attach("alice")
+		w.attach("bob")
+		alice.do(alice.pub("lobby", "before"))
+		if err := w.hub.call(func() {
+			for i := len(w.hub.rooms); i < maxRooms; i++ {
+				w.hub.rooms[fmt.Sprint("filler", i)] = newRoom(store.Room{Num: uint64(i)})
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		alice.do(&wire.Pub{CSeq: 2, Room: "another", Kind: chat.Text, Body: []byte("x")}, &wire.Pub{CSeq: 3, Room: "@bob", Kind: chat.Text, Body: []byte("x")},
+			&wire.Pub{CSeq: 4, Room: "lobby", Kind: chat.Text, Body: []byte("after")})
+		wantAnswers(t, alice, "ack 1=1", "refused 2 full", "refused 3 full", "ack 4=2")
 	})
 }
