@@ -257,7 +257,7 @@ func TestEndings(t *testing.T) {
 		"interrupt is patient":          {steps: []step{say, stop, wait(grace - 1)}, want: ErrUsage},
 		"interrupt, answered":           {steps: []step{say, stop, wait(time.Second), keep}},
 		"interrupt of the end":          {steps: []step{say, eof, stop, wait(grace)}, want: ErrNotKept},
-		"refused by the node":           {steps: []step{fail}, want: ErrRefused, parts: "the node has as many guests as it takes (come back later)"},
+		"refused by the node":           {steps: []step{fail}, want: ErrRefused, parts: "the node is full (come back later)"},
 		"refused at once":               {noLink: true, steps: []step{fail}, want: ErrRefused},
 		"refused with something open":   {steps: []step{say, fail}, want: ErrRefused, parts: "1 message is not known to be kept"},
 		"the client failed":             {steps: []step{say, burst}, want: errAny, parts: "no randomness; 1 message is not known"},
