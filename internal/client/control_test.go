@@ -461,12 +461,46 @@ func TestSmallWindow(t *testing.T) {
 		}
 		p.welcome(nil)
 		synctest.Wait()
-		go func() { _, _ = r.List(t.Context()) }()
-		onControl[*wire.List](p) // although chat is stuck
+		go func() { _, _ = r.Author(t.Context(), 99) }()
+		onControl[*wire.Authors](p) // although chat is stuck
 		for cseq := uint64(1); cseq <= 40; cseq++ {
 			if pub := onChat[*wire.Pub](p); pub.CSeq != cseq {
 				t.Errorf("got cseq %d, want %d", pub.CSeq, cseq)
 			}
+		}
+	})
+}
+
+// TestQuestionsFollowWhatWasTyped: a question is asked when all that was done before it is answered, and does not wait for what comes later.
+func TestQuestionsFollowWhatWasTyped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, nil)
+		defer r.end()
+		p := r.accept(nil)
+		event[LinkUp](r)
+		r.send("lobby", "before")
+		if err := r.Nick("caro"); err != nil {
+			t.Fatal(err)
+		}
+		asked := make(chan error, 1)
+		go func() {
+			_, err := r.List(t.Context())
+			asked <- err
+		}()
+		synctest.Wait()
+		r.send("lobby", "behind")
+		onChat[*wire.Pub](p)
+		onChat[*wire.Nick](p)
+		p.say(&wire.Ack{CSeq: 1, Seq: 1})
+		synctest.Wait()
+		if n := len(p.controlUp.buf); n > 0 {
+			t.Errorf("%d bytes on control before the nick is answered", n)
+		}
+		p.say(&wire.Named{Name: "caro"})
+		onControl[*wire.List](p)
+		p.tell(&wire.ListIs{})
+		if err := <-asked; err != nil {
+			t.Errorf("list: %v", err)
 		}
 	})
 }

@@ -226,10 +226,36 @@ func (a *asker) close() {
 	a.waiting, a.wanted, a.asked = nil, nil, false
 }
 
+// settled waits until all that the user did before is answered, so that a question finds it done.
+func (c *Client) settled(ctx context.Context) error {
+	c.mu.Lock()
+	var last *entry
+	if n := len(c.outbox.entries); n > 0 {
+		last = c.outbox.entries[n-1]
+	}
+	for last != nil && slices.Contains(c.outbox.entries, last) {
+		space := c.space
+		c.mu.Unlock()
+		select {
+		case <-space:
+		case <-c.over:
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		c.mu.Lock()
+	}
+	c.mu.Unlock()
+	return nil
+}
+
 // ask puts a question and waits for its answer.
 func (c *Client) ask(ctx context.Context, r wire.Record) (wire.Record, error) {
 	if _, err := wire.Append(nil, r); err != nil {
 		return nil, &RefusedError{Code: chat.TooLong}
+	}
+	if err := c.settled(ctx); err != nil {
+		return nil, err
 	}
 	q := &question{record: r, answer: make(chan result, 1)}
 	c.asker.mu.Lock()

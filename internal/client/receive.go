@@ -237,11 +237,22 @@ func (n *conn) answerLocked(o *wire.Outcome, retry time.Duration) error {
 	return nil
 }
 
+// doneLocked takes a join, part or nick that is answered out of the outbox, and reports whether there was one.
+func (c *Client) doneLocked(op op, matches func(arg string) bool) bool {
+	c.spaceLocked()
+	return c.outbox.done(op, matches)
+}
+
+// spaceLocked lets whoever waits for the outbox look again.
+func (c *Client) spaceLocked() {
+	close(c.space)
+	c.space = make(chan struct{})
+}
+
 // answeredLocked tells what became of a send. A nil outcome is one that the node can't tell any more; so is a row without a number,
 // except that a Skip leaves none. Neither is taken for kept.
 func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) {
-	close(c.space)
-	c.space = make(chan struct{})
+	c.spaceLocked()
 	c.poke()
 	d := &e.draft
 	if o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip {
@@ -279,7 +290,7 @@ func (n *conn) openLocked(r *wire.Open) error {
 	n.watch = true
 	c.poke()
 	if r.Status == wire.StatusDenied {
-		c.outbox.done(opJoin, func(arg string) bool { return arg == r.Name })
+		c.doneLocked(opJoin, func(arg string) bool { return arg == r.Name })
 		if room := c.rooms.find(r.Name); room != nil {
 			c.rooms.drop(room)
 		}
@@ -290,7 +301,7 @@ func (n *conn) openLocked(r *wire.Open) error {
 	if err != nil {
 		return err
 	}
-	c.outbox.done(opJoin, room.isCalled)
+	c.doneLocked(opJoin, room.isCalled)
 	v := room.place.open(r, c.epoch)
 	c.feed.put(Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct()})
 	if v.reset != "" {
@@ -319,7 +330,7 @@ func (n *conn) closedLocked(r *wire.Closed) error {
 	}
 	n.watch = true
 	c.poke()
-	parted := c.outbox.done(opPart, isCalled)
+	parted := c.doneLocked(opPart, isCalled)
 	if parted || r.Code == chat.OK {
 		c.feed.put(Left{Room: name, Code: r.Code})
 	} else {
@@ -330,7 +341,7 @@ func (n *conn) closedLocked(r *wire.Closed) error {
 
 // namedLocked takes the name that holds.
 func (c *Client) namedLocked(r *wire.Named) {
-	c.outbox.done(opNick, func(string) bool { return true })
+	c.doneLocked(opNick, func(string) bool { return true })
 	c.name = r.Name
 	if r.Code == chat.OK {
 		c.wanted = chat.BaseName(r.Name)

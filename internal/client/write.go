@@ -136,7 +136,7 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 	case opJoin:
 		if e.arg == chat.DirectMark { // has no answer of its own, and is asked again with every link
 			c.direct = true
-			c.outbox.done(opJoin, func(arg string) bool { return arg == chat.DirectMark })
+			c.doneLocked(opJoin, func(arg string) bool { return arg == chat.DirectMark })
 			return &wire.Join{Room: chat.DirectMark, Tail: uint64(c.cfg.Tail)}
 		}
 		if r := c.rooms.find(e.arg); r != nil {
