@@ -295,6 +295,7 @@ func joinStory(t *testing.T, history *oracle.History, addr, name string, args ..
 	t.Helper()
 	p := startStory(t, history, name, append([]string{"-connect", addr, "-name", name, "-follow"}, args...)...)
 	p.expectType("opened")
+	p.waitFor("the people present", func() bool { return p.printed("present") })
 	return p
 }
 

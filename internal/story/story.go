@@ -4,7 +4,7 @@
 //
 //	up NAME ARGS...     start chatnode; a node's address is then in $NAME
 //	type NAME TEXT      give it a line of input
-//	see NAME REGEXP     wait until it has printed a line that matches, behind the last one that did
+//	see NAME REGEXP     wait until it has printed a line that matches and that no earlier see has matched, in whatever order
 //	end NAME CODE       end its input and wait for its exit code
 //	signal NAME SIGNAL  send it INT, TERM or KILL
 //	gone NAME CODE      wait for its exit code; -1 is a death by a signal
@@ -55,7 +55,7 @@ type process struct {
 	exit     chan struct{} // closed when it has been waited for
 
 	// Owned by the script.
-	seen []string
+	unseen []string // lines that no see has matched
 }
 
 func named(ts *testscript.TestScript, args []string, want int) *process {
@@ -111,23 +111,26 @@ func up(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// see waits for a line that matches.
+// see waits for a line that matches and takes it.
 func (p *process) see(ts *testscript.TestScript, pattern string) string {
 	match, err := regexp.Compile(pattern)
 	ts.Check(err)
 	timeout := time.After(p.patience)
-	for {
-		select {
-		case line, more := <-p.lines:
-			if !more {
-				ts.Fatalf("it ended without a line that matches %q; it printed:\n%s", pattern, strings.Join(p.seen, "\n"))
+	for next := 0; ; next++ {
+		for next == len(p.unseen) {
+			select {
+			case line, more := <-p.lines:
+				if !more {
+					ts.Fatalf("it ended without a line that matches %q; what it printed besides:\n%s", pattern, strings.Join(p.unseen, "\n"))
+				}
+				p.unseen = append(p.unseen, line)
+			case <-timeout:
+				ts.Fatalf("no line matches %q; what it printed besides:\n%s", pattern, strings.Join(p.unseen, "\n"))
 			}
-			p.seen = append(p.seen, line)
-			if match.MatchString(line) {
-				return line
-			}
-		case <-timeout:
-			ts.Fatalf("no line matches %q; it printed:\n%s", pattern, strings.Join(p.seen, "\n"))
+		}
+		if line := p.unseen[next]; match.MatchString(line) {
+			p.unseen = slices.Delete(p.unseen, next, next+1)
+			return line
 		}
 	}
 }
@@ -141,9 +144,9 @@ func (p *process) gone(ts *testscript.TestScript, code string) {
 	}
 	if got := strconv.Itoa(p.cmd.ProcessState.ExitCode()); got != code {
 		for line := range p.lines {
-			p.seen = append(p.seen, line)
+			p.unseen = append(p.unseen, line)
 		}
-		ts.Fatalf("exit code %s, want %s; it printed:\n%s", got, code, strings.Join(p.seen, "\n"))
+		ts.Fatalf("exit code %s, want %s; what it printed besides:\n%s", got, code, strings.Join(p.unseen, "\n"))
 	}
 }
 
