@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 const (
 	// handshakeTime is how long a node may take from the connection to its welcome.
-	handshakeTime = 10 * time.Second
+	handshakeTime = 5 * time.Second
 	// lastWords is how long the control stream is read after the connection was lost elsewhere: a reason may be waiting in it.
 	lastWords = time.Second
 	// byeTime is how long the node may take to close after a goodbye, so that closing does not discard it on its way.
@@ -21,7 +22,7 @@ const (
 )
 
 var (
-	errHandshake = errors.New("the node did not finish the handshake")
+	errHandshake = fmt.Errorf("no welcome within %v: perhaps that is no chatnode", handshakeTime)
 	errLost      = errors.New("the connection was lost")
 )
 
