@@ -235,37 +235,40 @@ func (s *Session) leave() {
 // readChat submits what the client sends on the chat stream, in its order, until that ends or breaks the rules.
 func (s *Session) readChat() error {
 	reader := wire.NewReader(s.link.Chat())
-	var waiting []wire.Record
+	var waiting []wire.Record // read, and handed over together with what has come along with it
+	submit := func() error {
+		err := s.hub.Submit(s.link.Done(), waiting...)
+		waiting = waiting[:0]
+		return err
+	}
 	for {
-		record, err := next(reader)
-		if err != nil {
-			return s.broken("chat", err)
+		if len(waiting) >= maxSubmit || !reader.Buffered() {
+			if err := submit(); err != nil {
+				return err
+			}
 		}
+		record, err := next(reader)
 		pace := time.Duration(0)
 		switch r := record.(type) {
-		case nil:
-			continue
+		case nil: // an error, or a type that this node does not know
 		case *wire.Pub:
 			pace = s.hub.Delay(r)
 		case *wire.Join, *wire.Part, *wire.Nick:
 		default:
-			return s.broken("chat", fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, r))
+			err = fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, r)
 		}
-		if pace > 0 && len(waiting) > 0 {
-			if err := s.hub.Submit(s.link.Done(), waiting...); err != nil {
+		if err != nil || pace > 0 {
+			if err := submit(); err != nil {
 				return err
 			}
-			waiting = nil
 		}
-		if pace > 0 && !s.sleep(pace) {
+		switch {
+		case err != nil:
+			return s.broken("chat", err)
+		case pace > 0 && !s.sleep(pace):
 			return nil
-		}
-		waiting = append(waiting, record)
-		if len(waiting) >= maxSubmit || !reader.Buffered() {
-			if err := s.hub.Submit(s.link.Done(), waiting...); err != nil {
-				return err
-			}
-			waiting = waiting[:0]
+		case record != nil:
+			waiting = append(waiting, record)
 		}
 	}
 }

@@ -119,6 +119,13 @@ func TestUnknownTypesArePassedOver(t *testing.T) {
 	expect[*wire.ListIs](g, g.fromControl)
 	g.say(g.chat, &wire.Join{Room: "lobby"})
 	expect[*wire.Open](g, g.fromChat)
+
+	// What has come along with one does not wait for what comes behind it.
+	pub := wire.Must(nil, &wire.Pub{CSeq: 1, Room: "ops", Kind: chat.Text, Body: []byte("hello")})
+	if _, err := g.chat.Write(append(pub, unknown...)); err != nil {
+		t.Fatal(err)
+	}
+	expect[*wire.Ack](g, g.fromChat)
 }
 
 // Questions are answered in their order, while the chat stream takes nothing.
