@@ -504,7 +504,7 @@ func TestAnnounce(t *testing.T) {
 
 // floors are the rooms of the house, by the floor they stand on: a room imports rooms of lower floors alone.
 var floors = map[string]int{
-	"chat": 0,
+	"chat": 0, "disk": 0,
 	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1,
 	"hub": 2, "client": 2,
 	"session": 3, "lines": 3, "bench": 3,
@@ -513,8 +513,8 @@ var floors = map[string]int{
 // forTests are the rooms that only tests import.
 var forTests = map[string]bool{"faults": true, "oracle": true, "story": true}
 
-// upstairs are imports within floor 1 that are meant: who a row or a record is of.
-var upstairs = map[string]bool{"store identity": true}
+// upstairs are imports within floor 1 that are meant: who a row is of, and what it says.
+var upstairs = map[string]bool{"store identity": true, "store wire": true}
 
 // owners are the rooms that may import a library.
 var owners = map[string][]string{
@@ -523,7 +523,10 @@ var owners = map[string][]string{
 	"github.com/fxamacker/cbor/v2":   {"wire"},
 	"golang.org/x/text/unicode/norm": {"chat"},
 	"golang.org/x/time/rate":         {"hub", "session"},
-	"golang.org/x/sys/unix":          {"frame"},
+	"golang.org/x/sys/unix":          {"frame", "disk"},
+	"golang.org/x/sys/windows":       {"disk"},
+	"github.com/gofrs/flock":         {"disk"},
+	"modernc.org/sqlite":             {"store"},
 }
 
 func TestFloors(t *testing.T) {

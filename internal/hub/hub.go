@@ -55,6 +55,9 @@ type Store interface {
 	Page(room, from, to uint64, size int) (records []byte, next uint64, err error)
 	HashAt(room, seq uint64) (chat.Hash, error)
 	Low(room uint64) (uint64, error)
+	SeqAt(room uint64, time int64) (uint64, error)
+	Search(*store.Query) (store.Found, error)
+	Free() (int64, error)
 }
 
 // Config is what a hub is made of.

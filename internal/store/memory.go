@@ -1,10 +1,15 @@
 package store
 
 import (
+	"bytes"
+	"container/heap"
 	"fmt"
+	"iter"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"sync"
 
 	"chatnode/internal/chat"
@@ -26,6 +31,7 @@ type Memory struct {
 	closed bool
 	state  State // Rooms, Origins and Names live in the maps below
 	bytes  int64
+	rows   uint64 // ever
 	rooms  map[uint64]*memoryRoom
 	origin map[uint64]Origin
 	names  map[string]Name
@@ -41,6 +47,8 @@ type memoryRoom struct {
 type memoryRow struct {
 	record []byte
 	hash   chat.Hash
+	time   int64
+	order  uint64 // counts the rows of the store, as they came
 }
 
 // NewMemory returns an empty store with a random epoch that keeps at most limit bytes of records.
@@ -145,7 +153,8 @@ func (m *Memory) checkLocked(b *Batch) error {
 
 func (m *Memory) appendLocked(row *Row) {
 	room := m.rooms[row.Room]
-	room.rows = append(room.rows, memoryRow{row.Record, row.Hash})
+	m.rows++
+	room.rows = append(room.rows, memoryRow{row.Record, row.Hash, row.Time, m.rows})
 	room.Head, room.Hash, room.Time = row.Seq, row.Hash, row.Time
 	size := int64(len(row.Record) + rowOverhead)
 	room.bytes += size
@@ -236,6 +245,102 @@ func (m *Memory) Low(room uint64) (uint64, error) {
 	}
 	return 1, nil
 }
+
+// SeqAt returns the first seq of a room whose row was written at time (milliseconds since the Unix epoch) or later, Head+1 when there is none, and
+// ErrNoRow for a room that is not known.
+func (m *Memory) SeqAt(room uint64, time int64) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rooms[room]
+	switch {
+	case m.closed:
+		return 0, ErrClosed
+	case r == nil:
+		return 0, ErrNoRow
+	}
+	i := sort.Search(len(r.rows), func(i int) bool { return r.rows[i].time >= time })
+	return r.Low + uint64(i), nil
+}
+
+// maxLooked is how many rows one Search looks at.
+const maxLooked = 20_000
+
+// Search returns a page of the rows that a query asks for, the newest first. Query.Before is a number of this store's own.
+func (m *Memory) Search(q *Query) (Found, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return Found{}, ErrClosed
+	}
+	var found Found
+	match := newMatcher(q)
+	looked, size := 0, 0
+	for next := range m.newestLocked(q) {
+		row := next.row()
+		if looked == maxLooked || len(found.Hits) > 0 && (len(found.Hits) >= q.Hits || size+len(row.record) > q.Bytes) {
+			found.Next = row.order + 1
+			break
+		}
+		looked++
+		if match.row(row.record) {
+			size += len(row.record)
+			seq := next.room.Low + uint64(next.left) - 1
+			found.Hits = append(found.Hits, Hit{Room: next.room.Num, Seq: seq, Record: bytes.Clone(row.record)})
+		}
+	}
+	return found, nil
+}
+
+// tape is a room's rows as a search goes over them, from the last to the first.
+type tape struct {
+	room *memoryRoom
+	left int
+}
+
+// row returns the row that comes next.
+func (t *tape) row() *memoryRow { return &t.room.rows[t.left-1] }
+
+// tapes is a heap (container/heap) of those whose next row is the newest first.
+type tapes []*tape
+
+func (t tapes) Len() int           { return len(t) }
+func (t tapes) Less(i, j int) bool { return t[i].row().order > t[j].row().order }
+func (t tapes) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *tapes) Push(x any)        { *t = append(*t, x.(*tape)) }
+func (t *tapes) Pop() (x any) {
+	last := len(*t) - 1
+	x, *t = (*t)[last], (*t)[:last]
+	return x
+}
+
+// newestLocked goes over the rows that q may see, from the newest on.
+func (m *Memory) newestLocked(q *Query) iter.Seq[*tape] {
+	var all tapes
+	for num, r := range m.rooms {
+		if (q.Room == 0 || q.Room == num) && (q.Allowed == nil || q.Allowed(num)) {
+			before := len(r.rows)
+			if q.Before != 0 {
+				before = sort.Search(before, func(i int) bool { return r.rows[i].order >= q.Before })
+			}
+			if before > 0 {
+				all = append(all, &tape{r, before})
+			}
+		}
+	}
+	heap.Init(&all)
+	return func(yield func(*tape) bool) {
+		for len(all) > 0 && yield(all[0]) {
+			if all[0].left--; all[0].left > 0 {
+				heap.Fix(&all, 0)
+			} else {
+				heap.Pop(&all)
+			}
+		}
+	}
+}
+
+// Free returns how much can still be written: without end, as the oldest makes room.
+func (m *Memory) Free() (int64, error) { return math.MaxInt64, nil }
 
 // Close ends the store: every later call returns ErrClosed. It is safe to call twice.
 func (m *Memory) Close() error {

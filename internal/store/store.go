@@ -4,6 +4,7 @@ package store
 
 import (
 	"errors"
+	"time"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -35,8 +36,18 @@ type Room struct {
 	Num     uint64
 	Name    string
 	Topic   string
-	Created int64 // milliseconds since the Unix epoch
+	Created int64       // milliseconds since the Unix epoch
+	Owner   identity.ID // who made it
 	Peers   [2]identity.ID
+	Keep    Keep
+}
+
+// Keep says how much of a room's log is to be kept; what is older goes. The zero Keep leaves that to the store; with Set, a zero
+// bound is none.
+type Keep struct {
+	Set  bool
+	Age  time.Duration // of the oldest row
+	Size int64         // bytes of all records
 }
 
 // Direct reports whether the room is a conversation of two.
@@ -104,4 +115,30 @@ type State struct {
 	Rooms    []RoomState
 	Origins  []Origin
 	Names    []Name
+}
+
+// Query asks for rows by the words in them.
+type Query struct {
+	Words  string // as a person typed them: each word has to occur, or begin a word that does; case and accents don't matter
+	Room   uint64 // 0: any
+	Name   string // of the author, as the row shows it; empty: anyone
+	Before uint64 // Found.Next of the page before; 0: begin with the newest
+	Hits   int    // at most
+	Bytes  int    // of records, at most, but one hit always fits
+	// Allowed reports whether rows of a room may be shown to whoever asks. Nil: all may.
+	Allowed func(room uint64) bool
+}
+
+// Hit is a row that a Query asked for.
+type Hit struct {
+	Room   uint64
+	Seq    uint64
+	Record []byte // the wire's Event, length and all
+}
+
+// Found is a page of hits, the newest first. The search may have looked at so many rows that it ends with fewer hits than were asked for, or none.
+type Found struct {
+	Hits   []Hit
+	Next   uint64 // what Query.Before goes on from; 0: there is nothing more
+	Behind uint64 // rows that are committed and can't be found yet
 }
