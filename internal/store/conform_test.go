@@ -58,16 +58,16 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// writer makes rows that follow one another, as the sequencer does.
-type writer struct {
+// scribe makes rows that follow one another, as the sequencer does.
+type scribe struct {
 	heads map[uint64]uint64
 	hash  map[uint64]chat.Hash
 }
 
-func newWriter() *writer { return &writer{map[uint64]uint64{}, map[uint64]chat.Hash{}} }
+func newScribe() *scribe { return &scribe{map[uint64]uint64{}, map[uint64]chat.Hash{}} }
 
 // row returns the next row of a room, with a record of the given size.
-func (w *writer) row(room uint64, size int) Row {
+func (w *scribe) row(room uint64, size int) Row {
 	w.heads[room]++
 	seq := w.heads[room]
 	var id chat.ID
@@ -85,7 +85,7 @@ func record(room, seq uint64, size int) []byte {
 }
 
 // fill appends count rows of the given size to room 1, which it makes.
-func (w *writer) fill(t *testing.T, e engine, count, size int) {
+func (w *scribe) fill(t *testing.T, e engine, count, size int) {
 	t.Helper()
 	b := &Batch{Rooms: []Room{{Num: 1, Name: "lobby"}}}
 	for range count {
@@ -138,7 +138,7 @@ func testEmpty(t *testing.T, open func(*testing.T, int64) engine) {
 }
 
 func testLoad(t *testing.T, open func(*testing.T, int64) engine) {
-	e, w := open(t, unlimited), newWriter()
+	e, w := open(t, unlimited), newScribe()
 	epoch := mustLoad(t, e).Epoch
 	lobby, direct := Room{Num: 1, Name: "lobby", Created: 5}, Room{Num: 3, Created: 7, Peers: [2]identity.ID{key(1), key(2)}}
 	outcomes := []Outcome{{CSeq: 1, Seq: 1, ID: chat.ID{1}, Time: 10}, {CSeq: 2, Code: chat.BadText, Time: 11}}
@@ -162,11 +162,11 @@ func testLoad(t *testing.T, open func(*testing.T, int64) engine) {
 }
 
 func testOrder(t *testing.T, open func(*testing.T, int64) engine) {
-	e, w := open(t, unlimited), newWriter()
+	e, w := open(t, unlimited), newScribe()
 	w.fill(t, e, 3, 10)
 	hole, again, stranger := w.row(1, 10), w.row(1, 10), w.row(9, 10)
 	hole.Seq, again.Seq = 5, 3
-	good := newWriter()
+	good := newScribe()
 	for range 3 {
 		good.row(1, 10)
 	}
@@ -183,7 +183,7 @@ func testOrder(t *testing.T, open func(*testing.T, int64) engine) {
 }
 
 func testPage(t *testing.T, open func(*testing.T, int64) engine) {
-	e, w := open(t, unlimited), newWriter()
+	e, w := open(t, unlimited), newScribe()
 	w.fill(t, e, 10, 100)
 	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 2, Name: "empty"}}})
 	tests := map[string]struct {
@@ -222,7 +222,7 @@ func testPage(t *testing.T, open func(*testing.T, int64) engine) {
 }
 
 func testHashes(t *testing.T, open func(*testing.T, int64) engine) {
-	e, w := open(t, unlimited), newWriter()
+	e, w := open(t, unlimited), newScribe()
 	b := &Batch{Rooms: []Room{{Num: 1, Name: "lobby"}}}
 	want := []chat.Hash{{}}
 	for range 5 {
@@ -244,7 +244,7 @@ func testHashes(t *testing.T, open func(*testing.T, int64) engine) {
 
 func testTrim(t *testing.T, open func(*testing.T, int64) engine) {
 	const limit = 100_000
-	e, w := open(t, limit), newWriter()
+	e, w := open(t, limit), newScribe()
 	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 2, Name: "quiet"}}, Rows: []Row{w.row(2, 100)}})
 	hashes := []chat.Hash{{}}
 	for range 300 {
@@ -333,7 +333,7 @@ func testNames(t *testing.T, open func(*testing.T, int64) engine) {
 }
 
 func testTopics(t *testing.T, open func(*testing.T, int64) engine) {
-	e, w := open(t, unlimited), newWriter()
+	e, w := open(t, unlimited), newScribe()
 	w.fill(t, e, 3, 10)
 	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 1, Name: "lobby", Topic: "night shift", Created: 3}}})
 	want := RoomState{Room: Room{Num: 1, Name: "lobby", Topic: "night shift", Created: 3}, Low: 1, Head: 3, Hash: w.hash[1], Time: 3000}
@@ -343,7 +343,7 @@ func testTopics(t *testing.T, open func(*testing.T, int64) engine) {
 }
 
 func testClose(t *testing.T, open func(*testing.T, int64) engine) {
-	e, w := open(t, unlimited), newWriter()
+	e, w := open(t, unlimited), newScribe()
 	w.fill(t, e, 1, 10)
 	for range 2 {
 		if err := e.Close(); err != nil {
@@ -363,7 +363,7 @@ func testClose(t *testing.T, open func(*testing.T, int64) engine) {
 
 // testOwnMemory: a page is the caller's to change.
 func testOwnMemory(t *testing.T, open func(*testing.T, int64) engine) {
-	e, w := open(t, unlimited), newWriter()
+	e, w := open(t, unlimited), newScribe()
 	w.fill(t, e, 1, 50)
 	for range 2 {
 		got, _, err := e.Page(1, 1, 1, 100)
@@ -377,7 +377,7 @@ func testOwnMemory(t *testing.T, open func(*testing.T, int64) engine) {
 // testReaders: while one appends, each reader sees whole batches of rows that follow one another.
 func testReaders(t *testing.T, open func(*testing.T, int64) engine) {
 	const batches, rows = 200, 5
-	e, w := open(t, 50_000), newWriter()
+	e, w := open(t, 50_000), newScribe()
 	w.fill(t, e, rows, 100)
 	var wg sync.WaitGroup
 	done := make(chan struct{})
@@ -424,7 +424,7 @@ func testModel(t *testing.T, e engine) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	m := &model{rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, names: map[string]Name{}, writer: newWriter(), epoch: mustLoad(t, e).Epoch}
+	m := &model{rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, names: map[string]Name{}, writer: newScribe(), epoch: mustLoad(t, e).Epoch}
 	for range 400 {
 		b := m.batch(rng)
 		if err := e.Append(b); err != nil {
@@ -443,7 +443,7 @@ type model struct {
 	rooms              map[uint64]*modelRoom
 	origins            map[uint64]Origin
 	names              map[string]Name
-	writer             *writer
+	writer             *scribe
 }
 
 type modelRoom struct {

@@ -8,7 +8,7 @@ import (
 
 // TestMemoryCounts: the bytes that a Memory thinks it holds are those of its rows, however it got there.
 func TestMemoryCounts(t *testing.T) {
-	m, w := NewMemory(10_000), newWriter()
+	m, w := NewMemory(10_000), newScribe()
 	b := &Batch{Rooms: []Room{{Num: 1}, {Num: 2}, {Num: 3}}}
 	for i := range 300 {
 		b.Rows = append(b.Rows, w.row(uint64(1+i%3), 10+i))
@@ -31,7 +31,7 @@ func TestMemoryCounts(t *testing.T) {
 }
 
 func BenchmarkMemoryAppend(b *testing.B) {
-	m, w := NewMemory(DefaultMemory), newWriter()
+	m, w := NewMemory(DefaultMemory), newScribe()
 	if err := m.Append(&Batch{Rooms: []Room{{Num: 1}}}); err != nil {
 		b.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func BenchmarkMemoryAppend(b *testing.B) {
 }
 
 func BenchmarkMemoryPage(b *testing.B) {
-	m, w := NewMemory(DefaultMemory), newWriter()
+	m, w := NewMemory(DefaultMemory), newScribe()
 	batch := &Batch{Rooms: []Room{{Num: 1}}}
 	for range 10 * chat.MaxTail {
 		batch.Rows = append(batch.Rows, w.row(1, 146))

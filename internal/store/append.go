@@ -1,0 +1,292 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"chatnode/internal/identity"
+)
+
+// writer is the one connection that changes a store, with its statements prepared.
+type writer struct {
+	db   *sql.DB
+	conn *sql.Conn
+
+	begin, commit, rollback *sql.Stmt
+	row, rows               *sql.Stmt // one row, chunk rows
+	room, low, trim         *sql.Stmt
+	origin, forgetOrigin    *sql.Stmt
+	name, unname, last      *sql.Stmt
+
+	args []any // scratch
+	out  []byte
+}
+
+// openWriter opens the database at path for writing. An empty one is as good as any.
+func openWriter(ctx context.Context, path string) (*writer, error) {
+	db := openDB(path, "mode=rw", "_pragma=synchronous(full)", "_pragma=secure_delete(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-16384)")
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &writer{db: db, conn: conn}, nil
+}
+
+// prepare readies the connection to a store of the present schema for batches.
+func (w *writer) prepare(ctx context.Context) (err error) {
+	if _, err := w.conn.ExecContext(ctx, "PRAGMA journal_mode=wal"); err != nil {
+		return err
+	}
+	const oneRow = "(?,?,?,?,?,?)"
+	for stmt, text := range map[**sql.Stmt]string{
+		&w.begin: "BEGIN IMMEDIATE", &w.commit: "COMMIT", &w.rollback: "ROLLBACK",
+		&w.row:  "INSERT INTO message VALUES " + oneRow,
+		&w.rows: "INSERT INTO message VALUES " + strings.Repeat(oneRow+",", chunk-1) + oneRow,
+		&w.room: "INSERT INTO room VALUES (?,?,?,?,?,?,?,1,zeroblob(8),?,?,?) ON CONFLICT (num) DO UPDATE SET (name, topic, created, owner, peer1, peer2, " +
+			"keep_set, keep_age, keep_size) = (excluded.name, excluded.topic, excluded.created, excluded.owner, excluded.peer1, excluded.peer2, " +
+			"excluded.keep_set, excluded.keep_age, excluded.keep_size)",
+		&w.low:  "UPDATE room SET low = ?2, base = ?3 WHERE num = ?1",
+		&w.trim: "DELETE FROM message WHERE id BETWEEN ? AND ?",
+		&w.origin: "INSERT INTO origin VALUES (?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (token, key, last, outcomes) = " +
+			"(excluded.token, excluded.key, excluded.last, excluded.outcomes)",
+		&w.forgetOrigin: "DELETE FROM origin WHERE num = ?",
+		&w.name:         "INSERT INTO name VALUES (?,?,?) ON CONFLICT (name) DO UPDATE SET (key, seen) = (excluded.key, excluded.seen)",
+		&w.unname:       "DELETE FROM name WHERE name = ?",
+		&w.last:         "UPDATE meta SET value = ?2 WHERE key = ?1 AND value < ?2",
+	} {
+		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
+			return fmt.Errorf("%s: %w", text, err)
+		}
+	}
+	return nil
+}
+
+func (w *writer) close() error { return errors.Join(w.conn.Close(), w.db.Close()) }
+
+// do runs f in a transaction, and commits it if f returns nil.
+func (w *writer) do(f func() error) error {
+	if _, err := w.begin.Exec(); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		_, err = w.commit.Exec()
+	}
+	if err != nil {
+		_, _ = w.rollback.Exec() // which SQLite has often done by itself
+	}
+	return err
+}
+
+// Append makes the batch true: when it returns nil, the disk has it. It returns ErrClosed after Close, and ErrOrder, with nothing changed, for rows
+// that leave a hole or whose room is not known. Any other error is final: what the disk has of the batch is not known until the store is
+// opened again.
+func (s *SQLite) Append(b *Batch) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.failure(); err != nil {
+		return err
+	}
+	if err := s.follows(b); err != nil {
+		return err
+	}
+	if err := s.writer.do(func() error { return s.writer.write(b, len(s.eras)-1) }); err != nil {
+		return s.fail(fmt.Errorf("write to %s: %w", s.opened.File, err))
+	}
+	s.committed(b)
+	return nil
+}
+
+// follows returns an error that wraps ErrOrder unless the batch's rows go on from those that are there.
+func (s *SQLite) follows(b *Batch) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return follows(b, func(room uint64) (head uint64, known bool) {
+		if r := s.rooms[room]; r != nil {
+			return r.Head, true
+		}
+		return 0, false
+	})
+}
+
+// follows returns an error that wraps ErrOrder unless the batch's rows go on from those that are there.
+func follows(b *Batch, headOf func(room uint64) (head uint64, known bool)) error {
+	heads := map[uint64]uint64{}
+	for _, r := range b.Rooms {
+		heads[r.Num] = 0
+	}
+	for i := range b.Rows {
+		row := &b.Rows[i]
+		head, met := heads[row.Room]
+		if head == 0 {
+			if stored, known := headOf(row.Room); known {
+				head, met = stored, true
+			}
+		}
+		if !met || row.Seq != head+1 || row.Room > maxRoom || row.Seq > maxSeq {
+			return fmt.Errorf("room %d, row %d: %w", row.Room, row.Seq, ErrOrder)
+		}
+		heads[row.Room] = row.Seq
+	}
+	return nil
+}
+
+// write puts the batch into the transaction.
+func (w *writer) write(b *Batch, era int) error {
+	var lastRoom, lastFrom uint64
+	for i := range b.Rooms {
+		if err := w.writeRoom(&b.Rooms[i]); err != nil {
+			return err
+		}
+		lastRoom = max(lastRoom, b.Rooms[i].Num)
+	}
+	if err := w.writeRows(b.Rows, era); err != nil {
+		return err
+	}
+	for i := range b.Origins {
+		if err := w.writeOrigin(&b.Origins[i]); err != nil {
+			return err
+		}
+		lastFrom = max(lastFrom, b.Origins[i].Num)
+	}
+	for _, n := range b.Names {
+		if err := w.writeName(n); err != nil {
+			return err
+		}
+	}
+	for key, last := range map[string]uint64{"last_room": lastRoom, "last_from": lastFrom} {
+		if last > 0 {
+			if _, err := w.last.Exec(key, int64(last)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeRows inserts rows, chunk of them at a time.
+func (w *writer) writeRows(rows []Row, era int) error {
+	for len(rows) > 0 {
+		n, stmt := 1, w.row
+		if len(rows) >= chunk {
+			n, stmt = chunk, w.rows
+		}
+		w.args = w.args[:0]
+		for i := range rows[:n] {
+			r := &rows[i]
+			w.args = append(w.args, rowID(r.Room, r.Seq), r.Time, era, r.Salt[:], r.Hash[:], r.Record)
+		}
+		if _, err := stmt.Exec(w.args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	clear(w.args)
+	return nil
+}
+
+func (w *writer) writeRoom(r *Room) error {
+	_, err := w.room.Exec(int64(r.Num), r.Name, r.Topic, r.Created, idOrNull(r.Owner), idOrNull(r.Peers[0]), idOrNull(r.Peers[1]),
+		r.Keep.Set, int64(r.Keep.Age), r.Keep.Size)
+	return err
+}
+
+func (w *writer) writeOrigin(o *Origin) (err error) {
+	switch {
+	case o.Retired && o.Last == 0:
+		_, err = w.forgetOrigin.Exec(int64(o.Num))
+	case o.Retired:
+		_, err = w.origin.Exec(int64(o.Num), nil, o.Key[:], int64(o.Last), nil)
+	default:
+		w.out = appendOutcomes(w.out[:0], o.Outcomes)
+		_, err = w.origin.Exec(int64(o.Num), o.Token[:], o.Key[:], int64(o.Last), w.out)
+	}
+	return err
+}
+
+func (w *writer) writeName(n Name) (err error) {
+	if n.Key.IsZero() {
+		_, err = w.unname.Exec(n.Name)
+	} else {
+		_, err = w.name.Exec(n.Name, n.Key[:], n.Seen)
+	}
+	return err
+}
+
+// committed notes in memory what the disk now has, and has the store tended when it has grown.
+func (s *SQLite) committed(b *Batch) {
+	s.mu.Lock()
+	for _, r := range b.Rooms {
+		if s.rooms[r.Num] == nil {
+			s.rooms[r.Num] = &ends{RoomState: RoomState{Low: 1}}
+		}
+		s.rooms[r.Num].Room = r
+	}
+	size := int64(0)
+	for i := range b.Rows {
+		row := &b.Rows[i]
+		room := s.rooms[row.Room]
+		room.Head, room.Hash, room.Time = row.Seq, row.Hash, row.Time
+		room.size += int64(len(row.Record))
+		size += int64(len(row.Record))
+	}
+	s.mu.Unlock()
+	pages := 2 + len(b.Rooms) + len(b.Origins) + len(b.Names) // about: each is in a page of its own, which is written whole
+	s.logged += int64(pages*pageSize) + size
+	s.grown += size
+	if s.logged >= checkpointAt || s.opt.Total > 0 && s.grown >= s.opt.Total/trimShare {
+		s.nudge()
+	}
+	s.index.nudge()
+}
+
+// idOrNull is an id as SQLite is given it.
+func idOrNull(id identity.ID) any {
+	if id.IsZero() {
+		return nil
+	}
+	return id[:]
+}
+
+// welcomeCopy gives a backup that was put in place an epoch of its own, so that clients notice, and reports whether it was one.
+func (w *writer) welcomeCopy(ctx context.Context) (restored bool, err error) {
+	var era int
+	err = w.conn.QueryRowContext(ctx, "SELECT max(num) FROM era WHERE EXISTS (SELECT * FROM meta WHERE key = ?) HAVING max(num) IS NOT NULL", metaCopied).Scan(&era)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	return true, inTransaction(ctx, w.conn, func() error {
+		if err := newEra(ctx, w.conn, era+1); err != nil {
+			return err
+		}
+		_, err := w.conn.ExecContext(ctx, "DELETE FROM meta WHERE key = ?", metaCopied)
+		return err
+	})
+}
+
+// NodeKey returns the node's private key as it was first kept: text is kept when there is none yet.
+func (s *SQLite) NodeKey(text []byte) ([]byte, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.failure(); err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	var kept []byte
+	err := inTransaction(ctx, s.writer.conn, func() error {
+		if _, err := s.writer.conn.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING", metaNodeKey, text); err != nil {
+			return err
+		}
+		return s.writer.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", metaNodeKey).Scan(&kept)
+	})
+	if err != nil {
+		return nil, s.fail(fmt.Errorf("write to %s: %w", s.opened.File, err))
+	}
+	return kept, nil
+}

@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+)
+
+const (
+	// applicationID marks a SQLite file as chatnode's: "chnd" (https://sqlite.org/pragma.html#pragma_application_id).
+	applicationID = 0x63686e64
+	// oldestSQLite is the first version without the race in which a checkpoint could lose committed rows.
+	oldestSQLite = 3_051_003
+)
+
+// Keys of the table meta beside last_room and last_from.
+const (
+	metaNodeKey = "node_key" // the node's private key, as text
+	metaCopied  = "copied"   // when this file was written as a backup, milliseconds: it has not been opened since
+)
+
+// Reasons why a file is not opened. Whatever they stand for is left as it is.
+var (
+	// ErrForeign says that a file is not a store of chatnode's.
+	ErrForeign = errors.New("is not a chatnode store")
+	// ErrNewer says that a store was written by a later version of chatnode.
+	ErrNewer = errors.New("was written by a newer chatnode")
+)
+
+// step takes a store from one version of the schema to the next, in a transaction that it shares with the others.
+type step func(ctx context.Context, tx *sql.Conn) error
+
+// steps are all of them: steps[n] leads from version n to n+1, and an empty file is version 0. Landed steps never change.
+var steps = []step{create}
+
+// schema1 is version 1. A message's id is its room's number and its seq (see rowID); its era tells the epoch that its header was hashed with; its
+// record is the wire's Event as every reader is sent it. Apart from the record stands what a reader never sees: the salt of the body, and the
+// room's rolling hash.
+const schema1 = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE era (num INTEGER PRIMARY KEY, epoch BLOB NOT NULL, began INTEGER NOT NULL) STRICT;
+CREATE TABLE room (num INTEGER PRIMARY KEY, name TEXT NOT NULL, topic TEXT NOT NULL, created INTEGER NOT NULL, owner BLOB, peer1 BLOB, peer2 BLOB,
+	low INTEGER NOT NULL, base BLOB NOT NULL, keep_set INTEGER NOT NULL, keep_age INTEGER NOT NULL, keep_size INTEGER NOT NULL) STRICT;
+CREATE TABLE origin (num INTEGER PRIMARY KEY, token BLOB, key BLOB NOT NULL, last INTEGER NOT NULL, outcomes BLOB) STRICT;
+CREATE TABLE name (name TEXT PRIMARY KEY, key BLOB NOT NULL, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE message (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, era INTEGER NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL,
+	record BLOB NOT NULL) STRICT;
+INSERT INTO meta VALUES ('last_room', 0), ('last_from', 0);
+`
+
+// create makes version 1 of an empty file, with an epoch of its own.
+func create(ctx context.Context, tx *sql.Conn) error {
+	if _, err := tx.ExecContext(ctx, schema1+fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+		return err
+	}
+	return newEra(ctx, tx, 0)
+}
+
+// newEra begins era num, whose epoch is random.
+func newEra(ctx context.Context, tx *sql.Conn, num int) error {
+	var epoch [8]byte
+	rand.Read(epoch[:]) // never fails
+	_, err := tx.ExecContext(ctx, "INSERT INTO era VALUES (?, ?, ?)", num, epoch[:], time.Now().UnixMilli())
+	return err
+}
+
+// loadEras returns the epochs of all eras; the last one is in force.
+func loadEras(ctx context.Context, db querier) (eras []uint64, err error) {
+	err = each(ctx, db, "SELECT num, epoch FROM era ORDER BY num", func(scan scan) error {
+		var num int
+		var epoch []byte
+		if err := scan(&num, &epoch); err != nil {
+			return err
+		}
+		if num != len(eras) || len(epoch) != 8 {
+			return fmt.Errorf("era %d stands as number %d, with an epoch of %d bytes", num, len(eras), len(epoch))
+		}
+		eras = append(eras, binary.BigEndian.Uint64(epoch))
+		return nil
+	})
+	if err == nil && len(eras) == 0 {
+		err = errors.New("there is no epoch")
+	}
+	return eras, err
+}
+
+// isForeign reports whether the file at path is something else than a store or an empty file. It only reads: opening a database can change it. A
+// store's mark stands in its file's header from its first transaction on (https://sqlite.org/fileformat.html, 1.3).
+func isForeign(path string) (bool, error) {
+	const magic, markAt, headerLen = "SQLite format 3\x00", 68, 100
+	file, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	var header [headerLen]byte
+	switch n, err := io.ReadFull(file, header[:]); {
+	case errors.Is(err, io.EOF):
+		return false, nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("read %d bytes of %s: %w", n, path, err)
+	}
+	return string(header[:len(magic)]) != magic || binary.BigEndian.Uint32(header[markAt:]) != applicationID, nil
+}
+
+// bringUp makes the open database at path one of the present schema, and says from what version it came. A store of an earlier one is copied
+// beside itself first, to backup. It returns ErrForeign and ErrNewer, with nothing changed.
+func bringUp(ctx context.Context, tx *sql.Conn, path string, steps []step) (version int, backup string, err error) {
+	if err := checkSQLite(ctx, tx); err != nil {
+		return 0, "", err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version)
+	switch {
+	case resultCode(err) == lib.SQLITE_NOTADB:
+		return 0, "", ErrForeign
+	case err != nil:
+		return 0, "", err
+	case version > len(steps):
+		return version, "", fmt.Errorf("%w (schema %d, this one knows %d)", ErrNewer, version, len(steps))
+	case version == len(steps):
+		return version, "", nil
+	case version > 0:
+		backup = fmt.Sprintf("%s.schema%d", path, version)
+		if err := copyInto(ctx, tx, backup); err != nil {
+			return version, "", fmt.Errorf("copy the store before its schema changes: %w", err)
+		}
+	}
+	err = inTransaction(ctx, tx, func() error {
+		for _, step := range steps[version:] {
+			if err := step(ctx, tx); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(steps)))
+		return err
+	})
+	if err != nil {
+		return version, "", fmt.Errorf("bring the store from schema %d to %d: %w", version, len(steps), err)
+	}
+	return version, backup, nil
+}
+
+// checkSQLite returns an error for a library that is known to lose rows.
+func checkSQLite(ctx context.Context, tx *sql.Conn) error {
+	var version string
+	if err := tx.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return err
+	}
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil || major*1_000_000+minor*1_000+patch < oldestSQLite {
+		return fmt.Errorf("SQLite %s is too old: it can lose committed rows", version)
+	}
+	return nil
+}
+
+// copyInto writes a consistent copy of the open database to a new file at path, for its owner's eyes alone, and syncs it. A file that is
+// there already is an error.
+func copyInto(ctx context.Context, tx *sql.Conn, path string) (err error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, file.Close())
+		if err != nil {
+			_ = os.Remove(path)
+		}
+	}()
+	if _, err := tx.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// inTransaction runs f in a transaction of tx, for writing, and commits it if f returns nil.
+func inTransaction(ctx context.Context, tx *sql.Conn, f func() error) error {
+	if _, err := tx.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := f()
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		_, _ = tx.ExecContext(ctx, "ROLLBACK") // which SQLite has often done by itself
+	}
+	return err
+}
+
+// querier is a connection or a pool of them.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// scan takes one row apart, as sql.Rows.Scan does.
+type scan func(dest ...any) error
+
+// each calls f for each row that a query returns.
+func each(ctx context.Context, db querier, query string, f func(scan) error, args ...any) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// resultCode returns SQLite's primary result code behind an error, 0 when there is none.
+func resultCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}

@@ -1,0 +1,333 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/disk"
+)
+
+// Files of a store's folder.
+const (
+	fileName = "chatnode.db"
+	lockName = "lock"
+)
+
+const (
+	// readers is how many connections answer questions of sessions at one time.
+	readers = 4
+	// busyTimeout is how long SQLite waits, in milliseconds, for another process that holds a lock, such as a backup.
+	busyTimeout = 5000
+	// chunk is how many rows one statement inserts.
+	chunk = 16
+)
+
+// Bounds of what a row's id can name: see rowID.
+const (
+	seqBits = 36
+	maxSeq  = 1<<seqBits - 1
+	maxRoom = 1<<(63-seqBits) - 1
+)
+
+var (
+	// ErrInUse says that another process has the store open.
+	ErrInUse = errors.New("another chatnode is using it")
+	// ErrDamaged says that what the store holds can't be true.
+	ErrDamaged = errors.New("the store is damaged: chatnode check says where")
+)
+
+// Options are what a SQLite store can be opened with. The zero Options keep everything.
+type Options struct {
+	// Keep is how much is kept of each room that has no Keep of its own, and Total of all of them together, in bytes of records; 0: no bound.
+	Keep  Keep
+	Total int64
+	// Now is the clock by which rows age. Nil: time.Now.
+	Now func() time.Time
+	// Log receives a line for what the store does by itself. Nil: nothing is logged.
+	Log *slog.Logger
+	// Moment is called at moments that a test may want to die in: see the constants. Nil outside tests.
+	Moment func(string)
+}
+
+// Moments of Options.Moment.
+const (
+	InCheckpoint = "in checkpoint" // the log is being copied into the database
+	InIndex      = "in index"      // rows are being indexed and not committed
+	InRetention  = "in retention"  // rows are being deleted and not committed
+)
+
+// SQLite is a store in a folder of its own. One goroutine appends, any may read; a goroutine of the store's own copies its write-ahead log into the
+// database and lets old rows go, another keeps the search index. An error of Append, or of those two, is final: every later Append
+// returns it.
+type SQLite struct {
+	// Static after construction.
+	dir    string
+	opt    Options
+	opened Opened
+	lock   *disk.Lock
+	db     *sql.DB // read-only, for questions
+	keeper *sql.DB // for checkpoints
+	index  *index
+	eras   []uint64
+	cancel context.CancelFunc // ends the store's own goroutines
+	own    sync.WaitGroup
+	work   chan struct{} // capacity 1: the log has grown
+
+	// retaining promises that one round of letting rows go is under way at a time. It is taken before the others.
+	retaining sync.Mutex
+
+	// writing promises that one batch at a time is on its way to the disk, and guards what follows.
+	writing sync.Mutex
+	writer  *writer
+	logged  int64 // about how many bytes the write-ahead log has grown by since the last checkpoint
+	grown   int64 // bytes of records since rows were last let go
+
+	// mu promises that what follows is as the last commit left it.
+	mu     sync.RWMutex
+	rooms  map[uint64]*ends
+	failed error
+	closed bool
+}
+
+// ends are the two ends of a room's log, and what decides where the first of them is.
+type ends struct {
+	RoomState
+	base   chat.Hash // the rolling hash before Low
+	size   int64     // bytes of its records; until measured, of those above opened
+	opened uint64    // Head when the store was opened
+}
+
+// Opened tells how a store was found.
+type Opened struct {
+	File     string
+	New      bool   // it was made
+	Restored bool   // it is a backup that was put in place: it has a new epoch
+	From     int    // the version of the schema that it was brought up from; 0: it was of the present one, or is new
+	Copy     string // where a copy as it was before that stands
+}
+
+// Open opens the store in dir, which is made when it is not there. Its error is a sentence: it wraps ErrInUse, ErrForeign, ErrNewer,
+// fs.ErrPermission or what else stands in the way, and then nothing has been changed.
+func Open(dir string, opt Options) (*SQLite, error) {
+	return open(dir, opt, steps)
+}
+
+func open(dir string, opt Options, steps []step) (_ *SQLite, err error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Moment == nil {
+		opt.Moment = func(string) {}
+	}
+	s := &SQLite{dir: dir, opt: opt, rooms: map[uint64]*ends{}, work: make(chan struct{}, 1)}
+	s.opened.File = filepath.Join(dir, fileName)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if err := disk.MakeDir(dir); err != nil {
+		return nil, fmt.Errorf("make the store's folder: %w", err)
+	}
+	if s.lock, err = disk.TryLock(filepath.Join(dir, lockName)); errors.Is(err, disk.ErrLocked) {
+		return nil, fmt.Errorf("the store in %s can't be opened: %w", dir, ErrInUse)
+	} else if err != nil {
+		return nil, fmt.Errorf("the store in %s can't be locked: %w", dir, err)
+	}
+	if err := s.begin(steps); err != nil {
+		return nil, err
+	}
+	if err := s.load(); err != nil {
+		return nil, fmt.Errorf("load %s: %w", s.opened.File, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.index = newIndex(s)
+	s.own.Go(func() { s.tend(ctx) })
+	s.own.Go(func() { s.index.run(ctx) })
+	return s, nil
+}
+
+// begin opens the file, brings it up to the present schema and prepares what writes and reads it.
+func (s *SQLite) begin(steps []step) (err error) {
+	path := s.opened.File
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	if foreign, err := isForeign(path); err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	} else if foreign {
+		return fmt.Errorf("%s %w", path, ErrForeign)
+	}
+	ctx := context.Background()
+	if s.writer, err = openWriter(ctx, path); err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	version, copied, err := bringUp(ctx, s.writer.conn, path, steps)
+	switch {
+	case errors.Is(err, ErrForeign), errors.Is(err, ErrNewer):
+		return fmt.Errorf("%s %w", path, err)
+	case err != nil:
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	s.opened.New = version == 0
+	if version > 0 && version < len(steps) {
+		s.opened.From, s.opened.Copy = version, copied
+	}
+	if s.opened.Restored, err = s.writer.welcomeCopy(ctx); err == nil {
+		err = s.writer.prepare(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := disk.SyncDir(s.dir); err != nil { // or the file's name would be lost with the power
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	s.db = openDB(path, "mode=ro", "_pragma=query_only(1)")
+	s.db.SetMaxOpenConns(readers)
+	s.db.SetMaxIdleConns(readers)
+	s.keeper = openDB(path, "mode=rw", "_pragma=synchronous(full)")
+	s.keeper.SetMaxOpenConns(1)
+	return nil
+}
+
+// openDB returns a pool of connections to the database at path, none of which is made yet.
+func openDB(path string, options ...string) *sql.DB {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") && filepath.IsAbs(path) {
+		slashed = "/" + slashed // C:/…
+	}
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: slashed}).EscapedPath()}
+	options = append(options, fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout))
+	db, err := sql.Open("sqlite", u.String()+"?"+strings.Join(options, "&"))
+	if err != nil {
+		panic("store: " + err.Error()) // only for a driver that is not there
+	}
+	return db
+}
+
+// load fills the tables in memory that questions are answered from.
+func (s *SQLite) load() (err error) {
+	ctx := context.Background()
+	if s.eras, err = loadEras(ctx, s.writer.conn); err != nil {
+		return err
+	}
+	return loadRooms(ctx, s.writer.conn, func(e *ends) {
+		e.opened = e.Head
+		s.rooms[e.Num] = e
+	})
+}
+
+// Opened tells how the store was found.
+func (s *SQLite) Opened() Opened { return s.opened }
+
+// Free returns how many bytes can still be written where the store is. Its error is final, as that of Append.
+func (s *SQLite) Free() (int64, error) {
+	if err := s.failure(); err != nil {
+		return 0, err
+	}
+	return disk.Free(s.dir)
+}
+
+// failure returns why nothing can be written any more, nil while it can.
+func (s *SQLite) failure() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return s.failed
+}
+
+// fail notes the first error after which nothing is written any more, and returns it.
+func (s *SQLite) fail(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		s.failed = err
+	}
+	return s.failed
+}
+
+// Close ends the store: every later call returns ErrClosed. It is safe to call twice.
+func (s *SQLite) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	s.own.Wait()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.release()
+}
+
+// release closes what open has opened, in reverse. SQLite copies the whole log into the database as its last connection ends.
+func (s *SQLite) release() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.db, s.keeper} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// Siblings returns the folders beside dir that hold stores, such as those of other ports.
+func Siblings(dir string) (found []string) {
+	others, err := filepath.Glob(filepath.Join(globQuote(filepath.Dir(dir)), "*", fileName))
+	if err != nil {
+		return nil // can't be: the pattern is quoted
+	}
+	for _, other := range others {
+		if filepath.Dir(other) != filepath.Clean(dir) {
+			found = append(found, filepath.Dir(other))
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// globQuote has filepath.Glob take a path as it is.
+func globQuote(path string) string {
+	if filepath.Separator == '\\' {
+		return path // there is no quoting; what such a path does not match is not mentioned
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// rowID is the number under which a row is kept: room by room, each in the order of its log.
+func rowID(room, seq uint64) int64 { return int64(room<<seqBits | seq) }
+
+// rowAt is what a rowID stands for.
+func rowAt(id int64) (room, seq uint64) { return uint64(id) >> seqBits, uint64(id) & maxSeq }
+
+// lastRow is the highest rowID that a room can have.
+func lastRow(room uint64) int64 { return rowID(room, maxSeq) }

@@ -1,0 +1,269 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chatnode/internal/chat"
+)
+
+const (
+	// pageSize is what SQLite writes at a time, in bytes.
+	pageSize = 4096
+	// checkpointAt is about how many bytes the write-ahead log grows by before it is copied into the database.
+	checkpointAt = 8 << 20
+	// retainEvery is how often old rows are let go of.
+	retainEvery = time.Minute
+	// trimShare is the part of a bound on size, 1/trimShare, by which the rows may pass it for a while.
+	trimShare = 16
+	// trimAtOnce is how many rows are deleted in one transaction: batches wait that long.
+	trimAtOnce = 1000
+)
+
+// nudge has the store tended soon.
+func (s *SQLite) nudge() {
+	select {
+	case s.work <- struct{}{}:
+	default:
+	}
+}
+
+// tend copies the write-ahead log into the database when it has grown, and lets go of rows that are not to be kept, until ctx ends.
+func (s *SQLite) tend(ctx context.Context) {
+	ticker := time.NewTicker(retainEvery)
+	defer ticker.Stop()
+	for due := true; ; {
+		if err := s.tendOnce(ctx, due); err != nil && ctx.Err() == nil {
+			s.opt.Log.Error("the store can't go on", "err", s.fail(err))
+			return
+		}
+		due = false
+		select {
+		case <-s.work:
+		case <-ticker.C:
+			due = true
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *SQLite) tendOnce(ctx context.Context, due bool) error {
+	s.writing.Lock()
+	logged, grown := s.logged, s.grown
+	s.writing.Unlock()
+	if logged >= checkpointAt {
+		if err := s.checkpoint(ctx); err != nil {
+			return fmt.Errorf("copy the log of %s: %w", s.opened.File, err)
+		}
+	}
+	if due || s.opt.Total > 0 && grown >= s.opt.Total/trimShare {
+		return s.Retain(ctx)
+	}
+	return nil
+}
+
+// checkpoint copies the write-ahead log into the database while batches go on, and then, while they wait for a moment, what has come
+// in between: so the next batch can begin the log anew, and it stays small however busy the node is.
+func (s *SQLite) checkpoint(ctx context.Context) error {
+	s.opt.Moment(InCheckpoint)
+	const passive = "PRAGMA wal_checkpoint(passive)"
+	if _, err := s.keeper.ExecContext(ctx, passive); err != nil {
+		return err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.logged = 0
+	_, err := s.keeper.ExecContext(ctx, passive)
+	return err
+}
+
+// Retain lets go of the rows that are not to be kept now, the oldest first. It is called by the store itself every minute. Its error is
+// final, as that of Append.
+func (s *SQLite) Retain(ctx context.Context) error {
+	s.retaining.Lock()
+	defer s.retaining.Unlock()
+	s.writing.Lock()
+	s.grown = 0
+	s.writing.Unlock()
+	if err := s.measure(ctx); err != nil {
+		return err
+	}
+	for _, room := range s.all() {
+		keep := room.Keep
+		if !keep.Set {
+			keep = s.opt.Keep
+		}
+		if err := s.retainRoom(ctx, &room, keep); err != nil {
+			return err
+		}
+	}
+	return s.retainTotal(ctx)
+}
+
+// all returns the ends of all rooms.
+func (s *SQLite) all() []ends {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]ends, 0, len(s.rooms))
+	for _, e := range s.rooms {
+		all = append(all, *e)
+	}
+	return all
+}
+
+// measure learns how large the rooms are that have been there before, if a bound on size asks for that, once.
+func (s *SQLite) measure(ctx context.Context) error {
+	for _, room := range s.all() {
+		bound := s.opt.Total > 0 || s.opt.Keep.Size > 0 && !room.Keep.Set || room.Keep.Size > 0
+		if !bound || room.opened == 0 {
+			continue
+		}
+		var size int64
+		err := s.db.QueryRowContext(ctx, "SELECT coalesce(sum(length(record)), 0) FROM message WHERE id BETWEEN ? AND ?",
+			rowID(room.Num, room.Low), rowID(room.Num, room.opened)).Scan(&size)
+		if err != nil {
+			return fmt.Errorf("measure room %d: %w", room.Num, err)
+		}
+		s.mu.Lock()
+		s.rooms[room.Num].size += size
+		s.rooms[room.Num].opened = 0
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// retainRoom lets go of what one room is not to keep.
+func (s *SQLite) retainRoom(ctx context.Context, room *ends, keep Keep) error {
+	if keep.Age > 0 {
+		edge := chat.Millis(s.opt.Now().Add(-keep.Age))
+		low, err := s.SeqAt(room.Num, edge)
+		if err != nil && !errors.Is(err, ErrClosed) {
+			return err
+		}
+		if err := s.trim(ctx, room.Num, func(seq uint64, _ int64) bool { return seq < low }); err != nil {
+			return err
+		}
+	}
+	if keep.Size > 0 {
+		return s.trimTo(ctx, room.Num, s.sizeOf(room.Num), keep.Size)
+	}
+	return nil
+}
+
+// retainTotal has the largest room lose its oldest rows until all of them together are within the bound.
+func (s *SQLite) retainTotal(ctx context.Context) error {
+	for s.opt.Total > 0 {
+		var largest *ends
+		total := int64(0)
+		for _, room := range s.all() {
+			total += room.size
+			if largest == nil || room.size > largest.size {
+				largest = &room
+			}
+		}
+		if total <= s.opt.Total {
+			return nil
+		}
+		if err := s.trimTo(ctx, largest.Num, largest.size, largest.size-max(total-s.opt.Total, s.opt.Total/trimShare)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *SQLite) sizeOf(room uint64) int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.rooms[room].size
+}
+
+// trimTo lets go of a room's oldest rows until what is left of size bytes is at most bound.
+func (s *SQLite) trimTo(ctx context.Context, room uint64, size, bound int64) error {
+	return s.trim(ctx, room, func(_ uint64, length int64) bool {
+		over := size > bound
+		size -= length
+		return over
+	})
+}
+
+// trim lets go of a room's oldest rows as long as goes says so, which is told the seq and the length of each.
+func (s *SQLite) trim(ctx context.Context, room uint64, goes func(seq uint64, length int64) bool) error {
+	for {
+		cut, more, err := s.findCut(ctx, room, goes)
+		if err != nil || cut.rows == 0 {
+			return err
+		}
+		if err := s.cut(room, cut); err != nil {
+			return s.fail(fmt.Errorf("let go of old rows in %s: %w", s.opened.File, err))
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// cut is a run of a room's oldest rows.
+type cut struct {
+	low  uint64 // the first seq behind it
+	rows int
+	size int64     // as far as it is counted in ends.size
+	base chat.Hash // the rolling hash before low
+}
+
+// findCut returns the first rows that go, trimAtOnce of them at most, and whether there may be more.
+func (s *SQLite) findCut(ctx context.Context, room uint64, goes func(seq uint64, length int64) bool) (c cut, more bool, err error) {
+	e, _, err := s.ends(room)
+	if err != nil {
+		return cut{}, false, err
+	}
+	stop := errors.New("enough")
+	err = each(ctx, s.db, "SELECT id, length(record), hash FROM message WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", func(scan scan) error {
+		var id, length int64
+		var hash []byte
+		if err := scan(&id, &length, &hash); err != nil {
+			return err
+		}
+		_, seq := rowAt(id)
+		if !goes(seq, length) {
+			return stop
+		}
+		c.low, c.rows = seq+1, c.rows+1
+		if seq > e.opened {
+			c.size += length
+		}
+		return fill(c.base[:], hash)
+	}, rowID(room, e.Low), rowID(room, e.Head), trimAtOnce)
+	if errors.Is(err, stop) {
+		return c, false, nil
+	}
+	return c, c.rows == trimAtOnce, err
+}
+
+// cut lets go of rows. Readers are told first, so that they never look for a row that they were promised.
+func (s *SQLite) cut(room uint64, c cut) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.failure(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	e := s.rooms[room]
+	low := e.Low
+	e.Low, e.base = c.low, c.base
+	e.size -= c.size
+	s.mu.Unlock()
+	s.logged += int64(c.rows) * rowOverhead
+	return s.writer.do(func() error {
+		if _, err := s.writer.low.Exec(int64(room), int64(c.low), c.base[:]); err != nil {
+			return err
+		}
+		if _, err := s.writer.trim.Exec(rowID(room, low), rowID(room, c.low-1)); err != nil {
+			return err
+		}
+		s.opt.Moment(InRetention)
+		return nil
+	})
+}
