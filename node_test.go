@@ -527,6 +527,7 @@ var owners = map[string][]string{
 	"golang.org/x/sys/windows":       {"disk"},
 	"github.com/gofrs/flock":         {"disk"},
 	"modernc.org/sqlite":             {"store"},
+	"modernc.org/sqlite/lib":         {"store"},
 }
 
 func TestFloors(t *testing.T) {

@@ -46,10 +46,10 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		&w.begin: "BEGIN IMMEDIATE", &w.commit: "COMMIT", &w.rollback: "ROLLBACK",
 		&w.row:  "INSERT INTO message VALUES " + oneRow,
 		&w.rows: "INSERT INTO message VALUES " + strings.Repeat(oneRow+",", chunk-1) + oneRow,
-		&w.room: "INSERT INTO room VALUES (?,?,?,?,?,?,?,1,zeroblob(8),?,?,?) ON CONFLICT (num) DO UPDATE SET (name, topic, created, owner, peer1, peer2, " +
+		&w.room: "INSERT INTO room VALUES (?,?,?,?,?,?,?,1,zeroblob(8),0,?,?,?) ON CONFLICT (num) DO UPDATE SET (name, topic, created, owner, peer1, peer2, " +
 			"keep_set, keep_age, keep_size) = (excluded.name, excluded.topic, excluded.created, excluded.owner, excluded.peer1, excluded.peer2, " +
 			"excluded.keep_set, excluded.keep_age, excluded.keep_size)",
-		&w.low:  "UPDATE room SET low = ?2, base = ?3 WHERE num = ?1",
+		&w.low:  "UPDATE room SET low = ?2, base = ?3, base_time = ?4 WHERE num = ?1",
 		&w.trim: "DELETE FROM message WHERE id BETWEEN ? AND ?",
 		&w.origin: "INSERT INTO origin VALUES (?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (token, key, last, outcomes) = " +
 			"(excluded.token, excluded.key, excluded.last, excluded.outcomes)",

@@ -44,12 +44,12 @@ var steps = []step{create}
 
 // schema1 is version 1. A message's id is its room's number and its seq (see rowID); its era tells the epoch that its header was hashed with; its
 // record is the wire's Event as every reader is sent it. Apart from the record stands what a reader never sees: the salt of the body, and the
-// room's rolling hash.
+// room's rolling hash. A room has that hash, and the time, of the row before its low too.
 const schema1 = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE era (num INTEGER PRIMARY KEY, epoch BLOB NOT NULL, began INTEGER NOT NULL) STRICT;
 CREATE TABLE room (num INTEGER PRIMARY KEY, name TEXT NOT NULL, topic TEXT NOT NULL, created INTEGER NOT NULL, owner BLOB, peer1 BLOB, peer2 BLOB,
-	low INTEGER NOT NULL, base BLOB NOT NULL, keep_set INTEGER NOT NULL, keep_age INTEGER NOT NULL, keep_size INTEGER NOT NULL) STRICT;
+	low INTEGER NOT NULL, base BLOB NOT NULL, base_time INTEGER NOT NULL, keep_set INTEGER NOT NULL, keep_age INTEGER NOT NULL, keep_size INTEGER NOT NULL) STRICT;
 CREATE TABLE origin (num INTEGER PRIMARY KEY, token BLOB, key BLOB NOT NULL, last INTEGER NOT NULL, outcomes BLOB) STRICT;
 CREATE TABLE name (name TEXT PRIMARY KEY, key BLOB NOT NULL, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE message (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, era INTEGER NOT NULL, salt BLOB NOT NULL, hash BLOB NOT NULL,

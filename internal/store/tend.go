@@ -211,6 +211,7 @@ type cut struct {
 	rows int
 	size int64     // as far as it is counted in ends.size
 	base chat.Hash // the rolling hash before low
+	time int64     // of the row before low
 }
 
 // findCut returns the first rows that go, trimAtOnce of them at most, and whether there may be more.
@@ -220,17 +221,17 @@ func (s *SQLite) findCut(ctx context.Context, room uint64, goes func(seq uint64,
 		return cut{}, false, err
 	}
 	stop := errors.New("enough")
-	err = each(ctx, s.db, "SELECT id, length(record), hash FROM message WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", func(scan scan) error {
-		var id, length int64
+	err = each(ctx, s.db, "SELECT id, time, length(record), hash FROM message WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", func(scan scan) error {
+		var id, at, length int64
 		var hash []byte
-		if err := scan(&id, &length, &hash); err != nil {
+		if err := scan(&id, &at, &length, &hash); err != nil {
 			return err
 		}
 		_, seq := rowAt(id)
 		if !goes(seq, length) {
 			return stop
 		}
-		c.low, c.rows = seq+1, c.rows+1
+		c.low, c.time, c.rows = seq+1, at, c.rows+1
 		if seq > e.opened {
 			c.size += length
 		}
@@ -257,7 +258,7 @@ func (s *SQLite) cut(room uint64, c cut) error {
 	s.mu.Unlock()
 	s.logged += int64(c.rows) * rowOverhead
 	return s.writer.do(func() error {
-		if _, err := s.writer.low.Exec(int64(room), int64(c.low), c.base[:]); err != nil {
+		if _, err := s.writer.low.Exec(int64(room), int64(c.low), c.base[:], c.time); err != nil {
 			return err
 		}
 		if _, err := s.writer.trim.Exec(rowID(room, low), rowID(room, c.low-1)); err != nil {
