@@ -36,6 +36,14 @@ func TestMain(m *testing.M) {
 type leakChecked struct{ m *testing.M }
 
 func (l leakChecked) Run() int {
+	home, err := os.MkdirTemp("", "chatnode-home-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(home)
+	for _, variable := range story.Homes {
+		os.Setenv(variable, filepath.Join(home, variable))
+	}
 	code := l.m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
@@ -441,7 +449,7 @@ func TestNodeStopsAndStarts(t *testing.T) {
 		}
 	}
 	carol.say("lobby", "meanwhile")
-	startNode(t, "-listen", addr)
+	startNode(t, "-listen", addr, "-ephemeral")
 	for _, p := range []*program{carol, bob} {
 		if reset := p.expectType("reset"); reset.Why != "epoch" {
 			t.Errorf("%s was told reset %q, want epoch", p.name, reset.Why)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -24,8 +25,10 @@ import (
 	"chatnode/internal/bench"
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/disk"
 	"chatnode/internal/identity"
 	"chatnode/internal/lines"
+	"chatnode/internal/store"
 )
 
 // Exit codes.
@@ -64,6 +67,13 @@ type options struct {
 	roomRate float64
 	sessions int
 
+	data      string
+	ephemeral bool
+	keepAge   period
+	keepSize  size
+	keepFree  size
+	admins    list
+
 	connect  list
 	name     string
 	rooms    list
@@ -101,6 +111,14 @@ var optionGroups = []struct {
 		{"title", "TEXT", "what the node calls itself (the host's name)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.title, n, "", "") }},
 		{"rate", "N", "messages a second that one person may send, three times as many at once (10); 0: no limit", func(f *flag.FlagSet, o *options, n string) { f.Float64Var(&o.rate, n, defaultRate, "") }},
 		{"room-rate", "N", "messages a second that one room takes (200); 0: no limit", func(f *flag.FlagSet, o *options, n string) { f.Float64Var(&o.roomRate, n, defaultRoomRate, "") }},
+		{"ephemeral", "", "keep everything in memory: it ends with the node, as it does for port 0 without -data", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.ephemeral, n, false, "") }},
+		{"keep-age", "TIME", "let messages go that are older, such as 90d (keep everything)", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.keepAge, n, "") }},
+		{"keep-size", "SIZE", "let the oldest of the largest room go when all messages take more, such as 1GB (keep everything)", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.keepSize, n, "") }},
+		{"keep-free", "SIZE", "take no messages while less is free on the disk (256MB)", func(f *flag.FlagSet, o *options, n string) {
+			o.keepFree = defaultReserve
+			f.Var(&o.keepFree, n, "")
+		}},
+		{"admin", "ID", "the key id of somebody who may do everything here; may be given again", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.admins, n, "") }},
 		{"max-sessions", "N", "connections at one time (4096); 0: no limit", func(f *flag.FlagSet, o *options, n string) { f.IntVar(&o.sessions, n, defaultMaxSessions, "") }},
 	}},
 	{"A client", []option{
@@ -120,6 +138,7 @@ var optionGroups = []struct {
 		{"wait", "", "wait as long as it takes for the first connection", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.wait, n, false, "") }},
 	}},
 	{"Both", []option{
+		{"data", "DIR", "the folder where a node keeps messages and its key, or a client what is not sent yet (see docs/operations.md)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.data, n, "", "") }},
 		{"json", "", "print JSON objects, one a line; a client reads them too (docs/json.md)", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.json, n, false, "") }},
 		{"log", "text|json", "how log lines look on standard error (text)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.log, n, "text", "") }},
 		{"v", "", "log more", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.verbose, n, false, "") }},
@@ -145,6 +164,16 @@ func (p *period) Set(s string) error {
 		err = errors.New("must be more than 0")
 	}
 	*p = period(d)
+	return err
+}
+
+// size is a number of bytes in chatnode's own spelling.
+type size int64
+
+func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) }
+func (s *size) Set(text string) error {
+	n, err := chat.ParseSize(text)
+	*s = size(n)
 	return err
 }
 
@@ -290,6 +319,8 @@ func (o *options) check() error {
 		return usagef("-log %q: it is text or json", o.log)
 	case o.rate < 0 || o.roomRate < 0 || o.sessions < 0:
 		return usagef("-rate, -room-rate and -max-sessions can't be negative; 0 means no limit")
+	case o.ephemeral && o.data != "":
+		return usagef("-ephemeral keeps nothing, and -data says where to keep it: give one of them")
 	case len(o.title) > chat.MaxTitle || chat.CheckText(chat.Topic, o.title) != chat.OK:
 		return usagef("-title: at most %d bytes of UTF-8", chat.MaxTitle)
 	}
@@ -330,30 +361,83 @@ func withPort(address string) string {
 // runNode serves until ctx ends.
 func runNode(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	log := o.logger(stderr, slog.LevelInfo)
-	key, err := o.key()
+	admins, err := parseIDs(o.admins)
 	if err != nil {
-		return &startError{err}
-	}
-	title := o.title
-	if host, err := os.Hostname(); title == "" && err == nil {
-		title = host
-	}
-	node, err := newNode(nodeConfig{Key: key, Title: chat.OneLine(title), Rate: o.rate, RoomRate: o.roomRate, MaxSessions: o.sessions, Log: log})
-	if err != nil {
-		return &startError{err}
+		return err
 	}
 	listener, err := net.Listen("tcp", withPort(o.listen))
 	if err != nil {
 		return &startError{listenError(o.listen, err)}
 	}
-	if err := announce(stdout, o, listener.Addr()); err != nil {
-		_ = listener.Close()
-		return err
+	kept, key, where, err := openStore(o, log)
+	if err != nil {
+		return &startError{errors.Join(err, listener.Close())}
 	}
-	log.Info("serving", "addr", listener.Addr().String(), "node", key.ID().String(), "kept", "in memory")
+	title := o.title
+	if host, err := os.Hostname(); title == "" && err == nil {
+		title = host
+	}
+	node, err := newNode(nodeConfig{
+		Store: wrapStore(kept), Key: key, Title: chat.OneLine(title), Rate: o.rate, RoomRate: o.roomRate, MaxSessions: o.sessions,
+		Admins: admins, Reserve: int64(o.keepFree), Log: log,
+	})
+	if err == nil {
+		err = announce(stdout, o, listener.Addr(), where)
+	}
+	if err != nil {
+		return errors.Join(&startError{err}, kept.Close(), listener.Close())
+	}
+	log.Info("serving", "addr", listener.Addr().String(), "node", key.ID().String(), "kept", where)
 	err = node.Serve(ctx, listener)
 	log.Info("stopped")
 	return err
+}
+
+// inMemory is where the messages of an ephemeral node are.
+const inMemory = "in memory"
+
+// openStore returns the store that the flags ask for, the node's key, and where its messages are: a file, or inMemory.
+func openStore(o *options, log *slog.Logger) (_ nodeStore, _ *identity.Key, where string, err error) {
+	dir := o.data
+	_, port, _ := net.SplitHostPort(withPort(o.listen)) // it has been listened on
+	if o.ephemeral || dir == "" && port == "0" {
+		key, err := nodeKey(o.identity)
+		return store.NewMemory(store.DefaultMemory), key, inMemory, err
+	}
+	if dir == "" {
+		if dir, err = disk.DataDir(); err != nil {
+			return nil, nil, "", fmt.Errorf("find the folder for messages: %w; -data DIR names one, -ephemeral does without", err)
+		}
+		dir = filepath.Join(dir, port)
+	}
+	opt := store.Options{Keep: store.Keep{Age: time.Duration(o.keepAge)}, Total: int64(o.keepSize), Log: log, Moment: storeMoment}
+	kept, key, err := openKept(dir, o.identity, opt)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	opened := kept.Opened()
+	if others := store.Siblings(dir); opened.New && o.data == "" && len(others) > 0 {
+		log.Info("this store is new; others are beside it", "others", strings.Join(others, ", "))
+	}
+	if opened.Copy != "" {
+		log.Info("the store is of a new schema now", "was", opened.From, "copy", opened.Copy)
+	}
+	if opened.Restored {
+		log.Info("the store was restored from a backup: clients will see a reset")
+	}
+	return kept, key, opened.File, nil
+}
+
+// parseIDs reads key ids.
+func parseIDs(texts []string) (ids []identity.ID, err error) {
+	for _, text := range texts {
+		id, err := identity.ParseID(text)
+		if err != nil {
+			return nil, usagef("-admin %q: that is not a key id: it begins with cn1", text)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 // listenError says in plain words why an address can't be served on.
@@ -368,7 +452,7 @@ func listenError(address string, err error) error {
 }
 
 // announce says where the node listens and how others join.
-func announce(stdout io.Writer, o *options, addr net.Addr) error {
+func announce(stdout io.Writer, o *options, addr net.Addr, where string) error {
 	addresses, local := reachable(addr)
 	if o.public != "" {
 		addresses, local = []string{withPort(o.public)}, false
@@ -385,6 +469,11 @@ func announce(stdout io.Writer, o *options, addr net.Addr) error {
 		fmt.Fprintf(&text, "to join, on any machine that reaches this one:\n")
 	}
 	fmt.Fprintf(&text, "    chatnode -connect %s -name YOU\n", addresses[0])
+	if where == inMemory {
+		fmt.Fprintf(&text, "messages are kept in memory: they end with this node\n")
+	} else {
+		fmt.Fprintf(&text, "messages are kept in %s\n", where)
+	}
 	_, err := io.WriteString(stdout, text.String())
 	return err
 }

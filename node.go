@@ -34,24 +34,42 @@ const (
 	defaultRate        = 10   // messages a second of one key
 	defaultRoomRate    = 200  // messages a second into one room
 	defaultMaxSessions = 4096 // connections at one time
+	defaultReserve     = 256 << 20
 )
 
 // nodeConfig is what a Node is made of.
 type nodeConfig struct {
+	Store       nodeStore // the node closes it
 	Key         *identity.Key
 	Title       string
 	Rate        float64
 	RoomRate    float64
 	MaxSessions int
+	Admins      []identity.ID
+	Reserve     int64 // bytes on the disk below which nothing is taken
 	Log         *slog.Logger
 }
+
+// nodeStore is a store that ends with its node.
+type nodeStore interface {
+	hub.Store
+	Close() error
+}
+
+// wrapStore puts something between a node and its store, and storeMoment is called at moments of the store's own: tests set them to see a node
+// die there.
+var (
+	wrapStore   = func(s nodeStore) nodeStore { return s }
+	storeMoment func(string)
+)
 
 // Node is a server: a store, the hub on top of it, and a session for each connection that it accepts.
 type Node struct {
 	// Static after construction.
-	hub  *hub.Hub
-	host *session.Host
-	log  *slog.Logger
+	store nodeStore
+	hub   *hub.Hub
+	host  *session.Host
+	log   *slog.Logger
 
 	// handshakes has a token for each guest that may shake hands at one time.
 	handshakes chan struct{}
@@ -62,17 +80,17 @@ type Node struct {
 	guests map[netip.Addr]int
 }
 
-// newNode returns a node that keeps its rooms in memory.
+// newNode returns a node with the rooms that its store holds.
 func newNode(cfg nodeConfig) (*Node, error) {
 	rooms, err := hub.New(hub.Config{
-		Store: store.NewMemory(store.DefaultMemory), Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
-		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions,
+		Store: cfg.Store, Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
+		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions, // Admins: cfg.Admins, Reserve: cfg.Reserve,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Node{
-		hub: rooms, log: cfg.Log,
+		store: cfg.Store, hub: rooms, log: cfg.Log,
 		host:       &session.Host{Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log},
 		handshakes: make(chan struct{}, maxHandshakes),
 		links:      map[*Link]struct{}{}, guests: map[netip.Addr]int{},
@@ -80,8 +98,9 @@ func newNode(cfg nodeConfig) (*Node, error) {
 }
 
 // Serve accepts and serves clients until ctx ends. Then it tells them goodbye, lets what is under way end for drainLimit at most, and returns nil.
-// It returns the store's error when that fails; then everything that was acknowledged is kept, and nothing else was. It closes listener.
-func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
+// It returns the store's error when that fails; then everything that was acknowledged is kept, and nothing else was. It closes listener and store.
+func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
+	defer func() { err = errors.Join(err, n.store.Close()) }() // last of all
 	hubCtx, stopHub := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHub()
 	connCtx, cut := context.WithCancel(context.WithoutCancel(ctx))
@@ -109,6 +128,43 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
 	helpers.Wait()
 	stopHub()
 	return <-ended
+}
+
+// openKept opens the store in dir and takes the node's key out of it, which is made, or read from the file keyFile, the first time.
+func openKept(dir, keyFile string, opt store.Options) (_ *store.SQLite, _ *identity.Key, err error) {
+	kept, err := store.Open(dir, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, kept.Close())
+		}
+	}()
+	given, err := nodeKey(keyFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := kept.NodeKey(given.Text())
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := identity.ParseKey(text)
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("the node's key in %s: %w", kept.Opened().File, err)
+	case keyFile != "" && key.ID() != given.ID():
+		return nil, nil, fmt.Errorf("the store in %s belongs to node %s, and %s is the key of %s; leave -identity out, or use another -data", dir, key.ID(), keyFile, given.ID())
+	}
+	return kept, key, nil
+}
+
+// nodeKey returns the key in keyFile, which is made when it is not there, or a new key that no file holds.
+func nodeKey(keyFile string) (*identity.Key, error) {
+	if keyFile == "" {
+		return identity.NewKey(rand.Reader)
+	}
+	return identity.LoadOrMake(keyFile, rand.Reader)
 }
 
 // waitFor waits until group is empty, for at most limit.

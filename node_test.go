@@ -31,6 +31,7 @@ import (
 	"chatnode/internal/faults"
 	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
+	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
@@ -56,7 +57,7 @@ type town struct {
 // newTown runs a node's hub until end is called.
 func newTown(t *testing.T) (tw *town, end func()) {
 	t.Helper()
-	n, err := newNode(nodeConfig{Key: newKey(t), Title: "town", Log: slog.New(slog.DiscardHandler)})
+	n, err := newNode(nodeConfig{Store: store.NewMemory(1 << 20), Key: newKey(t), Title: "town", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +380,7 @@ func TestLinkHandshakeEnds(t *testing.T) {
 
 // Guests that never say who they are cost the node a bounded number of connections for a bounded time.
 func TestGuestsAreCounted(t *testing.T) {
-	n, err := newNode(nodeConfig{Key: newKey(t), Log: slog.New(slog.DiscardHandler)})
+	n, err := newNode(nodeConfig{Store: store.NewMemory(1 << 20), Key: newKey(t), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -485,14 +486,14 @@ func TestAnnounce(t *testing.T) {
 		options options
 		want    string
 	}{
-		"loopback": {loopback, options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\n"},
-		"one":      {everywhere, options{}, "chatnode listens on 192.0.2.1:81\nto join, on any machine that reaches this one:\n    chatnode -connect 192.0.2.1:81 -name YOU\n"},
-		"public":   {loopback, options{public: "chat.example"}, "chatnode listens on chat.example:8080\nto join, on any machine that reaches this one:\n    chatnode -connect chat.example:8080 -name YOU\n"},
+		"loopback": {loopback, options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\nmessages are kept in /data/chatnode.db\n"},
+		"one":      {everywhere, options{}, "chatnode listens on 192.0.2.1:81\nto join, on any machine that reaches this one:\n    chatnode -connect 192.0.2.1:81 -name YOU\nmessages are kept in /data/chatnode.db\n"},
+		"public":   {loopback, options{public: "chat.example"}, "chatnode listens on chat.example:8080\nto join, on any machine that reaches this one:\n    chatnode -connect chat.example:8080 -name YOU\nmessages are kept in /data/chatnode.db\n"},
 		"json":     {loopback, options{json: true}, `{"type":"listening","addr":"127.0.0.1:8080"}` + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			if err := announce(&out, &test.options, test.addr); err != nil {
+			if err := announce(&out, &test.options, test.addr, "/data/chatnode.db"); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, out.String()); diff != "" {

@@ -75,12 +75,12 @@ func TestLoadOrMakeLeavesOthersFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]struct{ text, want string }{
-		"nothing":        {"", "not a key file"},
-		"garbage":        {"dear diary\n", "not a key file"},
-		"public key":     {pemOf("PUBLIC KEY", ours), "not a key file"},
-		"broken DER":     {pemOf("PRIVATE KEY", ours[:20]), "does not hold an ed25519 key"},
-		"another kind":   {pemOf("PRIVATE KEY", other), "does not hold an ed25519 key"},
-		"half a file":    {pemOf("PRIVATE KEY", ours)[:40], "not a key file"},
+		"nothing":        {"", "that is not a key"},
+		"garbage":        {"dear diary\n", "that is not a key"},
+		"public key":     {pemOf("PUBLIC KEY", ours), "that is not a key"},
+		"broken DER":     {pemOf("PRIVATE KEY", ours[:20]), "that is not an ed25519 key"},
+		"another kind":   {pemOf("PRIVATE KEY", other), "that is not an ed25519 key"},
+		"half a file":    {pemOf("PRIVATE KEY", ours)[:40], "that is not a key"},
 		"of a directory": {"", "read the key"},
 	}
 	for name, tt := range tests {

@@ -115,7 +115,30 @@ func proofText(nonce, origin []byte) []byte {
 	return append(text, origin...)
 }
 
-// pemType is the type of a PKCS #8 key in PEM (RFC 7468), so that openssl reads the file.
+// Text returns the key, the private half too, as text that ParseKey reads: PKCS #8 in PEM (RFC 7468), so that openssl does as well.
+func (k *Key) Text() []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		panic("identity: marshal an ed25519 key: " + err.Error()) // can't fail for this type
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der})
+}
+
+// ParseKey reads what Key.Text returns.
+func ParseKey(text []byte) (*Key, error) {
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != pemType {
+		return nil, errors.New("that is not a key")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	private, ok := parsed.(ed25519.PrivateKey)
+	if err != nil || !ok {
+		return nil, errors.New("that is not an ed25519 key")
+	}
+	return keyOf(private), nil
+}
+
+// pemType is the type of a PKCS #8 key in PEM.
 const pemType = "PRIVATE KEY"
 
 // LoadOrMake reads the key in file, or makes one from random and writes it there for its owner's eyes alone. A file that others
@@ -136,16 +159,11 @@ func load(file string) (*Key, error) {
 	if info, err := os.Stat(file); err == nil && othersCanRead(info) {
 		return nil, fmt.Errorf("the key in %s can be read by others; run: chmod 600 %s", file, file)
 	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != pemType {
-		return nil, fmt.Errorf("%s is not a key file", file)
+	key, err := ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	private, ok := parsed.(ed25519.PrivateKey)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("%s does not hold an ed25519 key", file)
-	}
-	return keyOf(private), nil
+	return key, nil
 }
 
 // makeFile writes a new key beside file and links it into place, so that of two processes that start at once one wins and both use
@@ -155,16 +173,12 @@ func makeFile(file string, random io.Reader) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key.private)
-	if err != nil {
-		return nil, fmt.Errorf("encode the key: %w", err)
-	}
 	temp, err := os.CreateTemp(filepath.Dir(file), ".key-*") // 0600
 	if err != nil {
 		return nil, fmt.Errorf("write the key: %w", err)
 	}
 	defer os.Remove(temp.Name())
-	_, err = temp.Write(pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}))
+	_, err = temp.Write(key.Text())
 	err = errors.Join(err, temp.Sync(), temp.Close())
 	if err != nil {
 		return nil, fmt.Errorf("write the key: %w", err)

@@ -20,6 +20,7 @@ type writer struct {
 	room, low, trim         *sql.Stmt
 	origin, forgetOrigin    *sql.Stmt
 	name, unname, last      *sql.Stmt
+	all                     []*sql.Stmt
 
 	args []any // scratch
 	out  []byte
@@ -61,11 +62,18 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
+		w.all = append(w.all, *stmt)
 	}
 	return nil
 }
 
-func (w *writer) close() error { return errors.Join(w.conn.Close(), w.db.Close()) }
+// close closes the statements first: SQLite keeps a connection half open while it has any.
+func (w *writer) close() (err error) {
+	for _, stmt := range w.all {
+		err = errors.Join(err, stmt.Close())
+	}
+	return errors.Join(err, w.conn.Close(), w.db.Close())
+}
 
 // do runs f in a transaction, and commits it if f returns nil.
 func (w *writer) do(f func() error) error {

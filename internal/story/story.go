@@ -27,6 +27,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// Homes are the variables that say where a program's files belong. Each script has folders of its own.
+var Homes = []string{"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"}
+
 // Params returns what testscript needs to run the scripts in dir. The program "chatnode" must be among testscript's own; a command that waits
 // gives up after patience.
 func Params(dir string, patience time.Duration) testscript.Params {
@@ -36,6 +39,9 @@ func Params(dir string, patience time.Duration) testscript.Params {
 			env.Values["processes"] = map[string]*process{}
 			env.Values["patience"] = patience
 			env.Setenv("HOME", env.WorkDir)
+			for _, variable := range Homes {
+				env.Setenv(variable, filepath.Join(env.WorkDir, variable))
+			}
 			env.Setenv("USER", "carol")
 			return nil
 		},
@@ -82,6 +88,9 @@ func up(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = ts.Getenv("WORK")
 	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "USER="+ts.Getenv("USER"))
+	for _, variable := range Homes {
+		cmd.Env = append(cmd.Env, variable+"="+ts.Getenv(variable))
+	}
 	in, err := cmd.StdinPipe()
 	ts.Check(err)
 	out, stdout := io.Pipe()
