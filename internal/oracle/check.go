@@ -65,12 +65,12 @@ type textPlace struct {
 // epoch that is the log itself, as far as it reaches back; for what retention let go of, and for other epochs, it is enough that those who tell
 // of it agree.
 //
-// It is excused only if an older copy of the store was put back (RolledBack) that may lack the row (RolledBackTo), and its client either saw a
-// reset, of that room or of everything, that came later than the row and than the rollback; or left before the rollback, and never came back. What
-// a client is shown can reach it, and the history, when the copy is already in place, so it does not matter on which side of the rollback the
-// row was told. So each two rows of one number are one row in the log and one that everyone who saw it knows to be gone, and
-// a row that is missing was taken back before everyone who saw it. Whatever of this was not told breaks C10, and C7 too where another row is
-// there. Which rollback a reset was for can't be seen: one that is told for no good reason excuses too.
+// It is excused only if an older copy of the store was put back (RolledBack) that may lack the row (RolledBackTo), and its client either
+// saw a reset, of that room or of everything, later than the row and than the first rollback, or left before the last rollback and never
+// came back. What was on its way may reach the client, and the history, when the copy is already in place, so it does not matter on which
+// side of the rollback a row was told. A row that is missing, or has another in its place, and is not excused though a rollback can have
+// taken it, breaks C10, and C7 as well if it was shown and another is there. Which rollback a reset was for can't be seen: one for no good
+// reason, or for another rollback, excuses too.
 //
 // An excused row still has to be one that was sent, and to come in order (C2, C3). An excused acknowledgement does not order what is sent
 // after it (C5).
@@ -161,7 +161,7 @@ func (c *checker) play(at int, e *event) {
 	w := &c.clients[e.client.index]
 	switch e.action {
 	case invoked:
-		if s := w.sent[e.n]; s != nil && !s.done {
+		if s := w.sent[e.n]; s != nil {
 			s.done, s.after = true, c.room(s.room).acked
 			w.pending++
 		}
@@ -217,7 +217,8 @@ func (c *checker) authorOrder() {
 		}
 		key := reader{s.client, s.room}
 		if before := last[key]; before != nil && before.row.Seq > s.row.Seq {
-			c.violation(AuthorOrder, s.client, s.room, s.row.Seq, "message %d (%s) stands before message %d (row %d)", s.n, brief(s.text), before.n, before.row.Seq)
+			c.violation(AuthorOrder, s.client, s.room, s.row.Seq, "message %d (%s) stands before message %d (row %d)",
+				s.n, brief(s.text), before.n, before.row.Seq)
 		}
 		last[key] = s
 	}

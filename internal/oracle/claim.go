@@ -125,7 +125,8 @@ func (c *checker) ack(at int, e *event, s *sent, told Row) {
 
 // agree compares a row that the log can't vouch for with what others said of it. twice is the rule for a message that is two rows.
 func (c *checker) agree(at int, e *event, s *sent, row Row, twice string) {
-	if e.epoch != c.log.Epoch && s.row == nil && e.client.epoch != e.epoch && !c.room(s.room).trimmed(1) && c.lastReset(e.client, s.room) <= at {
+	if e.epoch != c.log.Epoch && s.row == nil && !c.room(s.room).trimmed(1) && // gone, and not by retention
+		e.client.epoch != e.epoch && c.lastReset(e.client, s.room) <= at {
 		c.violation(Visible, e.client, s.room, row.Seq, "told of %s under epoch %x, which the log does not have, without a reset", brief(row.Text), e.epoch)
 	}
 	if row.Seq == 0 {

@@ -1,5 +1,10 @@
 package oracle
 
+import (
+	"maps"
+	"slices"
+)
+
 // room is what the final log has of a room.
 type room struct {
 	rows  []Row
@@ -52,7 +57,7 @@ func (c *checker) readLog() {
 		cseq   uint64
 	}
 	published := map[publish]uint64{}
-	for name := range c.log.Rooms {
+	for _, name := range slices.Sorted(maps.Keys(c.log.Rooms)) { // sorted, so that a failure reads the same each time
 		r := c.room(name)
 		r.sent = make([]*sent, len(r.rows))
 		c.readNumbers(name, r)

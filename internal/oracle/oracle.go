@@ -9,7 +9,7 @@
 //	C3 contiguous    the log has no hole, nor has what a client is shown between joins, gaps and resets
 //	C4 author order  one client's messages stand in a room in the order in which it sent them
 //	C5 real time     what was sent after an acknowledgement stands behind what was acknowledged
-//	C6 durable       what was shown is in the log
+//	C6 durable       what was shown is in the log (what was acknowledged and is not breaks C1)
 //	C7 one text      no seq of a room names two messages
 //	C8 converges     a client at rest was shown the head of the log, and all that it sent is answered: Client.Settled
 //	C9 bounded       no number that was measured is above its bound: History.Measured

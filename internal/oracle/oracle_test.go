@@ -180,6 +180,12 @@ func TestCheckFindsEachViolation(t *testing.T) {
 			bob.Invoke(2, "attic", "b2")
 			bob.Settled("lobby")
 		}},
+		"at rest with two answers to one message and none to another": {oracle.Converges, func(_, bob *oracle.Client, _ *oracle.Log) {
+			show(bob, 1, 2, 3)
+			bob.Invoke(2, "lobby", "b2")
+			bob.Acked(1, 2, id(2))
+			bob.Settled("lobby")
+		}},
 		"author order": {oracle.AuthorOrder, func(_, bob *oracle.Client, log *oracle.Log) {
 			bob.Invoke(2, "lobby", "b2")
 			bob.Invoke(3, "lobby", "b3")
@@ -228,6 +234,21 @@ func hasRule(err error, rule string) bool {
 		return slices.ContainsFunc(many.Unwrap(), func(err error) bool { return errors.As(err, &v) && v.Rule == rule })
 	}
 	return false
+}
+
+// A hole in the log is one violation: the rows behind it are still found.
+func TestCheckBehindAHole(t *testing.T) {
+	var h oracle.History
+	_, bob := story(&h)
+	bob.Invoke(2, "lobby", "b2")
+	bob.Acked(2, 5, id(4))
+	log := log()
+	log.Rooms["lobby"] = append(log.Rooms["lobby"], oracle.Row{Seq: 5, Text: "b2", ID: id(4)})
+	bob.Shown("lobby", log.Rooms["lobby"][3])
+	err := h.Check(log)
+	if want := "C3 contiguous: lobby row 5: the log has it after row 3"; err == nil || err.Error() != want {
+		t.Errorf("Check found %v, want %s", err, want)
+	}
 }
 
 func TestCheckPassesWhatIsAllowed(t *testing.T) {

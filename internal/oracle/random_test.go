@@ -3,7 +3,7 @@ package oracle
 import "testing"
 
 // randomSeeds is how many histories each property is tried on.
-const randomSeeds = 300
+const randomSeeds = 150
 
 var everything = simPlan{steps: 1500, trims: true, rollbacks: true, renewal: true}
 
