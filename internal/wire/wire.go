@@ -108,6 +108,19 @@ func DecodeRoomPresence(raw Raw) (RoomPresence, error) {
 	return p, nil
 }
 
+// DecodeEvent decodes an element of HistoryIs.Events or SearchIs.Events. It returns an error that wraps ErrMalformed for anything else.
+func DecodeEvent(raw Raw) (*Event, error) {
+	r, err := Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := r.(*Event)
+	if !ok {
+		return nil, fmt.Errorf("%w: %T in place of an event", ErrMalformed, r)
+	}
+	return e, nil
+}
+
 // Type returns the type of an encoded record without its length, or an error that wraps ErrMalformed.
 func Type(item []byte) (uint8, error) {
 	_, head, err := arrayHead(item)
