@@ -50,6 +50,8 @@ const (
 	TypeInviteIs   = 45 // reserved
 	TypeKeep       = 46
 	TypeKeepIs     = 47
+
+	firstQuestion, lastQuestion = 32, 126
 )
 
 // Status of an Open.

@@ -136,6 +136,13 @@ func Type(item []byte) (uint8, error) {
 	return 0, fmt.Errorf("%w: its first element is no type", ErrMalformed)
 }
 
+// IsQuestion reports whether an encoded record is of a type that is kept for questions, so that whoever asks waits for an answer, if only
+// that the type is not known.
+func IsQuestion(item []byte) bool {
+	t, err := Type(item)
+	return err == nil && t >= firstQuestion && t <= lastQuestion && t%2 == 0
+}
+
 // arrayHead returns the number of elements that the array in item announces, and the size of its head.
 func arrayHead(item []byte) (elements, size int, err error) {
 	switch {
