@@ -56,6 +56,7 @@ func TestNoSpace(t *testing.T) {
 		free.Store(reserve + reserve/8 - 1) // not enough to begin again
 		time.Sleep(3 * time.Second)
 		alice.do(two)
+		wantAnswers(t, alice, "nack 2 no_space")
 		free.Store(reserve + reserve/8)
 		time.Sleep(presenceEvery) // noticed while nobody publishes
 		w.settle()
