@@ -64,7 +64,7 @@ func (n *conn) told(record wire.Record) error {
 		return n.welcomed(r)
 	case *wire.Presence:
 		return n.present(r)
-	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre:
+	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre, *wire.HistoryIs, *wire.SearchIs, *wire.KeepIs:
 		defer n.c.poke()
 		return n.c.asker.settle(r)
 	default:
@@ -233,6 +233,7 @@ func (n *conn) answerLocked(o *wire.Outcome, retry time.Duration) error {
 		return err
 	}
 	n.nacks = 0
+	c.asker.fill(false)
 	c.answeredLocked(e, o, retry)
 	return nil
 }
@@ -277,6 +278,10 @@ func (n *conn) nackLocked(r *wire.Nack) error {
 		wait = max(wait, ceiling(n.nacks-1))
 	}
 	n.nacks++
+	if r.Code == chat.NoSpace {
+		n.c.asker.fill(true)
+		n.c.spaceLocked()
+	}
 	if until := time.Now().Add(wait); until.After(n.hold) {
 		n.hold = until
 	}

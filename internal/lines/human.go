@@ -101,24 +101,7 @@ func (h *human) message(m client.Message) {
 	if h.rooms.ambiguous(m.Room) {
 		line += command.Label(m.Room) + " "
 	}
-	switch m.Kind {
-	case chat.Text:
-		line += m.Name + ": " + m.Text
-	case chat.Action:
-		line += "* " + m.Name + " " + m.Text
-	case chat.Topic:
-		line += topicText(m)
-	default:
-		line += fmt.Sprintf("-- %s (%s): %s", m.Name, m.Kind, m.Text)
-	}
-	h.print(line)
-}
-
-func topicText(m client.Message) string {
-	if m.Text == "" {
-		return "-- " + m.Name + " took the topic away"
-	}
-	return "-- " + m.Name + " set the topic: " + m.Text
+	h.print(line + command.Told(m.Name, m.Kind, m.Text))
 }
 
 func (h *human) kept(a client.Ack) {
