@@ -84,7 +84,8 @@ type Node struct {
 func newNode(cfg nodeConfig) (*Node, error) {
 	rooms, err := hub.New(hub.Config{
 		Store: cfg.Store, Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
-		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions, // Admins: cfg.Admins, Reserve: cfg.Reserve,
+		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions,
+		Admins: cfg.Admins, Reserve: cfg.Reserve,
 	})
 	if err != nil {
 		return nil, err
