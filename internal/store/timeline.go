@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"database/sql"
+	"fmt"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/wire"
@@ -24,8 +25,8 @@ type Message struct {
 }
 
 // Timeline calls f for each message of the given rooms that was written at since (milliseconds since the Unix epoch) or later, across rooms
-// in the order of their times, and in each in the order of its log. A row that can't be read is passed over; the first one is returned at the end,
-// as a *Fault. An error of f's ends it and is returned.
+// in the order of their times, and in each in the order of its log. A row that is missing or can't be read is passed over; the first one is returned at
+// the end, as a *Fault. An error of f's ends it and is returned.
 func (a *Archive) Timeline(ctx context.Context, rooms []RoomState, since int64, progress Progress, f func(Message) error) error {
 	t, err := a.newTimeline(ctx, rooms, since)
 	if err != nil {
@@ -39,7 +40,7 @@ func (a *Archive) Timeline(ctx context.Context, rooms []RoomState, since int64, 
 		r := t.reels[0]
 		row := &r.rows[0]
 		if event, err := decodeEvent(row.record); err != nil {
-			t.fault = cmp.Or(t.fault, &Fault{r.room.label() + ": a row can't be read: " + err.Error()})
+			t.missed(r.room, row.seq, "it can't be read: "+err.Error())
 		} else if err := f(Message{event, r.room, row.hash}); err != nil {
 			return err
 		}
@@ -77,6 +78,7 @@ type reel struct {
 }
 
 type timedRow struct {
+	seq    uint64
 	time   int64
 	hash   chat.Hash
 	record []byte
@@ -122,7 +124,7 @@ func (a *Archive) newTimeline(ctx context.Context, rooms []RoomState, since int6
 }
 
 // read calls f for the rows of a room from seq on, limit of them at most.
-func (t *timeline) read(ctx context.Context, room *RoomState, seq uint64, limit int, f func(seq uint64, row timedRow)) error {
+func (t *timeline) read(ctx context.Context, room *RoomState, seq uint64, limit int, f func(timedRow)) error {
 	rows, err := t.page.QueryContext(ctx, rowID(room.Num, seq), rowID(room.Num, room.Head), limit)
 	if err != nil {
 		return err
@@ -136,10 +138,15 @@ func (t *timeline) read(ctx context.Context, room *RoomState, seq uint64, limit 
 			return err
 		}
 		copy(row.hash[:], hash)
-		_, seq := rowAt(id)
-		f(seq, row)
+		_, row.seq = rowAt(id)
+		f(row)
 	}
 	return rows.Err()
+}
+
+// missed notes a row that can't be told.
+func (t *timeline) missed(room *RoomState, seq uint64, why string) {
+	t.fault = cmp.Or(t.fault, &Fault{fmt.Sprintf("%s, row %d: %s", room.label(), seq, why)})
 }
 
 // load reads a reel's next rows; it has none when the room's log has ended.
@@ -148,8 +155,11 @@ func (t *timeline) load(ctx context.Context, r *reel) error {
 	if r.next > r.room.Head {
 		return nil
 	}
-	return t.read(ctx, r.room, r.next, t.ahead, func(seq uint64, row timedRow) {
-		r.next = seq + 1
+	return t.read(ctx, r.room, r.next, t.ahead, func(row timedRow) {
+		if row.seq != r.next {
+			t.missed(r.room, r.next, "it is missing")
+		}
+		r.next = row.seq + 1
 		r.rows = append(r.rows, row)
 	})
 }
@@ -160,7 +170,7 @@ func (t *timeline) firstAt(ctx context.Context, room *RoomState, since int64) (u
 	for low < high && since > 0 {
 		middle := low + (high-low)/2
 		found, at := high, int64(0)
-		if err := t.read(ctx, room, middle, 1, func(seq uint64, row timedRow) { found, at = seq, row.time }); err != nil {
+		if err := t.read(ctx, room, middle, 1, func(row timedRow) { found, at = row.seq, row.time }); err != nil {
 			return 0, err
 		}
 		if found < high && at < since {
