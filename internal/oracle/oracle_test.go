@@ -95,7 +95,7 @@ func TestCheckFindsEachViolation(t *testing.T) {
 			bob.Epoch(7)
 			bob.Shown("lobby", oracle.Row{Seq: 2, Text: "a1"})
 		}},
-		"shown and not in the log": {oracle.Contiguous, func(alice, bob *oracle.Client, _ *oracle.Log) {
+		"shown and not in the log": {oracle.Durable, func(alice, bob *oracle.Client, _ *oracle.Log) {
 			alice.Invoke(4, "lobby", "a4")
 			bob.Shown("lobby", oracle.Row{Seq: 4, Text: "a4"})
 		}},
@@ -112,6 +112,79 @@ func TestCheckFindsEachViolation(t *testing.T) {
 			bob.Epoch(7)
 			alice.Shown("lobby", oracle.Row{Seq: 1, Text: "a1"})
 			bob.Shown("lobby", oracle.Row{Seq: 1, Text: "b1"})
+		}},
+		"a log that begins too late": {oracle.Contiguous, func(_, _ *oracle.Client, log *oracle.Log) {
+			log.Rooms["lobby"], log.Low = log.Rooms["lobby"][1:], map[string]uint64{"lobby": 1}
+		}},
+		"row 0": {oracle.Contiguous, func(_, bob *oracle.Client, _ *oracle.Log) { bob.Shown("lobby", oracle.Row{Text: "a1"}) }},
+		"row 0 in the log": {oracle.Contiguous, func(_, _ *oracle.Client, log *oracle.Log) {
+			log.Rooms["lobby"] = slices.Insert(log.Rooms["lobby"], 0, oracle.Row{Text: "a3"})
+		}},
+		"shown before it was sent": {oracle.Once, func(_, bob *oracle.Client, log *oracle.Log) {
+			log.Rooms["lobby"] = append(log.Rooms["lobby"], oracle.Row{Seq: 4, Text: "b2"})
+			bob.Shown("lobby", oracle.Row{Seq: 4, Text: "b2"})
+			bob.Invoke(2, "lobby", "b2")
+		}},
+		"shown in another room than it was sent to": {oracle.Once, func(_, bob *oracle.Client, _ *oracle.Log) {
+			bob.Epoch(7)
+			bob.Shown("attic", oracle.Row{Seq: 1, Text: "b1"})
+		}},
+		"two rows of one message, trimmed": {oracle.Once, func(_, bob *oracle.Client, log *oracle.Log) {
+			log.Rooms["lobby"] = log.Rooms["lobby"][2:]
+			bob.Shown("lobby", oracle.Row{Seq: 1, Text: "a1"})
+			bob.Shown("lobby", oracle.Row{Seq: 2, Text: "a1"})
+		}},
+		"one row trimmed and one not": {oracle.Once, func(_, bob *oracle.Client, log *oracle.Log) {
+			log.Rooms["lobby"] = log.Rooms["lobby"][2:]
+			bob.Shown("lobby", oracle.Row{Seq: 1, Text: "a2"})
+		}},
+		"acknowledged as a trimmed row and another": {oracle.Kept, func(_, bob *oracle.Client, log *oracle.Log) {
+			log.Rooms["lobby"] = log.Rooms["lobby"][2:]
+			bob.Acked(1, 1, id(2))
+		}},
+		"acknowledged as two rows of an old epoch": {oracle.Kept, func(_, bob *oracle.Client, _ *oracle.Log) {
+			bob.Epoch(7)
+			bob.Invoke(2, "lobby", "b2")
+			bob.Acked(2, 4, id(4))
+			bob.Acked(2, 5, id(4))
+		}},
+		"acknowledged, forgotten which, and lost": {oracle.Kept, func(_, bob *oracle.Client, _ *oracle.Log) {
+			bob.Invoke(2, "lobby", "b2")
+			bob.Acked(2, 0, chat.ID{})
+		}},
+		"an id that only one has, and another": {oracle.OneText, func(alice, bob *oracle.Client, log *oracle.Log) {
+			log.Rooms["lobby"] = log.Rooms["lobby"][2:]
+			carol := alice
+			bob.Shown("lobby", oracle.Row{Seq: 2, Text: "b1"})
+			bob.Joined("lobby")
+			bob.Shown("lobby", oracle.Row{Seq: 2, Text: "b1", Author: "bob"})
+			carol.Shown("lobby", oracle.Row{Seq: 2, Text: "b1", Author: "mallory"})
+		}},
+		"at rest and behind": {oracle.Converges, func(_, bob *oracle.Client, _ *oracle.Log) {
+			show(bob, 1, 2)
+			bob.Settled("lobby")
+		}},
+		"at rest and shown nothing": {oracle.Converges, func(_, bob *oracle.Client, _ *oracle.Log) { bob.Settled("lobby") }},
+		"at rest behind a reset": {oracle.Converges, func(_, bob *oracle.Client, _ *oracle.Log) {
+			show(bob, 1, 2, 3)
+			bob.Reset("lobby")
+			bob.Settled("lobby")
+		}},
+		"at rest in an old epoch": {oracle.Converges, func(_, bob *oracle.Client, _ *oracle.Log) {
+			bob.Epoch(7)
+			bob.Shown("lobby", oracle.Row{Seq: 3, Text: "a2"})
+			bob.Settled("lobby")
+		}},
+		"at rest without an answer": {oracle.Converges, func(_, bob *oracle.Client, _ *oracle.Log) {
+			show(bob, 1, 2, 3)
+			bob.Invoke(2, "attic", "b2")
+			bob.Settled("lobby")
+		}},
+		"at rest with two answers to one message and none to another": {oracle.Converges, func(_, bob *oracle.Client, _ *oracle.Log) {
+			show(bob, 1, 2, 3)
+			bob.Invoke(2, "lobby", "b2")
+			bob.Acked(1, 2, id(2))
+			bob.Settled("lobby")
 		}},
 		"author order": {oracle.AuthorOrder, func(_, bob *oracle.Client, log *oracle.Log) {
 			bob.Invoke(2, "lobby", "b2")
@@ -163,6 +236,21 @@ func hasRule(err error, rule string) bool {
 	return false
 }
 
+// A hole in the log is one violation: the rows behind it are still found.
+func TestCheckBehindAHole(t *testing.T) {
+	var h oracle.History
+	_, bob := story(&h)
+	bob.Invoke(2, "lobby", "b2")
+	bob.Acked(2, 5, id(4))
+	log := log()
+	log.Rooms["lobby"] = append(log.Rooms["lobby"], oracle.Row{Seq: 5, Text: "b2", ID: id(4)})
+	bob.Shown("lobby", log.Rooms["lobby"][3])
+	err := h.Check(log)
+	if want := "C3 contiguous: lobby row 5: the log has it after row 3"; err == nil || err.Error() != want {
+		t.Errorf("Check found %v, want %s", err, want)
+	}
+}
+
 func TestCheckPassesWhatIsAllowed(t *testing.T) {
 	tests := map[string]func(alice, bob *oracle.Client, log *oracle.Log){
 		"nothing more":          func(_, _ *oracle.Client, _ *oracle.Log) {},
@@ -198,6 +286,29 @@ func TestCheckPassesWhatIsAllowed(t *testing.T) {
 		},
 		"trimmed to nothing": func(_, bob *oracle.Client, log *oracle.Log) {
 			log.Rooms, log.Low = nil, map[string]uint64{"lobby": 4}
+			show(bob, 1, 2, 3)
+		},
+		"at rest": func(_, bob *oracle.Client, _ *oracle.Log) {
+			show(bob, 1, 2, 3)
+			bob.Invoke(2, "attic", "b2")
+			bob.Refused(2, chat.Empty)
+			bob.Settled("lobby")
+			bob.Settled("attic")
+		},
+		"at rest behind a join": func(_, bob *oracle.Client, _ *oracle.Log) {
+			show(bob, 1, 2, 3)
+			bob.Joined("lobby")
+			bob.Settled("lobby")
+		},
+		"at rest, and all is trimmed": func(alice, bob *oracle.Client, log *oracle.Log) {
+			log.Rooms, log.Low = nil, map[string]uint64{"lobby": 4}
+			show(bob, 1, 2)
+			bob.Gap("lobby")
+			bob.Settled("lobby")
+			alice.Settled("lobby")
+		},
+		"a log that says where it begins": func(_, bob *oracle.Client, log *oracle.Log) {
+			log.Rooms["lobby"], log.Low = log.Rooms["lobby"][1:], map[string]uint64{"lobby": 2}
 			show(bob, 1, 2, 3)
 		},
 		"a view that knows less": func(_, bob *oracle.Client, _ *oracle.Log) {
@@ -263,10 +374,10 @@ func TestCheckPassesRandomHistory(t *testing.T) {
 
 func ExampleHistory() {
 	var h oracle.History
-	carol, dave := h.Client("carol"), h.Client("dave")
+	carol, bob := h.Client("carol"), h.Client("bob")
 	carol.Invoke(1, "lobby", "hello")
 	carol.Acked(1, 1, chat.ID{})
-	dave.Shown("lobby", oracle.Row{Seq: 2, Text: "hello"})
+	bob.Shown("lobby", oracle.Row{Seq: 2, Text: "hello"})
 	fmt.Println(h.Check(oracle.Log{Rooms: map[string][]oracle.Row{"lobby": {{Seq: 1, Text: "hello"}}}}))
-	// Output: C3 contiguous: dave, lobby row 2: shown "hello", which is not in the log
+	// Output: C6 durable: bob, lobby row 2: shown "hello", which is not in the log
 }
