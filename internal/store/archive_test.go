@@ -131,7 +131,7 @@ func small(t testing.TB, dir string) {
 	}
 }
 
-func still(string, int64, int64) {}
+func still(Step) {}
 
 // checkStore runs a check of the store at path.
 func checkStore(t testing.TB, path string) (Tally, error) {

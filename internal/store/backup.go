@@ -85,7 +85,7 @@ func (a *Archive) copyTo(ctx context.Context, path string, progress Progress) er
 		select {
 		case <-ticker.C:
 			if info, err := os.Stat(path); err == nil {
-				progress("copying", info.Size(), total)
+				progress(Step{Doing: "copying", Done: info.Size(), Total: total, Bytes: true})
 			}
 		case err := <-done:
 			switch {

@@ -173,8 +173,8 @@ func TestBackupRefuses(t *testing.T) {
 	}
 	for _, doing := range []string{"checking", "checking the file"} {
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := Backup(ctx, dir, filepath.Join(place, "cut"), func(now string, _, _ int64) {
-			if now == doing {
+		_, err := Backup(ctx, dir, filepath.Join(place, "cut"), func(now Step) {
+			if now.Doing == doing {
 				cancel()
 			}
 		})
@@ -192,8 +192,8 @@ func TestBackupRefuses(t *testing.T) {
 func TestBackupOfTwo(t *testing.T) {
 	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	small(t, dir)
-	_, err := Backup(t.Context(), dir, to, func(doing string, _, _ int64) {
-		if doing == "checking the file" {
+	_, err := Backup(t.Context(), dir, to, func(now Step) {
+		if now.Doing == "checking the file" {
 			if err := os.WriteFile(to, []byte("the other's"), 0o600); err != nil {
 				t.Error(err)
 			}

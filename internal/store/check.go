@@ -18,8 +18,15 @@ type Tally struct {
 	Messages      int64
 }
 
-// Progress is told now and then what is being done and how much of how much that is; of a total of 0 nothing is known.
-type Progress func(doing string, done, total int64)
+// Progress is told now and then how far something is.
+type Progress func(Step)
+
+// Step is what is being done, and how much of how much: rows, or bytes. A Total of 0 is not known.
+type Step struct {
+	Doing       string
+	Done, Total int64
+	Bytes       bool
+}
 
 // Check returns the first thing in the store that can't be true, as a *Fault; any other error means that it could not be read to the end. It
 // holds the tables of rooms, origins and names in memory, and at most 16 bytes for each message.
@@ -251,7 +258,7 @@ func (c *checker) outcomesOf(index uint32) []Outcome {
 
 // pages has SQLite look through its own file.
 func (c *checker) pages(ctx context.Context) error {
-	c.progress("checking the file", 0, 0)
+	c.progress(Step{Doing: "checking the file"})
 	return each(ctx, c.archive.conn, "PRAGMA integrity_check(1)", func(scan scan) error {
 		var found string
 		if err := scan(&found); err != nil {

@@ -54,7 +54,7 @@ func (c *checker) messages(ctx context.Context) error {
 			return faultf("room %d, row %d: there is no such room", row.room, row.seq)
 		}
 		if c.tally.Messages%progressEvery == 0 {
-			c.progress("checking", c.tally.Messages, total)
+			c.progress(Step{Doing: "checking", Done: c.tally.Messages, Total: total})
 		}
 		c.tally.Messages++
 		return c.message(&at, &row)

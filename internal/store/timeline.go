@@ -35,7 +35,7 @@ func (a *Archive) Timeline(ctx context.Context, rooms []RoomState, since int64, 
 	defer t.page.Close()
 	for done := int64(0); len(t.reels) > 0; done++ {
 		if done%progressEvery == 0 {
-			progress("exporting", done, t.total)
+			progress(Step{Doing: "exporting", Done: done, Total: t.total})
 		}
 		r := t.reels[0]
 		row := &r.rows[0]
