@@ -63,7 +63,11 @@ func TestBackupWhileANodeWrites(t *testing.T) {
 		}
 	})
 	<-begun
-	tally, err := Backup(t.Context(), dir, to, still)
+	tally, err := Backup(t.Context(), dir, to, func(now Step) {
+		if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the copy is there while it is %s: %v", now.Doing, err) // and would stay there if the process died
+		}
+	})
 	cancel()
 	group.Wait()
 	if err != nil {
