@@ -127,6 +127,9 @@ func (a *Archive) explain(ctx context.Context, err error) error {
 	case err == nil, ctx.Err() != nil, errors.As(err, &fault), errors.Is(err, ErrNewer), errors.Is(err, ErrOlder):
 		return err
 	case errors.As(err, &e) && e.Code() != lib.SQLITE_IOERR_SHORT_READ && slices.Contains(obstacles, resultCode(err)):
+		if resultCode(err) == lib.SQLITE_CANTOPEN { // readers of a write-ahead log share memory through a file beside it
+			err = fmt.Errorf("%w; a store can only be read in a folder that can be written: copy its files to one", err)
+		}
 		return fmt.Errorf("read %s: %w", a.file, err)
 	}
 	return faultf("the file %s can't be read: %s", a.file, chat.OneLine(err.Error()))

@@ -47,6 +47,13 @@ func TestCheckOfAHealthyStore(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	skipped := t.TempDir()
+	c := newChronicler(t, skipped, Options{})
+	c.from[1] = &Origin{Num: 1, Key: key(1), Last: 2, Outcomes: []Outcome{{CSeq: 1}, {CSeq: 2, Code: chat.Denied}}}
+	c.commit()
+	if _, err := checkStore(t, skipped); err != nil {
+		t.Errorf("of one who has only called a draft back: %v", err)
+	}
 	if got, err := checkStore(t, empty); got != (Tally{}) || err != nil {
 		t.Errorf("of a new store: %+v, %v", got, err)
 	}
