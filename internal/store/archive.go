@@ -49,7 +49,7 @@ func OpenArchive(ctx context.Context, path string) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.stop(ctx); err != nil {
+	if err := a.hold(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
@@ -106,8 +106,8 @@ func (a *Archive) know(ctx context.Context) error {
 	return nil
 }
 
-// stop keeps the moment from here on.
-func (a *Archive) stop(ctx context.Context) error {
+// hold keeps the moment from here on.
+func (a *Archive) hold(ctx context.Context) error {
 	if _, err := a.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return a.explain(ctx, err)
 	}
@@ -135,9 +135,6 @@ func (a *Archive) explain(ctx context.Context, err error) error {
 	return faultf("the file %s can't be read: %s", a.file, chat.OneLine(err.Error()))
 }
 
-// File returns the path of the store's file.
-func (a *Archive) File() string { return a.file }
-
 // Close ends the Archive.
 func (a *Archive) Close() error {
 	var err error
@@ -145,15 +142,6 @@ func (a *Archive) Close() error {
 		err = a.conn.Close()
 	}
 	return errors.Join(err, a.db.Close())
-}
-
-// NodeKey returns the node's private key as text, nil while there is none.
-func (a *Archive) NodeKey(ctx context.Context) (text []byte, err error) {
-	err = a.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", metaNodeKey).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	return text, a.explain(ctx, err)
 }
 
 // Epoch returns the epoch in force.
