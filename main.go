@@ -29,6 +29,7 @@ import (
 	"chatnode/internal/identity"
 	"chatnode/internal/lines"
 	"chatnode/internal/store"
+	"chatnode/internal/upkeep"
 )
 
 // Exit codes.
@@ -40,6 +41,7 @@ const (
 	exitUnreachable = 4
 	exitRefused     = 5
 	exitNotKept     = 7
+	exitFault       = 8
 )
 
 const (
@@ -216,14 +218,16 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(stdout)
 		return exitOK
-	case errors.As(err, &usage), errors.Is(err, lines.ErrUsage):
+	case errors.As(err, &usage), errors.Is(err, lines.ErrUsage), errors.Is(err, upkeep.ErrUsage):
 		fmt.Fprintf(stderr, "chatnode: %v\nchatnode -h shows how it is used\n", err)
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "chatnode: %v\n", err)
 	switch {
-	case errors.As(err, &start):
+	case errors.As(err, &start), errors.Is(err, upkeep.ErrNotOpened):
 		return exitCannotStart
+	case errors.Is(err, upkeep.ErrFault):
+		return exitFault
 	case errors.Is(err, lines.ErrUnreachable):
 		return exitUnreachable
 	case errors.Is(err, lines.ErrRefused):
@@ -236,8 +240,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // dispatch runs a verb, a node or a client.
 func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "bench" {
-		return benchVerb(ctx, args[1:], stdout, stderr)
+	for _, v := range verbs {
+		if len(args) > 0 && args[0] == v.name {
+			return v.run(ctx, args[1:], stdout, stderr)
+		}
 	}
 	o, err := parseOptions(args)
 	switch {
@@ -255,6 +261,57 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	}
 	printHelp(stderr)
 	return usagef("say -listen to serve, or -connect to join")
+}
+
+// verb does one thing and ends.
+type verb struct {
+	name string
+	help string
+	run  func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+}
+
+var verbs = []verb{
+	{"check", "is everything in a store as it was written?", upkeepVerb(upkeep.Check)},
+	{"export", "print the messages of a store", upkeepVerb(upkeep.Export)},
+	{"backup", "copy a store, while its node runs", upkeepVerb(upkeep.Backup)},
+	{"bench", "measure what this machine can do", benchVerb},
+}
+
+// verbNames returns the names of the verbs.
+func verbNames() string {
+	var names []string
+	for _, v := range verbs {
+		names = append(names, v.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// upkeepVerb returns a verb for a store.
+func upkeepVerb(do func(context.Context, []string, *upkeep.Console) error) func(context.Context, []string, io.Writer, io.Writer) error {
+	return func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		return do(ctx, args, &upkeep.Console{
+			Out: stdout, Err: stderr, Wide: columns(stderr), Same: columns(stdout) > 0, Zone: time.Local, Now: time.Now, Data: usualStore,
+		})
+	}
+}
+
+// usualStore returns the store that is meant when none is named: what the environment says, else that of the usual port.
+func usualStore() (dir string, chosen bool, err error) {
+	if dir := os.Getenv(environment("data")); dir != "" {
+		return dir, true, nil
+	}
+	dir, err = disk.DataDir()
+	return filepath.Join(dir, defaultPort), false, err
+}
+
+// columns returns how wide the terminal is that w is, 0 when it is none.
+func columns(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if wide, _, err := term.GetSize(int(file.Fd())); err == nil {
+			return wide
+		}
+	}
+	return 0
 }
 
 func benchVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -281,7 +338,7 @@ func parseOptions(args []string) (*options, error) {
 		return nil, usagef("%v", err)
 	}
 	if flags.NArg() > 0 {
-		return nil, usagef("%q is neither a flag nor a verb; the verbs are: bench", flags.Arg(0))
+		return nil, usagef("%q is neither a flag nor a verb; the verbs are: %s", flags.Arg(0), verbNames())
 	}
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -614,10 +671,13 @@ func printHelp(w io.Writer) {
                                                    send what a program says; ends when it is kept
     chatnode -connect 192.168.1.5 -name bot -json -follow
                                                    for programs: JSON in, JSON out
-    chatnode bench -h                              measure what this machine can do
 
 On a terminal, lines are messages and /help lists the commands.
 `)
+	text.WriteString("\nVerbs, each with a page of its own: chatnode check -h\n")
+	for _, v := range verbs {
+		fmt.Fprintf(&text, "  %-19s %s\n", v.name, v.help)
+	}
 	for _, group := range optionGroups {
 		fmt.Fprintf(&text, "\n%s\n", group.title)
 		for _, opt := range group.options {
@@ -628,7 +688,7 @@ On a terminal, lines are messages and /help lists the commands.
 A flag can also be set by CHATNODE_ and its name: CHATNODE_ROOM_RATE=50. Times are written 90s, 1h10m, 30d.
 
 Exit codes: 0 done, all that was sent is kept; 1 failure; 2 usage; 3 cannot start; 4 cannot reach a node; 5 refused by
-the node; 7 something that was sent was refused, or is not known to be kept.
+the node; 7 something that was sent was refused, or is not known to be kept; 8 check found a fault.
 `)
 	_, _ = io.WriteString(w, text.String()) // a help page that can't be printed is not missed
 }

@@ -4,7 +4,9 @@
 //
 //	up NAME ARGS...     start chatnode; a node's address is then in $NAME
 //	type NAME TEXT      give it a line of input
-//	see NAME REGEXP     wait until it has printed a line that matches and that no earlier see has matched, in whatever order
+//	see NAME REGEXP     wait until it has printed a line that matches and that no earlier see has matched, in whatever order; what a group
+//	                    (?P<x>…) of it matches is then in $x
+//	! see NAME REGEXP   of one that has ended: it has printed no such line
 //	end NAME CODE       end its input and wait for its exit code
 //	signal NAME SIGNAL  send it INT, TERM or KILL
 //	gone NAME CODE      wait for its exit code; -1 is a death by a signal
@@ -164,8 +166,31 @@ func typeLine(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-func see(ts *testscript.TestScript, _ bool, args []string) {
-	named(ts, args, 2).see(ts, args[1])
+func see(ts *testscript.TestScript, not bool, args []string) {
+	p := named(ts, args, 2)
+	match, err := regexp.Compile(args[1])
+	ts.Check(err)
+	if not {
+		p.neverSaw(ts, match)
+		return
+	}
+	groups := match.FindStringSubmatch(p.see(ts, args[1]))
+	for i, name := range match.SubexpNames() {
+		if name != "" {
+			ts.Setenv(name, groups[i])
+		}
+	}
+}
+
+// neverSaw waits for its end.
+func (p *process) neverSaw(ts *testscript.TestScript, match *regexp.Regexp) {
+	<-p.exit // its lines end too
+	for line := range p.lines {
+		p.unseen = append(p.unseen, line)
+	}
+	if i := slices.IndexFunc(p.unseen, match.MatchString); i >= 0 {
+		ts.Fatalf("it has printed a line that matches %q: %s", match, p.unseen[i])
+	}
 }
 
 func end(ts *testscript.TestScript, _ bool, args []string) {
