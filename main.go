@@ -26,6 +26,7 @@ import (
 	"chatnode/internal/client"
 	"chatnode/internal/identity"
 	"chatnode/internal/lines"
+	"chatnode/internal/profile"
 )
 
 // Exit codes.
@@ -75,6 +76,7 @@ type options struct {
 	whole    bool
 	timeout  period
 	wait     bool
+	data     string
 
 	json    bool
 	log     string
@@ -107,7 +109,7 @@ var optionGroups = []struct {
 		{"connect", "HOST:PORT", "a node to talk to (127.0.0.1:8080); may be given again: the next one is tried when one fails", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.connect, n, "") }},
 		{"name", "NAME", "the name to go by (the login name)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.name, n, "", "") }},
 		{"room", "ROOM", "a room to join (lobby); may be given again; lines go to the first", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.rooms, n, "") }},
-		{"identity", "FILE", "the key to prove oneself or the node with, made when it is not there (a new key each time)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.identity, n, "", "") }},
+		{"identity", "FILE", "the key to prove oneself or the node with, made when it is not there (with -data or on a terminal one for each name, else a new key each time)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.identity, n, "", "") }},
 		{"commands", "", "understand /commands from a pipe too", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.commands, n, false, "") }},
 		{"follow", "", "from a pipe: print what others say too, and stay when the input has ended", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.follow, n, false, "") }},
 		{"since", "CURSOR", "begin behind this message of the first room: a cursor that -json printed", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.since, n, "", "") }},
@@ -117,6 +119,7 @@ var optionGroups = []struct {
 			o.timeout = period(defaultTimeout)
 			f.Var(&o.timeout, n, "")
 		}},
+		{"data", "DIR", "keep what is unsent and what was read in this folder, for the next time (on a terminal: in one of its own; from a pipe: nowhere)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.data, n, "", "") }},
 		{"wait", "", "wait as long as it takes for the first connection", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.wait, n, false, "") }},
 	}},
 	{"Both", []option{
@@ -170,7 +173,7 @@ func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// startError is a reason why a node can't begin to serve.
+// startError is a reason why a node can't begin to serve, or a client to keep what it is told to.
 type startError struct{ err error }
 
 func (e *startError) Error() string { return e.err.Error() }
@@ -391,12 +394,8 @@ func announce(stdout io.Writer, o *options, addr net.Addr) error {
 
 // runClient talks to a node until the user or the input ends.
 func runClient(ctx context.Context, o *options, stdin io.Reader, stdout, stderr io.Writer) error {
-	key, err := o.key()
-	if err != nil {
-		return err
-	}
 	cfg := lines.Config{
-		In: stdin, Out: stdout, Err: stderr, ID: key.ID(), Rooms: o.rooms, Terminal: isTerminal(stdin) && !o.json,
+		In: stdin, Out: stdout, Err: stderr, Rooms: o.rooms, Terminal: isTerminal(stdin) && !o.json,
 		Commands: o.commands, Follow: o.follow, Whole: o.whole, JSON: o.json, Timeout: time.Duration(o.timeout), Wait: o.wait,
 	}
 	if len(cfg.Rooms) == 0 {
@@ -409,7 +408,16 @@ func runClient(ctx context.Context, o *options, stdin io.Reader, stdout, stderr 
 			fmt.Fprintf(stderr, "-- you are %s; -name chooses another name\n", name)
 		}
 	}
-	conf := client.Config{Name: name, Key: key, Dial: dialer(o.connect), Log: o.logger(stderr, slog.LevelError)}
+	key, kept, err := o.belongings(name, cfg.Terminal, stderr)
+	if err != nil {
+		return err
+	}
+	cfg.ID = key.ID()
+	conf := client.Config{Name: name, Key: key, Dial: dialer(o.connect), Fresh: o.tail.given, Log: o.logger(stderr, slog.LevelError)}
+	if kept != nil {
+		defer kept.Close() // all of it outlives this process already
+		conf.State = kept.State
+	}
 	if cfg.Listens() {
 		conf.Rooms, conf.Direct, conf.Watch = cfg.Rooms, true, true
 	}
@@ -428,6 +436,26 @@ func runClient(ctx context.Context, o *options, stdin io.Reader, stdout, stderr 
 	}
 	cfg.Client = client.New(conf)
 	return lines.Run(ctx, cfg)
+}
+
+// belongings returns the user's key, and what is kept of the node that is asked for first: nil when nothing is to be, or can't be without -data.
+func (o *options) belongings(name string, terminal bool, stderr io.Writer) (*identity.Key, *profile.Profile, error) {
+	if o.data == "" && !terminal {
+		key, err := o.key()
+		return key, nil, err
+	}
+	want := profile.Want{Name: name, KeyFile: o.identity, Dir: o.data, Address: withPort("127.0.0.1"), Insists: o.data != ""}
+	if len(o.connect) > 0 {
+		want.Address = withPort(o.connect[0])
+	}
+	key, kept, notes, err := want.Get(rand.Reader)
+	for _, note := range notes {
+		fmt.Fprintf(stderr, "-- %s\n", note)
+	}
+	if err != nil {
+		return nil, nil, &startError{err}
+	}
+	return key, kept, nil
 }
 
 // isTerminal reports whether stdin is a terminal.

@@ -81,7 +81,7 @@ func up(ts *testscript.TestScript, _ bool, args []string) {
 	name, args := args[0], args[1:]
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = ts.Getenv("WORK")
-	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "USER="+ts.Getenv("USER"))
+	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "USER="+ts.Getenv("USER"), "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "XDG_STATE_HOME=")
 	in, err := cmd.StdinPipe()
 	ts.Check(err)
 	out, stdout := io.Pipe()
