@@ -201,6 +201,23 @@ func (d *desk) ask(format string, args ...any) {
 	d.asked = append(d.asked, fmt.Sprintf(format, args...))
 }
 
+func (d *desk) Pending() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open
+}
+
+func (d *desk) Shown(e client.Event) {
+	switch e := e.(type) {
+	case client.Message:
+		d.ask("shown %s %d", e.Room, e.Seq)
+	case client.Gap:
+		d.ask("shown gap %s %d", e.Room, e.To)
+	}
+}
+
+func (d *desk) Read(room string, seq uint64) { d.ask("read %s %d", room, seq) }
+
 func (d *desk) Join(room string) error {
 	d.ask("join %s", room)
 	if room == "full" {

@@ -201,6 +201,9 @@ func (o *objects) answer(from source, a command.Answer) {
 	}
 }
 
+// left says nothing: the acks and refusals without a source will.
+func (o *objects) left(int) {}
+
 func (o *objects) reject(from source, code, text string) {
 	o.print(errorObject{"error", from, code, chat.OneLine(text)})
 }

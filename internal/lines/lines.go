@@ -41,6 +41,9 @@ type Client interface {
 	Run(ctx context.Context) error
 	Events() <-chan client.Event
 	Send(ctx context.Context, d client.Draft) (n uint64, err error)
+	Pending() int
+	Shown(e client.Event)
+	Read(room string, seq uint64)
 	Join(room string) error
 	Part(room string) error
 	Nick(name string) error
