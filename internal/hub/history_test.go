@@ -121,7 +121,7 @@ func TestHistoryByPages(t *testing.T) {
 	}
 	t.Logf("-hub.seed=%d", seed)
 	rng := rand.New(rand.NewPCG(seed, 3))
-	for range 10 {
+	for range 4 {
 		bubble(t, func(t *testing.T) {
 			limit := 64 << (10 + rng.IntN(6))
 			w := newWorld(t, func(c *Config) { c.Store = &slowStore{Memory: store.NewMemory(int64(limit))} })
