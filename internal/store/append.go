@@ -21,6 +21,8 @@ type writer struct {
 	origin, forgetOrigin    *sql.Stmt
 	name, unname, last      *sql.Stmt
 
+	prepared []*sql.Stmt // all of them
+
 	args []any // scratch
 	out  []byte
 }
@@ -65,11 +67,25 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
+		w.prepared = append(w.prepared, *stmt)
 	}
 	return nil
 }
 
-func (w *writer) close() error { return errors.Join(w.conn.Close(), w.db.Close()) }
+func (w *writer) close() error { return closeConn(w.db, w.conn, w.prepared) }
+
+// closeConn closes a pool of one connection and the statements that were prepared on it: SQLite keeps a connection open until its last statement is
+// closed, and package sql does not count those of a sql.Conn.
+func closeConn(db *sql.DB, conn *sql.Conn, prepared []*sql.Stmt) error {
+	var errs []error
+	for _, stmt := range prepared {
+		errs = append(errs, stmt.Close())
+	}
+	if conn != nil {
+		errs = append(errs, conn.Close())
+	}
+	return errors.Join(append(errs, db.Close())...)
+}
 
 // do runs f in a transaction, and commits it if f returns nil.
 func (w *writer) do(f func() error) error {

@@ -41,6 +41,7 @@ type indexFile struct {
 	begin, commit, rollback *sql.Stmt
 	doc, words, done        *sql.Stmt
 	upTo, unword, undoc     *sql.Stmt
+	prepared                []*sql.Stmt // all of them
 }
 
 // openIndexFile opens the index at path, or makes it. It returns errOtherVersion for one that is not of the present version.
@@ -96,16 +97,12 @@ func (f *indexFile) prepare(ctx context.Context) (err error) {
 		if *stmt, err = f.conn.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
+		f.prepared = append(f.prepared, *stmt)
 	}
 	return nil
 }
 
-func (f *indexFile) close() (err error) {
-	if f.conn != nil {
-		err = f.conn.Close()
-	}
-	return errors.Join(err, f.db.Close())
-}
+func (f *indexFile) close() error { return closeConn(f.db, f.conn, f.prepared) }
 
 // load returns what is indexed of each room.
 func (f *indexFile) load(ctx context.Context) (map[uint64]indexed, error) {

@@ -14,6 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
 	"chatnode/internal/chat"
 	"chatnode/internal/disk"
 )
@@ -126,6 +129,10 @@ type Opened struct {
 	Copy     string // where a copy as it was before that stands
 }
 
+// On Linux SQLite's locks are to hang on open files: else whatever in this process opens and closes a store's file, to look at it or to copy it, would
+// take them all away. Elsewhere, and where a file system knows no such locks, it stays with its own.
+func init() { _, _ = sqlite.OFDLocking(true) }
+
 // Open opens the store in dir, which is made when it is not there. Its error is a sentence: it wraps ErrInUse, ErrForeign, ErrNewer,
 // fs.ErrPermission or what else stands in the way, and then what the store holds has not been changed.
 func Open(dir string, opt Options) (*SQLite, error) {
@@ -188,7 +195,9 @@ func (s *SQLite) begin(steps []step) (err error) {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	ctx := context.Background()
-	if s.writer, err = openWriter(ctx, path); err != nil {
+	if s.writer, err = openWriter(ctx, path); resultCode(err) == lib.SQLITE_NOTADB {
+		return foreign(path)
+	} else if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	version, copied, err := bringUp(ctx, s.writer.conn, path, steps)
