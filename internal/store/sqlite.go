@@ -227,9 +227,12 @@ func (s *SQLite) begin(steps []step) (err error) {
 	return nil
 }
 
-// openDB returns a pool of connections to the database at path, none of which is made yet.
+// openDB returns a pool of connections to the database at path, none of which is made yet. The driver runs the pragmas among the options in an order of
+// its own, so there must not be two of one kind: busyTimeout holds where they name no other.
 func openDB(path string, options ...string) *sql.DB {
-	options = append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout)}, options...)
+	if !strings.Contains(strings.Join(options, "&"), "busy_timeout") {
+		options = append(options, fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout))
+	}
 	db, err := sql.Open("sqlite", fileURI(path)+"?"+strings.Join(options, "&"))
 	if err != nil {
 		panic("store: " + err.Error()) // only for a driver that is not there

@@ -210,7 +210,7 @@ func (s *SQLite) retainTotal(ctx context.Context) error {
 func waterline(rooms []ends, total int64) int64 {
 	slices.SortFunc(rooms, func(a, b ends) int { return cmp.Compare(a.size, b.size) })
 	for i := range rooms {
-		if share := total / int64(len(rooms)-i); rooms[i].size >= share {
+		if share := total / int64(len(rooms)-i); rooms[i].size > share {
 			return share
 		}
 		total -= rooms[i].size
