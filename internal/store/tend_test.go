@@ -261,7 +261,7 @@ func TestRetainDies(t *testing.T) {
 // that, afterwards.
 func TestLogStaysSmall(t *testing.T) {
 	for name, tt := range map[string]struct{ batches, rows, size, rooms int }{
-		"single rows": {1500, 1, 60_000, 1}, "large batches": {120, 4096, 150, 1}, "large batches of many rooms": {15, 4096, 150, 4096},
+		"single rows": {1200, 1, 60_000, 1}, "large batches": {90, 4096, 150, 1}, "large batches of many rooms": {8, 4096, 150, 4096},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, w := t.TempDir(), newScribe()
