@@ -115,3 +115,145 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// large makes a store of manyRows messages of 100 bytes in ten rooms, closes it and returns its folder.
+func large(b *testing.B) (dir string) {
+	b.Helper()
+	dir = b.TempDir()
+	s, err := Open(dir, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w, rng := newScribe(), rand.New(rand.NewPCG(1, 2))
+	for room := range uint64(10) {
+		if err := s.Append(&Batch{Rooms: []Room{{Num: room + 1, Name: fmt.Sprint("room", room+1)}}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for at := 0; at < *manyRows; {
+		batch := &Batch{}
+		for range min(1000, *manyRows-at) {
+			batch.Rows = append(batch.Rows, w.say(b, 1+uint64(at%10), "carol", sentence(rng), int64(1_700_000_000_000+at)))
+			at++
+		}
+		if err := s.Append(batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return dir
+}
+
+func sizeOf(b *testing.B, path string) float64 {
+	b.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return float64(info.Size())
+}
+
+// BenchmarkOpen opens a store of manyRows messages, loads it and closes it.
+func BenchmarkOpen(b *testing.B) {
+	dir := large(b)
+	for b.Loop() {
+		s, err := Open(dir, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.Load(); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(sizeOf(b, filepath.Join(dir, fileName))/float64(*manyRows), "B/row")
+}
+
+// BenchmarkPage reads a room from its beginning to its end, a page of 64 KiB at a time.
+func BenchmarkPage(b *testing.B) {
+	s := mustOpen(b, large(b), Options{})
+	b.ReportAllocs()
+	b.ResetTimer()
+	rows, from := 0, uint64(1)
+	for b.Loop() {
+		_, next, err := s.Page(1, from, 1<<40, 64<<10)
+		if err != nil {
+			b.Fatal(err)
+		}
+		rows += int(next - from)
+		if from = next; int(from) > *manyRows/10 {
+			from = 1
+		}
+	}
+	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkIndex makes the index of a store of manyRows messages, and then searches in it.
+func BenchmarkIndex(b *testing.B) {
+	dir := large(b)
+	var s *subject
+	b.Run("rebuild", func(b *testing.B) {
+		for b.Loop() {
+			if err := os.RemoveAll(filepath.Join(dir, indexName)); err != nil {
+				b.Fatal(err)
+			}
+			var err error
+			if s, err = openSubject(dir, Options{}, steps); err != nil {
+				b.Fatal(err)
+			}
+			for !s.settled() {
+				<-s.indexed
+			}
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.N**manyRows)/b.Elapsed().Seconds(), "rows/s")
+		b.ReportMetric(sizeOf(b, filepath.Join(dir, indexName))/float64(*manyRows), "B/row")
+	})
+	s = mustOpen(b, dir, Options{})
+	for !s.settled() {
+		<-s.indexed
+	}
+	for name, words := range map[string]string{"a rare word": vocabulary[4990], "a common word": vocabulary[1], "one letter": "a", "two words": vocabulary[1] + " " + vocabulary[2], "six letters": "a b c d e f"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Search(&Query{Words: words, Hits: 50, Bytes: 64 << 10}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkLag appends 5,000 rows a second and tells how far behind the index is at the end of each, at most.
+func BenchmarkLag(b *testing.B) {
+	s := mustOpen(b, b.TempDir(), Options{})
+	w, rng := newScribe(), rand.New(rand.NewPCG(1, 2))
+	if err := s.Append(&Batch{Rooms: []Room{{Num: 1}}}); err != nil {
+		b.Fatal(err)
+	}
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	worst := uint64(0)
+	for b.Loop() {
+		for range 50 {
+			batch := &Batch{}
+			for range 100 {
+				batch.Rows = append(batch.Rows, w.say(b, 1, "carol", sentence(rng), 1_700_000_000_000))
+			}
+			if err := s.Append(batch); err != nil {
+				b.Fatal(err)
+			}
+			worst = max(worst, s.index.behind())
+			<-ticker.C
+		}
+	}
+	b.ReportMetric(float64(worst)/5000, "s-behind")
+}
