@@ -7,10 +7,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	lib "modernc.org/sqlite/lib"
+
+	"chatnode/internal/chat"
 )
 
 const (
@@ -19,7 +22,9 @@ const (
 	indexVersion = 1
 	// indexAtOnce is how many rows are indexed in one transaction, indexRound how many are put in order at a time.
 	indexAtOnce = 2048
-	indexRound  = 50_000
+	// indexRead is how many rows' records are held in memory for that at a time.
+	indexRead  = 256
+	indexRound = 50_000
 	// indexPause lets rows gather before they are indexed, so that a busy node does not do it for each.
 	indexPause = 100 * time.Millisecond
 	// indexRetry is how long an index that has no room on the disk waits, and one that could not be made.
@@ -340,12 +345,10 @@ func (x *index) add(ctx context.Context, rows []stale) error {
 	done := map[uint64]indexed{}
 	next := x.file.next
 	err := x.file.do(func() error {
-		for len(rows) > 0 {
-			n := run(rows)
-			if err := x.addRun(ctx, rows[0].id, rows[n-1].id, done); err != nil {
+		for chunk := range slices.Chunk(rows, indexRead) {
+			if err := x.addChunk(ctx, chunk, done); err != nil {
 				return err
 			}
-			rows = rows[n:]
 		}
 		for room, d := range done {
 			if err := x.file.setDone(room, d); err != nil {
@@ -363,45 +366,74 @@ func (x *index) add(ctx context.Context, rows []stale) error {
 	return nil
 }
 
-// run returns how many of the first rows follow one another in their room, a few hundred at most: they can be read at once.
-func run(rows []stale) int {
-	for n := 1; n < min(len(rows), 256); n++ {
-		if rows[n].id != rows[0].id+int64(n) {
-			return n
-		}
-	}
-	return min(len(rows), 256)
+// text is what is indexed of a row.
+type text struct {
+	record []byte
+	hash   chat.Hash
 }
 
-// addRun indexes rows of one room that follow one another, and notes in done how far it came. Of those that were let go of meanwhile there is nothing
-// to index.
-func (x *index) addRun(ctx context.Context, first, last int64, done map[uint64]indexed) error {
-	const query = "SELECT id, record, hash FROM message WHERE id BETWEEN ? AND ? ORDER BY id"
-	return each(ctx, x.store.db, query, func(scan scan) error {
-		var id int64
-		var record sql.RawBytes
-		var hash []byte
-		if err := scan(&id, &record, &hash); err != nil {
-			return err
+// addChunk indexes a few rows, and notes in done how far it came. Of those that were let go of meanwhile there is nothing to index.
+func (x *index) addChunk(ctx context.Context, rows []stale, done map[uint64]indexed) error {
+	texts, err := x.read(ctx, rows)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		text, kept := texts[r.id]
+		if !kept {
+			continue
 		}
-		room, seq := rowAt(id)
+		room, seq := rowAt(r.id)
 		d, met := done[room]
 		if !met {
 			if d = x.at(room); d.seq == 0 {
 				d.low = seq
 			}
 		}
-		d.seq = seq
-		if err := fillWhole(d.hash[:], hash); err != nil {
+		d.seq, d.hash = seq, text.hash
+		done[room] = d
+		e, err := event(text.record)
+		if err != nil { // no words to find it by; what damaged it is not the index's to judge
+			continue
+		}
+		if err := x.file.addRow(r.id, e); err != nil {
 			return err
 		}
-		done[room] = d
-		e, err := event(record)
-		if err != nil { // no words to find it by; what damaged it is not the index's to judge
-			return nil
+	}
+	return nil
+}
+
+// read returns the texts of rows by their ids, with one question for each room: what is to be indexed of a room stands together.
+func (x *index) read(ctx context.Context, rows []stale) (map[int64]text, error) {
+	type span struct{ first, last int64 }
+	spans := map[uint64]span{}
+	for _, r := range rows {
+		room, _ := rowAt(r.id)
+		s, met := spans[room]
+		if !met {
+			s.first = r.id
 		}
-		return x.file.addRow(id, e)
-	}, first, last)
+		s.last = r.id
+		spans[room] = s
+	}
+	texts := make(map[int64]text, len(rows))
+	for _, s := range spans {
+		err := each(ctx, x.store.db, "SELECT id, record, hash FROM message WHERE id BETWEEN ? AND ?", func(scan scan) error {
+			var id int64
+			var t text
+			var hash []byte
+			if err := scan(&id, &t.record, &hash); err != nil {
+				return err
+			}
+			err := fillWhole(t.hash[:], hash)
+			texts[id] = t
+			return err
+		}, s.first, s.last)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
 }
 
 // forget takes rows of a room below low, which the store has let go of, out of the index, and returns what is indexed then.
