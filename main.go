@@ -258,9 +258,33 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 }
 
 func benchVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	err := bench.Main(ctx, args, stdout, stderr)
+	err := bench.Main(ctx, args, slowedNode, stdout, stderr)
 	if errors.Is(err, bench.ErrUsage) {
 		return usagef("%v", err)
+	}
+	return err
+}
+
+// slowedNode is the node that the bench runs where commits are to take longer than the disk needs: committed is called after each.
+func slowedNode(ctx context.Context, args []string, committed func(), stdout, stderr io.Writer) error {
+	o, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
+	wrapStore = func(s nodeStore) nodeStore { return slowedStore{s, committed} }
+	return runNode(ctx, o, stdout, stderr)
+}
+
+// slowedStore is a store whose batches take as much longer as committed does.
+type slowedStore struct {
+	nodeStore
+	committed func()
+}
+
+func (s slowedStore) Append(b *store.Batch) error {
+	err := s.nodeStore.Append(b)
+	if err == nil {
+		s.committed()
 	}
 	return err
 }
