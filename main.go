@@ -241,7 +241,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // dispatch runs a verb, a node or a client.
 func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	for _, v := range verbs {
+	for _, v := range verbs() {
 		if len(args) > 0 && args[0] == v.name {
 			return v.run(ctx, args[1:], stdout, stderr)
 		}
@@ -271,17 +271,20 @@ type verb struct {
 	run  func(ctx context.Context, args []string, stdout, stderr io.Writer) error
 }
 
-var verbs = []verb{
-	{"check", "is everything in a store as it was written?", upkeepVerb(upkeep.Check)},
-	{"export", "print the messages of a store", upkeepVerb(upkeep.Export)},
-	{"backup", "copy a store, while its node runs", upkeepVerb(upkeep.Backup)},
-	{"bench", "measure what this machine can do", benchVerb},
+// verbs returns all of them, in the order in which help lists them.
+func verbs() []verb {
+	return []verb{
+		{"check", "is everything in a store as it was written?", upkeepVerb(upkeep.Check)},
+		{"export", "print the messages of a store", upkeepVerb(upkeep.Export)},
+		{"backup", "copy a store, while its node runs", upkeepVerb(upkeep.Backup)},
+		{"bench", "measure what this machine can do", benchVerb},
+	}
 }
 
 // verbNames returns the names of the verbs.
 func verbNames() string {
 	var names []string
-	for _, v := range verbs {
+	for _, v := range verbs() {
 		names = append(names, v.name)
 	}
 	return strings.Join(names, ", ")
@@ -316,9 +319,33 @@ func columns(w io.Writer) int {
 }
 
 func benchVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	err := bench.Main(ctx, args, stdout, stderr)
+	err := bench.Main(ctx, args, slowedNode, stdout, stderr)
 	if errors.Is(err, bench.ErrUsage) {
 		return usagef("%v", err)
+	}
+	return err
+}
+
+// slowedNode is the node that the bench runs where commits are to take longer than the disk needs: committed is called after each.
+func slowedNode(ctx context.Context, args []string, committed func(), stdout, stderr io.Writer) error {
+	o, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
+	wrapStore = func(s nodeStore) nodeStore { return slowedStore{s, committed} }
+	return runNode(ctx, o, stdout, stderr)
+}
+
+// slowedStore is a store whose batches take as much longer as committed does.
+type slowedStore struct {
+	nodeStore
+	committed func()
+}
+
+func (s slowedStore) Append(b *store.Batch) error {
+	err := s.nodeStore.Append(b)
+	if err == nil {
+		s.committed()
 	}
 	return err
 }
@@ -693,7 +720,7 @@ func printHelp(w io.Writer) {
 On a terminal, lines are messages and /help lists the commands.
 `)
 	text.WriteString("\nVerbs, each with a page of its own: chatnode check -h\n")
-	for _, v := range verbs {
+	for _, v := range verbs() {
 		fmt.Fprintf(&text, "  %-19s %s\n", v.name, v.help)
 	}
 	for _, group := range optionGroups {

@@ -45,6 +45,8 @@ const (
 	maxPublishers = 64
 	maxRate       = 100_000
 	maxRuns       = 1000
+	maxMessages   = 100_000_000
+	maxSlow       = time.Second
 	maxDuration   = time.Hour
 )
 
@@ -58,43 +60,73 @@ type config struct {
 	modes      map[mode]bool
 	publishers int
 	json       bool
-	floor      int // be the floor, with records of this size
+	scenario   scenario
+	messages   int
+	dir        string
+	floor      int           // be the floor, with records of this size
+	slow       time.Duration // be a node that takes so much longer for each commit
+	nodeArgs   []string      // of that node
+
+	place *place // where stores are measured, while they are
 
 	stall time.Duration // stallLimit outside tests
 }
 
-const help = `chatnode bench: how many deliveries this machine can do
+const help = `chatnode bench: how much this machine can do
 
-    chatnode bench                                 100 and 1,000 clients, all modes, 5 pairs of runs: about 3 minutes
+    chatnode bench                                 deliveries to 100 and 1,000 clients, all modes, 5 pairs of runs: about 3 minutes
     chatnode bench -n 4000 -runs 3 -mode saturate  one question alone
+    chatnode bench -scenario disk                  what keeping messages costs, with a million of them: about 15 minutes
     chatnode bench -json > today.json              one JSON object a row
 
-It starts a node and, in turn with it, a floor: a server that relays bytes of the same size over plain TCP from one log in memory, and does
-nothing else. Both are driven by the same load on the same machine, and every message is checked to reach every client once and in
-order. A message to one client is a delivery. The last column is chatnode divided by the floor, pair by pair.
+What is measured runs in processes of its own on this machine, which the load shares with it, and is held to its order: a message that is
+lost, repeated, refused or out of order ends the bench.
 
-  -n LIST            how many clients listen, several numbers with commas between (100,1000)
+  -scenario NAME     what to measure (fanout)
+
+  fanout     messages to many clients; a message to one client is a delivery. A node that keeps nothing and, in turn with it, a floor: a
+             server that relays bytes of the same size over plain TCP from one log in memory, and does nothing else. The last column is
+             chatnode divided by the floor, pair by pair.
+  store      the same of a node that keeps messages on the disk, and of one that does not
+  kept       messages that publishers are told are on the disk: one publisher that waits for each, then 8 and 64 that have 64 on their way;
+             beside them how often the disk itself can sync in a second, measured before and after. The last case adds 1 ms to each commit.
+  size       bytes on the disk for each message, of the database and of the search index, in a store of -messages
+  start      from the start of a node's process to its listening, and to its first welcome, with no messages and with -messages
+  catchup    rows a second that clients read who missed all of the -messages
+  disk       all of them but fanout
+
   -payload BYTES     size of a text, 16 to 8192 (100)
+  -duration TIME     of each mode or case in each run (3s)
+  -runs N            runs, or pairs of runs; the median is given, with the least and the most (5)
+  -json              print JSON
+
+  For fanout and store:
+  -n LIST            how many clients listen, several numbers with commas between (100,1000)
   -publishers N      connections that send while saturated (8)
   -rate N            messages a second while paced (20)
-  -duration TIME     of each mode in each run (3s)
-  -runs N            pairs of runs (5)
   -mode LIST         saturate, paced, idle; several with commas between (all)
-  -json              print JSON
 
   saturate   publishers send as fast as the slowest client reads
   paced      one publisher sends at -rate; latency is from its write to each client's read
   idle       memory that a connected client costs the server, beyond what it needs empty
 
-CPU is that of the server, in user and system mode; "load" is what the same delivery costs the measuring side, which shares the machine.
-CPU and memory are known on Linux alone.
+  For those with a store:
+  -dir DIR           where to put stores while they are measured, on the disk that is meant (where a node has them without -data)
+  -messages N        how many there are for size, start and catchup (1000000)
 
-Exit codes: 0 measured; 1 a message was lost, repeated or out of order, or a server failed; 2 usage.
+CPU is that of the server, in user and system mode; "load" is what the same costs the measuring side, which shares the machine. CPU and
+memory are known on Linux alone.
+
+Exit codes: 0 measured; 1 a message was lost, repeated, refused or out of order, or a server failed; 2 usage.
 `
 
+// Node runs a chatnode with the arguments until ctx ends, and calls committed each time that its store has committed something, before anyone is
+// told.
+type Node func(ctx context.Context, args []string, committed func(), stdout, stderr io.Writer) error
+
 // Main runs the verb with the arguments behind its name until it is done or ctx ends. It returns an error that wraps ErrUsage for a mistake in
-// args.
-func Main(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// args. node is what it runs in a process of its own where commits are to take longer than the disk needs for them.
+func Main(ctx context.Context, args []string, node Node, stdout, stderr io.Writer) error {
 	cfg, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -104,6 +136,8 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	case cfg.floor > 0:
 		return mainFloor(ctx, cfg.floor, stdout)
+	case cfg.slow > 0:
+		return node(ctx, cfg.nodeArgs, func() { time.Sleep(cfg.slow) }, stdout, stderr)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -127,7 +161,11 @@ func parse(args []string) (*config, error) {
 	flags.Float64Var(&cfg.rate, "rate", 20, "")
 	flags.IntVar(&cfg.runs, "runs", 5, "")
 	flags.BoolVar(&cfg.json, "json", false, "")
+	flags.StringVar(&cfg.dir, "dir", "", "")
+	flags.IntVar(&cfg.messages, "messages", 1_000_000, "")
+	name := flags.String("scenario", string(scenarioFanout), "")
 	flags.IntVar(&cfg.floor, "serve-floor", 0, "")
+	flags.DurationVar(&cfg.slow, "serve-node", 0, "")
 	flags.Func("duration", "", func(s string) (err error) {
 		cfg.duration, err = chat.ParseDuration(s)
 		return err
@@ -137,10 +175,12 @@ func parse(args []string) (*config, error) {
 	} else if err != nil {
 		return nil, usagef("bench: %v", err)
 	}
-	if flags.NArg() > 0 {
+	if cfg.slow > 0 {
+		cfg.nodeArgs = flags.Args()
+	} else if flags.NArg() > 0 {
 		return nil, usagef("bench: %q is not a flag; bench -h lists them", flags.Arg(0))
 	}
-	if err := errors.Join(cfg.setClients(*clients), cfg.setModes(*modes)); err != nil {
+	if err := errors.Join(cfg.setClients(*clients), cfg.setModes(*modes), cfg.setScenario(*name)); err != nil {
 		return nil, err
 	}
 	return cfg, cfg.check()
@@ -187,6 +227,10 @@ func (cfg *config) check() error {
 		return usagef("bench: -runs: 1 to %d", maxRuns)
 	case cfg.duration <= 0 || cfg.duration > maxDuration:
 		return usagef("bench: -duration: more than 0 and at most %v", maxDuration)
+	case cfg.messages < 1 || cfg.messages > maxMessages:
+		return usagef("bench: -messages: 1 to %d", maxMessages)
+	case cfg.slow < 0 || cfg.slow > maxSlow:
+		return usagef("bench: -serve-node: more than 0 and at most %v", maxSlow)
 	case cfg.floor != 0 && (cfg.floor < floorTextAt || cfg.floor > maxRecord):
 		return usagef("bench: -serve-floor: %d to %d bytes", floorTextAt, maxRecord)
 	}
@@ -199,34 +243,6 @@ func (cfg *config) checkFiles(limit uint64, known bool) error {
 	need := uint64(slices.Max(cfg.clients) + cfg.publishers + besides)
 	if known && limit < need {
 		return fmt.Errorf("%d clients need %d open files, and only %d are allowed; run: ulimit -n %d", slices.Max(cfg.clients), need, limit, need)
-	}
-	return nil
-}
-
-// run measures all that was asked for and prints it, a number of clients at a time.
-func (cfg *config) run(ctx context.Context, node, floor program, stdout io.Writer, p *progress) error {
-	if err := cfg.checkFiles(openFiles()); err != nil {
-		return err
-	}
-	out := newReport(cfg, stdout)
-	defer p.done()
-	for _, n := range cfg.clients {
-		sides := cfg.sidesOf(n, node, floor)
-		var all [2][]values
-		for i := range 2 * cfg.runs {
-			which := (i + i/2) % 2 // A B B A A B …: what changes with time falls on both alike
-			s := sides[which]
-			p.say("%d clients, run %d of %d: %s", n, i/2+1, cfg.runs, s.name)
-			v, err := cfg.visitSide(ctx, s, n)
-			if err != nil {
-				return fmt.Errorf("bench %s with %d clients, run %d: %w", s.name, n, i/2+1, err)
-			}
-			all[which] = append(all[which], v)
-		}
-		p.done()
-		if err := out.print(n, all); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -36,11 +36,18 @@ func TestUsage(t *testing.T) {
 		"duration":        {[]string{"-duration", "soon"}, "soon"},
 		"long duration":   {[]string{"-duration", "2h"}, "-duration"},
 		"tiny floor":      {[]string{"-serve-floor", "4"}, "-serve-floor"},
+		"scenario":        {[]string{"-scenario", "speed"}, "fanout, store, kept, size, start, catchup, disk"},
+		"no scenario":     {[]string{"-scenario", ""}, "-scenario"},
+		"two scenarios":   {[]string{"-scenario", "kept,size"}, "-scenario"},
+		"no messages":     {[]string{"-messages", "0"}, "-messages"},
+		"many messages":   {[]string{"-messages", "100000001"}, "-messages"},
+		"slow node":       {[]string{"-serve-node", "2s", "--", "-listen", ":0"}, "-serve-node"},
+		"hurried node":    {[]string{"-serve-node", "-1ms"}, "-serve-node"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			err := Main(t.Context(), test.args, &out, &out)
+			err := Main(t.Context(), test.args, nil, &out, &out)
 			if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want a usage error with %q", err, test.want)
 			}
@@ -53,16 +60,21 @@ func TestUsage(t *testing.T) {
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	var out strings.Builder
-	if err := Main(t.Context(), []string{"-h"}, &out, nil); err != nil {
+	if err := Main(t.Context(), []string{"-h"}, nil, &out, nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"n", "payload", "publishers", "rate", "duration", "runs", "mode", "json"} {
+	for _, name := range []string{"scenario", "n", "payload", "publishers", "rate", "duration", "runs", "mode", "json", "dir", "messages"} {
 		if !strings.Contains(out.String(), "\n  -"+name+" ") {
 			t.Errorf("-h does not explain -%s", name)
 		}
 	}
-	if strings.Contains(out.String(), "serve-floor") {
-		t.Error("-h shows the flag by which the bench starts its floor")
+	for _, s := range allScenarios {
+		if !strings.Contains(out.String(), "\n  "+string(s)+" ") {
+			t.Errorf("-h does not explain -scenario %s", s)
+		}
+	}
+	if strings.Contains(out.String(), "-serve-") {
+		t.Error("-h shows a flag by which the bench starts its servers")
 	}
 	for line := range strings.Lines(out.String()) {
 		if len([]rune(line)) > 140 {
@@ -79,7 +91,7 @@ func TestDefaults(t *testing.T) {
 	if diff := cmp.Diff([]int{100, 1000}, cfg.clients); diff != "" {
 		t.Errorf("clients mismatch (-want +got):\n%s", diff)
 	}
-	if len(cfg.modes) != len(allModes) || cfg.runs != 5 || cfg.payload != 100 {
+	if cfg.scenario != scenarioFanout || cfg.messages != 1_000_000 || len(cfg.modes) != len(allModes) || cfg.runs != 5 || cfg.payload != 100 {
 		t.Errorf("got %+v", cfg)
 	}
 }
@@ -98,9 +110,11 @@ func TestOpenFilesAreCounted(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	for _, format := range []string{"table", "json"} {
-		t.Run(format, func(t *testing.T) {
-			cfg, err := parse([]string{"-n", "100,1000", "-runs", "3", "-json=" + map[string]string{"table": "false", "json": "true"}[format]})
+	for name, args := range map[string][]string{
+		"table": nil, "json": {"-json"}, "store": {"-scenario", "store"}, "store-json": {"-scenario", "store", "-json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := parse(append(args, "-n", "100,1000", "-runs", "3"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +125,7 @@ func TestReport(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			golden(t, format, regexp.MustCompile(`\d+ CPUs`).ReplaceAllString(out.String(), "N CPUs"))
+			golden(t, name, regexp.MustCompile(`\d+ CPUs`).ReplaceAllString(out.String(), "N CPUs"))
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,8 @@ type child struct {
 	cancel  context.CancelFunc
 	ended   chan struct{} // closed when the process has been waited for
 	log     *tail
+	began   time.Time     // just before it was started
+	listens time.Duration // from then until it said where it listens
 }
 
 // startChild starts a server and waits for the line that says where it listens. The end of ctx ends it. stop must be called.
@@ -45,7 +48,7 @@ func startChild(ctx context.Context, name string, p program) (*child, error) {
 	c := &child{name: name, cancel: cancel, ended: make(chan struct{}), log: &tail{}}
 	out := &firstLine{line: make(chan string, 1)}
 	c.cmd = exec.CommandContext(ctx, p.path, p.args...)
-	c.cmd.Env = append(os.Environ(), p.env...)
+	c.cmd.Env = append(plainEnvironment(), p.env...)
 	c.cmd.Stdout, c.cmd.Stderr = out, c.log
 	c.cmd.WaitDelay = killAfter
 	c.cmd.Cancel = func() error {
@@ -55,6 +58,7 @@ func startChild(ctx context.Context, name string, p program) (*child, error) {
 		return nil
 	}
 	endWithParent(c.cmd)
+	c.began = time.Now()
 	if err := c.cmd.Start(); err != nil {
 		cancel()
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -68,6 +72,7 @@ func startChild(ctx context.Context, name string, p program) (*child, error) {
 	var err error
 	select {
 	case line := <-out.line:
+		c.listens = time.Since(c.began)
 		c.address, err = addressIn(line)
 	case <-c.ended:
 		err = errors.New("it ended at once")
@@ -81,6 +86,11 @@ func startChild(ctx context.Context, name string, p program) (*child, error) {
 		return nil, c.explain(fmt.Errorf("start %s: %w", name, err))
 	}
 	return c, nil
+}
+
+// plainEnvironment is this process's environment without chatnode's own variables: they are for the user's nodes and not for those that are measured.
+func plainEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CHATNODE_") })
 }
 
 // stop asks the process to end, kills it if it does not, and returns when it has.

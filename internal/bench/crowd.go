@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -133,14 +134,14 @@ func (r *reader) writeAll(b []byte) error {
 	return err
 }
 
-// joinNode goes through chatnode's handshake and joins the room.
-func joinNode(r *reader, random io.Reader) error {
-	g, err := newGuest(fmt.Sprintf("client-%d", r.number), random)
+// joinNode goes through chatnode's handshake and joins the room, where past says so before its first message.
+func joinNode(r *reader, past bool) error {
+	g, err := newGuest(fmt.Sprintf("client-%d", r.number), rand.Reader)
 	if err != nil {
 		return err
 	}
 	r.order.last = make([]uint64, 1)
-	g.joins = true
+	g.joins, g.past = true, past
 	g.write = func(b []byte) error { return r.write(b) }
 	g.event = func(seq uint64, rest []byte) error {
 		if r.phase.latency != nil {

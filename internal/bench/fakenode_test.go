@@ -15,9 +15,11 @@ import (
 )
 
 // fakeNode speaks as much of the protocol as the bench does, over yamux by hand, with one room. It holds its clients to it: a proof
-// that does not hold, a ping without an answer or an overdrawn window ends the connection.
+// that does not hold, a ping without an answer or an overdrawn window ends the connection. With a store it keeps what is published before it says so,
+// and sends that to whoever joins with a cursor.
 type fakeNode struct {
-	fault string // see deliver
+	fault string // see deliver and publish
+	kept  *fakeStore
 
 	mu      sync.Mutex
 	seq     uint64
@@ -56,6 +58,7 @@ type fakeConn struct {
 
 	streams  [2]records
 	received int
+	acks     []byte // of what the frame that is being taken has brought
 
 	mu      sync.Mutex
 	granted sync.Cond
@@ -96,7 +99,7 @@ func (c *fakeConn) run() {
 			if flags != flagACK || length != pingValue {
 				return
 			}
-			c.send(controlID, wire.Must(nil, &wire.Welcome{Version: wire.Version, Name: c.hello.Name, From: 1}))
+			c.send(controlID, wire.Must(nil, c.node.welcome(c.hello.Name)))
 		}
 		if err != nil {
 			return
@@ -128,13 +131,24 @@ func (c *fakeConn) data(id uint32, body []byte) error {
 		c.conn.Write(appendFrame(nil, frameWindow, 0, id, uint32(c.received)))
 		c.received = 0
 	}
-	return c.streams[id/2].feed(body, func(record []byte) error {
+	err := c.streams[id/2].feed(body, func(record []byte) error {
 		decoded, err := wire.Decode(record[lengthSize:])
 		if err != nil {
 			return err
 		}
 		return c.record(decoded)
 	})
+	if len(c.acks) == 0 || err != nil {
+		return err
+	}
+	if c.node.kept != nil && c.node.fault != "forgets" {
+		if err := c.node.kept.commit(); err != nil {
+			return err
+		}
+	}
+	c.send(chatID, c.acks)
+	c.acks = c.acks[:0]
+	return nil
 }
 
 func (c *fakeConn) record(r wire.Record) error {
@@ -150,6 +164,9 @@ func (c *fakeConn) record(r wire.Record) error {
 			c.send(chatID, wire.Must(nil, &wire.Open{Name: r.Room, Status: wire.StatusDenied, Code: chat.RoomRate}))
 			return nil
 		}
+		if r.Cursor != nil {
+			return n.kept.sendAll(c, r.Cursor)
+		}
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.readers = append(n.readers, c)
@@ -160,8 +177,17 @@ func (c *fakeConn) record(r wire.Record) error {
 			return nil
 		}
 		n.publish(r)
+		if n.kept != nil && n.fault != "forgets" {
+			n.kept.keep(r.Body)
+		}
+		switch {
+		case n.fault == "nacks":
+			c.send(chatID, wire.Must(nil, &wire.Nack{Expected: r.CSeq, Code: chat.Stopping}))
+		case n.fault == "skips" && r.CSeq == faultAt:
+			return nil
+		}
 		if n.fault != "mute" {
-			c.send(chatID, wire.Must(nil, &wire.Ack{CSeq: r.CSeq, Seq: 1}))
+			c.acks = wire.Must(c.acks, &wire.Ack{CSeq: r.CSeq, Seq: 1})
 		} else if r.CSeq > chat.MaxInFlight {
 			return errors.New("too many in flight")
 		}

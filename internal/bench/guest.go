@@ -53,9 +53,10 @@ type guest struct {
 	name   string
 	origin [16]byte
 	joins  bool                                // the room; a publisher does not
+	past   bool                                // joins before the room's first message, however long ago that was
 	write  func(frames []byte) error           // whole frames; errAgain if it took nothing
 	event  func(seq uint64, rest []byte) error // rest begins behind the seq; nil for a publisher
-	acked  func(cseq uint64)                   // nil for a reader
+	acked  func(cseq uint64) error             // nil for a reader
 	grown  func(delta uint32)                  // the chat stream's send window; nil for a reader
 
 	// Owned by whoever feeds.
@@ -171,7 +172,11 @@ func (g *guest) controlRecord(record []byte) error {
 		})
 	case *wire.Welcome:
 		if g.ready = !g.joins; g.joins {
-			return g.say(chatID, &wire.Join{Room: roomName})
+			join := &wire.Join{Room: roomName}
+			if g.past {
+				join.Cursor = &wire.Cursor{Epoch: r.Epoch}
+			}
+			return g.say(chatID, join)
 		}
 	case *wire.Bye:
 		return fmt.Errorf("the node said goodbye: %s", r.Code.Sentence())
@@ -196,8 +201,7 @@ func (g *guest) chatRecord(record []byte) error {
 			if at < 0 {
 				return wire.ErrMalformed
 			}
-			g.acked(cseq)
-			return nil
+			return g.acked(cseq)
 		}
 	}
 	decoded, err := wire.Decode(record[lengthSize:])
@@ -217,7 +221,7 @@ func (g *guest) chatRecord(record []byte) error {
 	return nil
 }
 
-// opened checks that the room begins at its first message: nobody has said anything before all are there.
+// opened checks that the room begins at its first message: nobody has said anything before all are there, or that is where the guest is to begin.
 func (g *guest) opened(r *wire.Open) error {
 	switch {
 	case r.Status == wire.StatusDenied:

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 func play(ctx context.Context, role string) error {
 	switch role {
 	case "floor":
-		return Main(ctx, os.Args[2:], os.Stdout, os.Stderr) // behind the verb
+		return Main(ctx, os.Args[2:], nil, os.Stdout, os.Stderr) // behind the verb
 	case "fails":
 		return fmt.Errorf("no room at the inn")
 	case "babbles":
@@ -52,7 +53,14 @@ func play(ctx context.Context, role string) error {
 		return err
 	}
 	fmt.Printf(`{"type":"listening","addr":%q}`+"\n", listener.Addr())
-	newFakeNode(role).serve(ctx, listener)
+	node := newFakeNode(role)
+	if i := slices.Index(os.Args, "-data"); i > 0 {
+		if node.kept, err = openFakeStore(os.Args[i+1]); err != nil {
+			return err
+		}
+		defer node.kept.close()
+	}
+	node.serve(ctx, listener)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -25,9 +26,22 @@ type publisher interface {
 	close()
 }
 
-// author publishes to chatnode, at most chat.MaxInFlight messages before they are acknowledged.
+// pace is how an author goes about it.
+type pace struct {
+	inFlight int       // messages before they are acknowledged, at most chat.MaxInFlight
+	acks     *ackClock // nil: acknowledgements are not timed
+}
+
+// ackClock counts the acknowledgements that authors receive, and times them from when each message was written.
+type ackClock struct {
+	count   atomic.Uint64
+	latency atomic.Pointer[histogram] // nil while they are not to be timed
+}
+
+// author publishes to chatnode, no more messages before they are acknowledged than its pace says.
 type author struct {
 	// Static after its way in.
+	pace
 	ctx     context.Context
 	conn    net.Conn
 	guest   *guest
@@ -43,18 +57,23 @@ type author struct {
 	sent  uint64
 	frame []byte
 
-	// mu promises that acked and window are those of the same moment.
+	// Owned by read.
+	now time.Time // of the last read, where acknowledgements are timed
+
+	// mu promises that acked and window are those of the same moment, and sentAt that of all messages which are not acknowledged, by their
+	// number modulo its length.
 	mu     sync.Mutex
 	acked  uint64
 	window int
+	sentAt [chat.MaxInFlight]time.Time
 }
 
 // authorBatch is how many messages an author waits to be able to send, so that it does not come near the number of frames
 // that a node takes from one client in a second.
 const authorBatch = chat.MaxInFlight / 2
 
-func newAuthor(ctx context.Context, address string, number int, cfg *config, random io.Reader, fail context.CancelCauseFunc) (publisher, error) {
-	g, err := newGuest(publisherName(number), random)
+func newAuthor(ctx context.Context, address string, number int, cfg *config, how pace, fail context.CancelCauseFunc) (*author, error) {
+	g, err := newGuest(publisherName(number), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +82,8 @@ func newAuthor(ctx context.Context, address string, number int, cfg *config, ran
 		return nil, err
 	}
 	a := &author{
-		ctx: ctx, conn: conn, guest: g, text: newPubText(cfg.payload), fail: fail, stall: cfg.stall, moved: make(chan struct{}, 1), window: window,
-		release: context.AfterFunc(ctx, func() { conn.Close() }),
+		pace: how, ctx: ctx, conn: conn, guest: g, text: newPubText(cfg.payload), fail: fail, stall: cfg.stall,
+		moved: make(chan struct{}, 1), window: window, release: context.AfterFunc(ctx, func() { conn.Close() }),
 	}
 	g.write = func(b []byte) error { _, err := conn.Write(b); return err }
 	g.acked, g.grown = a.onAck, a.onGrown
@@ -88,6 +107,9 @@ func (a *author) read() {
 	buf := make([]byte, 4<<10)
 	for {
 		n, err := a.conn.Read(buf)
+		if a.acks != nil {
+			a.now = time.Now()
+		}
 		if err == nil {
 			err = a.guest.feed(buf[:n])
 		}
@@ -100,11 +122,23 @@ func (a *author) read() {
 	}
 }
 
-func (a *author) onAck(cseq uint64) {
+func (a *author) onAck(cseq uint64) error {
 	a.mu.Lock()
+	last := a.acked
 	a.acked = cseq
+	sent := a.sentAt[cseq%chat.MaxInFlight]
 	a.mu.Unlock()
+	if cseq != last+1 {
+		return &faultError{fmt.Sprintf("message %d was acknowledged after %d", cseq, last)}
+	}
+	if a.acks != nil {
+		a.acks.count.Add(1)
+		if latency := a.acks.latency.Load(); latency != nil {
+			latency.add(a.now.Sub(sent))
+		}
+	}
 	a.poke()
+	return nil
 }
 
 func (a *author) onGrown(delta uint32) {
@@ -124,10 +158,10 @@ func (a *author) poke() {
 func (a *author) send(n int, stamp uint64) error {
 	perFrame := max(1, maxFrame/a.text.size)
 	for n > 0 {
-		want := min(n, authorBatch, perFrame)
+		want := min(n, authorBatch, perFrame, a.inFlight)
 		room, err := a.wait(func() int {
 			flying := int(a.sent - a.acked)
-			return min(chat.MaxInFlight-flying, chat.MaxInFlightB/a.text.size-flying, a.window/a.text.size)
+			return min(a.inFlight-flying, chat.MaxInFlightB/a.text.size-flying, a.window/a.text.size)
 		}, want)
 		if err != nil {
 			return err
@@ -149,8 +183,15 @@ func (a *author) put(n int, stamp uint64) error {
 	}
 	size := len(a.frame) - frameHeader
 	binary.BigEndian.PutUint32(a.frame[8:], uint32(size))
+	var now time.Time
+	if a.acks != nil {
+		now = time.Now()
+	}
 	a.mu.Lock()
 	a.window -= size
+	for cseq := a.sent - uint64(n) + 1; cseq <= a.sent; cseq++ {
+		a.sentAt[cseq%chat.MaxInFlight] = now
+	}
 	a.mu.Unlock()
 	if _, err := a.conn.Write(a.frame); err != nil {
 		return fmt.Errorf("%s: publish: %w", a.guest.name, err)

@@ -70,11 +70,10 @@ func scaled(v float64) string {
 
 // row is one measure of both sides.
 type row struct {
-	clients  int
-	measure  int
-	chatnode spread
-	floor    spread
-	ratio    spread
+	clients int
+	measure int
+	sides   [2]spread
+	ratio   spread
 }
 
 // rowsOf reduces the runs of both sides, chatnode first, to rows.
@@ -90,7 +89,7 @@ func rowsOf(cfg *config, clients int, all [2][]values) []row {
 				of[s] = append(of[s], v[i])
 			}
 		}
-		rows = append(rows, row{clients, i, spreadOf(of[0]), spreadOf(of[1]), spreadOf(ratios(of[0], of[1]))})
+		rows = append(rows, row{clients, i, [2]spread{spreadOf(of[0]), spreadOf(of[1])}, spreadOf(ratios(of[0], of[1]))})
 	}
 	return rows
 }
@@ -99,10 +98,17 @@ func rowsOf(cfg *config, clients int, all [2][]values) []row {
 type report struct {
 	cfg    *config
 	out    io.Writer
+	names  [2]string // of the two sides
 	headed bool
 }
 
-func newReport(cfg *config, out io.Writer) *report { return &report{cfg: cfg, out: out} }
+func newReport(cfg *config, out io.Writer) *report {
+	r := &report{cfg: cfg, out: out, names: [2]string{"chatnode", "floor"}}
+	if cfg.scenario != scenarioFanout {
+		r.names = [2]string{"kept", "ephemeral"}
+	}
+	return r
+}
 
 // print prints what came out for one number of clients.
 func (r *report) print(clients int, all [2][]values) error {
@@ -123,7 +129,7 @@ func (r *report) printTable(rows []row) error {
 			r.cfg.runs, r.cfg.duration, digits(r.cfg.rate), r.cfg.publishers, runtime.NumCPU())
 	}
 	if len(rows) > 0 {
-		fmt.Fprintf(&text, "\n"+tableLine, fmt.Sprintf("N=%d", rows[0].clients), "median (min to max)", "chatnode", "floor", "chatnode/floor")
+		fmt.Fprintf(&text, "\n"+tableLine, fmt.Sprintf("N=%d", rows[0].clients), "median (min to max)", r.names[0], r.names[1], r.names[0]+"/"+r.names[1])
 	}
 	last := mode("")
 	for _, row := range rows {
@@ -133,7 +139,7 @@ func (r *report) printTable(rows []row) error {
 			name = ""
 		}
 		last = m.mode
-		fmt.Fprintf(&text, tableLine, name, m.title, row.chatnode.show(m.show), row.floor.show(m.show), row.ratio.show(ratioText))
+		fmt.Fprintf(&text, tableLine, name, m.title, row.sides[0].show(m.show), row.sides[1].show(m.show), row.ratio.show(ratioText))
 	}
 	_, err := io.WriteString(r.out, text.String())
 	return err
@@ -167,28 +173,50 @@ func (s spread) json() *jsonSpread {
 	return (*jsonSpread)(&s)
 }
 
+// The parts of a row in JSON that do not depend on which sides it compares.
+type (
+	jsonHead struct {
+		Type     string   `json:"type"`
+		Scenario scenario `json:"scenario"`
+		Clients  int      `json:"clients"`
+		Mode     mode     `json:"mode"`
+		Measure  string   `json:"measure"`
+	}
+	jsonTail struct {
+		Ratio      *jsonSpread `json:"ratio"`
+		Runs       int         `json:"runs"`
+		Payload    int         `json:"payload"`
+		Rate       float64     `json:"rate"`
+		Publishers int         `json:"publishers"`
+		DurationMS int64       `json:"duration_ms"`
+	}
+	jsonFloor struct {
+		jsonHead
+		Chatnode *jsonSpread `json:"chatnode"`
+		Floor    *jsonSpread `json:"floor"`
+		jsonTail
+	}
+	jsonStore struct {
+		jsonHead
+		Kept      *jsonSpread `json:"kept"`
+		Ephemeral *jsonSpread `json:"ephemeral"`
+		jsonTail
+	}
+)
+
 func (r *report) printJSON(rows []row) error {
 	enc := json.NewEncoder(r.out)
 	for _, row := range rows {
 		m := measures[row.measure]
-		err := enc.Encode(struct {
-			Type       string      `json:"type"`
-			Clients    int         `json:"clients"`
-			Mode       mode        `json:"mode"`
-			Measure    string      `json:"measure"`
-			Chatnode   *jsonSpread `json:"chatnode"`
-			Floor      *jsonSpread `json:"floor"`
-			Ratio      *jsonSpread `json:"ratio"`
-			Runs       int         `json:"runs"`
-			Payload    int         `json:"payload"`
-			Rate       float64     `json:"rate"`
-			Publishers int         `json:"publishers"`
-			DurationMS int64       `json:"duration_ms"`
-		}{
-			"bench", row.clients, m.mode, m.key, row.chatnode.json(), row.floor.json(), row.ratio.json(),
-			r.cfg.runs, r.cfg.payload, r.cfg.rate, r.cfg.publishers, r.cfg.duration.Milliseconds(),
-		})
-		if err != nil {
+		head := jsonHead{"bench", scenarioFanout, row.clients, m.mode, m.key}
+		tail := jsonTail{row.ratio.json(), r.cfg.runs, r.cfg.payload, r.cfg.rate, r.cfg.publishers, r.cfg.duration.Milliseconds()}
+		a, b := row.sides[0].json(), row.sides[1].json()
+		var line any = jsonFloor{head, a, b, tail}
+		if r.cfg.scenario != scenarioFanout {
+			head.Scenario = scenarioStore
+			line = jsonStore{head, a, b, tail}
+		}
+		if err := enc.Encode(line); err != nil {
 			return err
 		}
 	}

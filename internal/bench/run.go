@@ -2,14 +2,17 @@ package bench
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"chatnode/internal/chat"
 )
 
 const (
@@ -29,31 +32,53 @@ const (
 type side struct {
 	name    string
 	program program
+	kept    bool // it has a store, in a folder of its own
 	join    func(r *reader) error
 	publish func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error)
 }
 
-// sidesOf returns chatnode and the floor as they are run with n clients. self starts this program; the arguments of each side are added to it.
+// with returns the program with more arguments.
+func (p program) with(args ...string) program {
+	p.args = slices.Concat(p.args, args)
+	return p
+}
+
+// serving returns the node as it is measured, with more arguments.
+func (p program) serving(args ...string) program {
+	return p.with("-listen", "127.0.0.1:0", "-json", "-rate", "0", "-room-rate", "0", "-max-sessions", "0").with(args...)
+}
+
+// nodeSide returns a node as one of two sides.
+func (cfg *config) nodeSide(name string, node program) *side {
+	return &side{
+		name: name, program: node,
+		join: func(r *reader) error { return joinNode(r, false) },
+		publish: func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error) {
+			return newAuthor(ctx, address, number, cfg, pace{inFlight: chat.MaxInFlight}, fail)
+		},
+	}
+}
+
+// sidesOf returns chatnode and the floor as they are run with n clients. node and floor start this program; the arguments of each side are added.
 func (cfg *config) sidesOf(n int, node, floor program) [2]*side {
 	size := eventSize(cfg.payload, n)
-	node.args = append(node.args[:len(node.args):len(node.args)], "-listen", "127.0.0.1:0", "-json", "-rate", "0", "-room-rate", "0", "-max-sessions", "0")
-	floor.args = append(floor.args[:len(floor.args):len(floor.args)], "bench", "-serve-floor", strconv.Itoa(size))
 	return [2]*side{
+		cfg.nodeSide("chatnode", node.serving("-ephemeral")),
 		{
-			name: "chatnode", program: node,
-			join: func(r *reader) error { return joinNode(r, rand.Reader) },
-			publish: func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error) {
-				return newAuthor(ctx, address, number, cfg, rand.Reader, fail)
-			},
-		},
-		{
-			name: "floor", program: floor,
+			name: "floor", program: floor.with("bench", "-serve-floor", strconv.Itoa(size)),
 			join: func(r *reader) error { return joinFloor(r, cfg.publishers) },
 			publish: func(ctx context.Context, address string, number int, _ context.CancelCauseFunc) (publisher, error) {
 				return newFeeder(ctx, address, number, cfg.payload, size)
 			},
 		},
 	}
+}
+
+// storeSides returns the node with a store and without one.
+func (cfg *config) storeSides(node program) [2]*side {
+	sides := [2]*side{cfg.nodeSide("kept", node.serving()), cfg.nodeSide("ephemeral", node.serving("-ephemeral"))}
+	sides[0].kept = true
+	return sides
 }
 
 // values are the measurements of one visit, by their place in measures; NaN where there is none.
@@ -72,25 +97,44 @@ type visit struct {
 }
 
 // visitSide measures one server with n clients, in each of the modes.
-func (cfg *config) visitSide(ctx context.Context, s *side, n int) (values, error) {
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	c, err := startChild(ctx, s.name, s.program)
-	if err != nil {
-		return nil, err
+func (cfg *config) visitSide(ctx context.Context, s *side, n int) (_ values, err error) {
+	program := s.program
+	if s.kept {
+		dir, err := cfg.place.folder()
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		program = program.with("-data", dir)
 	}
-	defer c.stop()
-	v := &visit{config: cfg, side: s, child: c, values: make(values, len(measures))}
+	v := &visit{config: cfg, side: s, values: make(values, len(measures))}
 	for i := range v.values {
 		v.values[i] = math.NaN()
 	}
-	if err := v.measure(ctx, n, fail); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause // what went wrong first
-		}
-		return nil, c.explain(err)
+	err = visitServer(ctx, s.name, program, func(ctx context.Context, c *child, fail context.CancelCauseFunc) error {
+		v.child = c
+		return v.measure(ctx, n, fail)
+	})
+	return v.values, err
+}
+
+// visitServer starts a server, has it measured, and ends it. What goes wrong beside measure goes to fail, which ends its context; what went wrong
+// first is the error, with what the server said.
+func visitServer(ctx context.Context, name string, p program, measure func(ctx context.Context, c *child, fail context.CancelCauseFunc) error) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	c, err := startChild(ctx, name, p)
+	if err != nil {
+		return err
 	}
-	return v.values, nil
+	defer c.stop()
+	if err := measure(ctx, c, fail); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return c.explain(err)
+	}
+	return nil
 }
 
 func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc) (err error) {
@@ -161,24 +205,37 @@ type reading struct {
 	known            bool // server and load are
 }
 
-func (v *visit) look() reading {
-	r := reading{at: time.Now(), delivered: v.crowd.delivered.Load(), bytes: v.crowd.bytes.Load()}
+// look reads the clocks.
+func (c *child) look() reading {
+	r := reading{at: time.Now()}
 	var known [2]bool
-	r.server, known[0] = processCPU(v.child.cmd.Process.Pid)
+	r.server, known[0] = processCPU(c.cmd.Process.Pid)
 	r.load, known[1] = processCPU(0)
 	r.known = known[0] && known[1]
 	return r
 }
 
-// cost notes what each delivery between two readings took.
-func (v *visit) cost(m mode, from, to reading) {
+func (v *visit) look() reading {
+	r := v.child.look()
+	r.delivered, r.bytes = v.crowd.delivered.Load(), v.crowd.bytes.Load()
+	return r
+}
+
+// costs returns the CPU time in microseconds, of the server and of this process, that each of what was delivered between two readings took.
+func costs(from, to reading) (server, load float64) {
 	n := float64(to.delivered - from.delivered)
 	if n == 0 || !from.known || !to.known {
-		return
+		return math.NaN(), math.NaN()
 	}
-	perDelivery := func(a, b time.Duration) float64 { return float64(b-a) / float64(time.Microsecond) / n }
-	v.set(m, "server_cpu_us_per_delivery", perDelivery(from.server, to.server))
-	v.set(m, "load_cpu_us_per_delivery", perDelivery(from.load, to.load))
+	each := func(a, b time.Duration) float64 { return float64(b-a) / float64(time.Microsecond) / n }
+	return each(from.server, to.server), each(from.load, to.load)
+}
+
+// cost notes what each delivery between two readings took.
+func (v *visit) cost(m mode, from, to reading) {
+	server, load := costs(from, to)
+	v.set(m, "server_cpu_us_per_delivery", server)
+	v.set(m, "load_cpu_us_per_delivery", load)
 }
 
 // paced has one publisher send at a steady rate, and times each message on its way to each reader.
@@ -230,8 +287,7 @@ func (v *visit) saturate(ctx context.Context) error {
 	}
 	finished := make(chan struct{})
 	go func() { working.Wait(); close(finished) }() // ends with the publishers
-	warm := min(time.Duration(float64(v.duration)*warmUp), maxWarmUp)
-	pause(ctx, warm)
+	pause(ctx, v.warm())
 	began := v.look()
 	pause(ctx, v.duration)
 	ended := v.look()
@@ -269,6 +325,11 @@ func (v *visit) saturated(began, ended reading) {
 		v.set(modeSaturate, "bytes_per_delivery", bytes/n)
 	}
 	v.cost(modeSaturate, began, ended)
+}
+
+// warm returns how long a saturated run goes on before it is counted.
+func (cfg *config) warm() time.Duration {
+	return min(time.Duration(float64(cfg.duration)*warmUp), maxWarmUp)
 }
 
 // publishAll sends a credit's messages for each credit that it gets.

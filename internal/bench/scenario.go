@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// scenario is a question that the bench answers.
+type scenario string
+
+const (
+	scenarioFanout  scenario = "fanout"
+	scenarioStore   scenario = "store"
+	scenarioKept    scenario = "kept"
+	scenarioSize    scenario = "size"
+	scenarioStart   scenario = "start"
+	scenarioCatchUp scenario = "catchup"
+	// scenarioDisk is all of those that need one.
+	scenarioDisk scenario = "disk"
+)
+
+var allScenarios = []scenario{scenarioFanout, scenarioStore, scenarioKept, scenarioSize, scenarioStart, scenarioCatchUp, scenarioDisk}
+
+func (cfg *config) setScenario(name string) error {
+	cfg.scenario = scenario(name)
+	if !slices.Contains(allScenarios, cfg.scenario) {
+		var names []string
+		for _, s := range allScenarios {
+			names = append(names, string(s))
+		}
+		return usagef("bench: -scenario %q: it is one of %s", name, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// asks reports whether s is to be measured.
+func (cfg *config) asks(s scenario) bool {
+	return cfg.scenario == s || cfg.scenario == scenarioDisk && s != scenarioFanout
+}
+
+// run measures all that was asked for and prints it, each part as soon as it is known.
+func (cfg *config) run(ctx context.Context, node, floor program, stdout io.Writer, p *progress) (err error) {
+	defer p.done()
+	if cfg.asks(scenarioFanout) {
+		return cfg.compare(ctx, func(n int) [2]*side { return cfg.sidesOf(n, node, floor) }, stdout, p)
+	}
+	if cfg.place, err = newPlace(cfg.dir); err != nil {
+		return fmt.Errorf("make a folder for the stores that are measured: %w; -dir names another place", err)
+	}
+	defer func() {
+		if e := cfg.place.remove(); err == nil {
+			err = e
+		}
+	}()
+	out := newFigures(cfg, stdout)
+	if cfg.asks(scenarioKept) {
+		if err := cfg.measureKept(ctx, node, out, p); err != nil {
+			return err
+		}
+	}
+	if cfg.asks(scenarioSize) || cfg.asks(scenarioStart) || cfg.asks(scenarioCatchUp) {
+		if err := cfg.measurePast(ctx, node, out, p); err != nil {
+			return err
+		}
+	}
+	if cfg.asks(scenarioStore) {
+		if err := out.gap(); err != nil {
+			return err
+		}
+		return cfg.compare(ctx, func(int) [2]*side { return cfg.storeSides(node) }, stdout, p)
+	}
+	return nil
+}
+
+// compare measures two sides in turn and prints what came out, a number of clients at a time.
+func (cfg *config) compare(ctx context.Context, sidesOf func(clients int) [2]*side, stdout io.Writer, p *progress) error {
+	if err := cfg.checkFiles(openFiles()); err != nil {
+		return err
+	}
+	out := newReport(cfg, stdout)
+	for _, n := range cfg.clients {
+		sides := sidesOf(n)
+		var all [2][]values
+		for i := range 2 * cfg.runs {
+			which := (i + i/2) % 2 // A B B A A B …: what changes with time falls on both alike
+			s := sides[which]
+			p.say("%d clients, run %d of %d: %s", n, i/2+1, cfg.runs, s.name)
+			v, err := cfg.visitSide(ctx, s, n)
+			if err != nil {
+				return fmt.Errorf("bench %s with %d clients, run %d: %w", s.name, n, i/2+1, err)
+			}
+			all[which] = append(all[which], v)
+		}
+		p.done()
+		if err := out.print(n, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
