@@ -24,7 +24,6 @@ type library struct {
 	engine
 	scribe *scribe
 	rows   []Row // as they were written
-	allow  func(room uint64) bool
 }
 
 // write appends messages, all in one batch, a second after one another.

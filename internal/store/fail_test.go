@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -275,7 +274,7 @@ func survive(t *testing.T, dir string, want map[uint64][]byte) (outcome string) 
 		b.Rooms, b.Rows = append(b.Rooms, r.Room), append(b.Rows, next.row(r.Num, 300))
 	}
 	if err := s.Append(b); err != nil && outcome == "all there" {
-		outcome = fmt.Sprint("an error of Append")
+		outcome = "an error of Append"
 	}
 	_ = s.Retain(t.Context())
 	return outcome
