@@ -28,6 +28,7 @@ import (
 	"chatnode/internal/disk"
 	"chatnode/internal/identity"
 	"chatnode/internal/lines"
+	"chatnode/internal/profile"
 	"chatnode/internal/store"
 	"chatnode/internal/upkeep"
 )
@@ -127,7 +128,7 @@ var optionGroups = []struct {
 		{"connect", "HOST:PORT", "a node to talk to (127.0.0.1:8080); may be given again: the next one is tried when one fails", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.connect, n, "") }},
 		{"name", "NAME", "the name to go by (the login name)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.name, n, "", "") }},
 		{"room", "ROOM", "a room to join (lobby); may be given again; lines go to the first", func(f *flag.FlagSet, o *options, n string) { f.Var(&o.rooms, n, "") }},
-		{"identity", "FILE", "the key to prove oneself or the node with, made when it is not there (a new key each time)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.identity, n, "", "") }},
+		{"identity", "FILE", "the key to prove oneself or the node with, made when it is not there (with -data or on a terminal one for each name, else a new key each time)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.identity, n, "", "") }},
 		{"commands", "", "understand /commands from a pipe too", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.commands, n, false, "") }},
 		{"follow", "", "from a pipe: print what others say too, and stay when the input has ended", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.follow, n, false, "") }},
 		{"since", "CURSOR", "begin behind this message of the first room: a cursor that -json printed", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.since, n, "", "") }},
@@ -140,7 +141,7 @@ var optionGroups = []struct {
 		{"wait", "", "wait as long as it takes for the first connection", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.wait, n, false, "") }},
 	}},
 	{"Both", []option{
-		{"data", "DIR", "the folder where a node keeps messages and its key, or a client what is not sent yet (see docs/operations.md)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.data, n, "", "") }},
+		{"data", "DIR", "the folder where a node keeps messages and its key (one of the port), or a client what is unsent and was read (on a terminal: one of the node; from a pipe: nowhere)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.data, n, "", "") }},
 		{"json", "", "print JSON objects, one a line; a client reads them too (docs/json.md)", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.json, n, false, "") }},
 		{"log", "text|json", "how log lines look on standard error (text)", func(f *flag.FlagSet, o *options, n string) { f.StringVar(&o.log, n, "text", "") }},
 		{"v", "", "log more", func(f *flag.FlagSet, o *options, n string) { f.BoolVar(&o.verbose, n, false, "") }},
@@ -201,7 +202,7 @@ func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// startError is a reason why a node can't begin to serve.
+// startError is a reason why a node can't begin to serve, or a client to keep what it is told to.
 type startError struct{ err error }
 
 func (e *startError) Error() string { return e.err.Error() }
@@ -399,14 +400,6 @@ func (o *options) logger(stderr io.Writer, quiet slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(stderr, handler))
 }
 
-// key returns the key that -identity names, or a new one.
-func (o *options) key() (*identity.Key, error) {
-	if o.identity == "" {
-		return identity.NewKey(rand.Reader)
-	}
-	return identity.LoadOrMake(o.identity, rand.Reader)
-}
-
 // withPort completes an address: a host without a port gets chatnode's own.
 func withPort(address string) string {
 	if _, _, err := net.SplitHostPort(address); err == nil {
@@ -458,7 +451,7 @@ func openStore(o *options, log *slog.Logger) (_ nodeStore, _ *identity.Key, wher
 	dir := o.data
 	_, port, _ := net.SplitHostPort(withPort(o.listen)) // it has been listened on
 	if o.ephemeral || dir == "" && port == "0" {
-		key, err := nodeKey(o.identity)
+		key, err := keyFrom(o.identity)
 		return store.NewMemory(store.DefaultMemory), key, inMemory, err
 	}
 	if dir == "" {
@@ -537,12 +530,8 @@ func announce(stdout io.Writer, o *options, addr net.Addr, where string) error {
 
 // runClient talks to a node until the user or the input ends.
 func runClient(ctx context.Context, o *options, stdin io.Reader, stdout, stderr io.Writer) error {
-	key, err := o.key()
-	if err != nil {
-		return err
-	}
 	cfg := lines.Config{
-		In: stdin, Out: stdout, Err: stderr, ID: key.ID(), Rooms: o.rooms, Terminal: isTerminal(stdin) && !o.json,
+		In: stdin, Out: stdout, Err: stderr, Rooms: o.rooms, Terminal: isTerminal(stdin) && !o.json,
 		Commands: o.commands, Follow: o.follow, Whole: o.whole, JSON: o.json, Timeout: time.Duration(o.timeout), Wait: o.wait,
 	}
 	if len(cfg.Rooms) == 0 {
@@ -555,7 +544,16 @@ func runClient(ctx context.Context, o *options, stdin io.Reader, stdout, stderr 
 			fmt.Fprintf(stderr, "-- you are %s; -name chooses another name\n", name)
 		}
 	}
-	conf := client.Config{Name: name, Key: key, Dial: dialer(o.connect), Log: o.logger(stderr, slog.LevelError)}
+	key, kept, err := o.belongings(name, cfg.Terminal, stderr)
+	if err != nil {
+		return err
+	}
+	cfg.ID = key.ID()
+	conf := client.Config{Name: name, Key: key, Dial: dialer(o.connect), Fresh: o.tail.given, Log: o.logger(stderr, slog.LevelError)}
+	if kept != nil {
+		defer kept.Close() // all of it outlives this process already
+		conf.State = kept.State
+	}
 	if cfg.Listens() {
 		conf.Rooms, conf.Direct, conf.Watch = cfg.Rooms, true, true
 	}
@@ -574,6 +572,26 @@ func runClient(ctx context.Context, o *options, stdin io.Reader, stdout, stderr 
 	}
 	cfg.Client = client.New(conf)
 	return lines.Run(ctx, cfg)
+}
+
+// belongings returns the user's key, and what is kept of the node that is asked for first: nil when nothing is to be, or can't be without -data.
+func (o *options) belongings(name string, terminal bool, stderr io.Writer) (*identity.Key, *profile.Profile, error) {
+	if o.data == "" && !terminal {
+		key, err := keyFrom(o.identity)
+		return key, nil, err
+	}
+	want := profile.Want{Name: name, KeyFile: o.identity, Dir: o.data, Address: withPort("127.0.0.1"), Insists: o.data != ""}
+	if len(o.connect) > 0 {
+		want.Address = withPort(o.connect[0])
+	}
+	key, kept, notes, err := want.Get(rand.Reader)
+	for _, note := range notes {
+		fmt.Fprintf(stderr, "-- %s\n", note)
+	}
+	if err != nil {
+		return nil, nil, &startError{err}
+	}
+	return key, kept, nil
 }
 
 // isTerminal reports whether stdin is a terminal.

@@ -84,7 +84,8 @@ type Node struct {
 func newNode(cfg nodeConfig) (*Node, error) {
 	rooms, err := hub.New(hub.Config{
 		Store: cfg.Store, Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
-		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions, // Admins: cfg.Admins, Reserve: cfg.Reserve,
+		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions,
+		Admins: cfg.Admins, Reserve: cfg.Reserve,
 	})
 	if err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func openKept(dir, keyFile string, opt store.Options) (_ *store.SQLite, _ *ident
 			err = errors.Join(err, kept.Close())
 		}
 	}()
-	given, err := nodeKey(keyFile)
+	given, err := keyFrom(keyFile)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -159,8 +160,8 @@ func openKept(dir, keyFile string, opt store.Options) (_ *store.SQLite, _ *ident
 	return kept, key, nil
 }
 
-// nodeKey returns the key in keyFile, which is made when it is not there, or a new key that no file holds.
-func nodeKey(keyFile string) (*identity.Key, error) {
+// keyFrom returns the key in keyFile, which is made when it is not there, or a new key that no file holds.
+func keyFrom(keyFile string) (*identity.Key, error) {
 	if keyFile == "" {
 		return identity.NewKey(rand.Reader)
 	}

@@ -506,9 +506,9 @@ func TestAnnounce(t *testing.T) {
 // floors are the rooms of the house, by the floor they stand on: a room imports rooms of lower floors alone.
 var floors = map[string]int{
 	"chat": 0, "disk": 0,
-	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1,
+	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1,
 	"hub": 2, "client": 2,
-	"session": 3, "lines": 3, "bench": 3, "upkeep": 3,
+	"session": 3, "lines": 3, "bench": 3, "upkeep": 3, "profile": 3,
 }
 
 // forTests are the rooms that only tests import.

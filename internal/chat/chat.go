@@ -25,7 +25,8 @@ const (
 	MaxWatched   = 16      // rooms whose presence one session watches
 	MaxInFlight  = 64      // publishes of one origin that are not yet answered; as many outcomes are remembered
 	MaxInFlightB = 256 << 10
-	MaxTail      = 500 // messages that a join may ask for from before it
+	MaxTail      = 500 // messages that a join may ask for from before it, or a question for history
+	MaxHits      = 50  // messages that one search may ask for
 )
 
 // Kind says what a message is. Only kinds listed here are accepted; their numbers never change.
@@ -79,6 +80,7 @@ const (
 	Goodbye      Code = 31
 	Unsupported  Code = 32
 	Empty        Code = 33
+	BadQuery     Code = 34
 )
 
 var codes = map[Code]struct{ name, sentence string }{
@@ -97,7 +99,7 @@ var codes = map[Code]struct{ name, sentence string }{
 	BadKind:      {"bad_kind", "this node does not know that kind of message"},
 	Full:         {"full", "the node is full"},
 	Stopping:     {"stopping", "the node is stopping"},
-	NoSpace:      {"no_space", "the node's disk is full"},
+	NoSpace:      {"no_space", "the node's disk is nearly full"},
 	Hole:         {"hole", "a message before this one is missing"},
 	Replaced:     {"replaced", "the same client connected again"},
 	BadVersion:   {"bad_version", "the node speaks another version of the protocol"},
@@ -109,6 +111,7 @@ var codes = map[Code]struct{ name, sentence string }{
 	Goodbye:      {"goodbye", "goodbye"},
 	Unsupported:  {"unsupported", "the node does not answer that question"},
 	Empty:        {"empty", "a message needs some text"},
+	BadQuery:     {"bad_query", fmt.Sprintf("a search needs a word or a name to look for, in at most %d bytes", MaxQuery)},
 }
 
 // String returns the code's name as JSON output spells it.

@@ -32,6 +32,50 @@ func ParseSize(s string) (int64, error) {
 	return int64(v), nil
 }
 
+// FormatDuration returns d as ParseDuration reads it, "90d" or "1h10m"; what is below a millisecond is left out.
+func FormatDuration(d time.Duration) string {
+	text := ""
+	for _, u := range []unit{{"d", float64(24 * time.Hour)}, {"h", float64(time.Hour)}, {"m", float64(time.Minute)}, {"s", float64(time.Second)}, {"ms", float64(time.Millisecond)}} {
+		size := time.Duration(u.size)
+		if n := d / size; n > 0 {
+			text += strconv.FormatInt(int64(n), 10) + u.name
+			d -= n * size
+		}
+	}
+	if text == "" {
+		return "0s"
+	}
+	return text
+}
+
+// FormatSize returns a number of bytes as ParseSize reads it, in the largest unit that needs no fraction: "1GB", "1536MB".
+func FormatSize(n int64) string {
+	name := "B"
+	for _, larger := range []string{"KB", "MB", "GB", "TB"} {
+		if n == 0 || n%1024 != 0 {
+			break
+		}
+		n, name = n/1024, larger
+	}
+	return strconv.FormatInt(n, 10) + name
+}
+
+// FormatKeep says how much of a room is kept, as the end of a sentence that begins with "kept": as old as age, the newest size bytes, 0
+// being no bound of that kind; unless set, that is left to the node.
+func FormatKeep(set bool, age time.Duration, size int64) string {
+	switch {
+	case !set:
+		return "as long as the node keeps any room"
+	case age == 0 && size == 0:
+		return "for ever"
+	case size == 0:
+		return "for " + FormatDuration(age)
+	case age == 0:
+		return "up to " + FormatSize(size)
+	}
+	return "for " + FormatDuration(age) + ", up to " + FormatSize(size)
+}
+
 type unit struct {
 	name string
 	size float64

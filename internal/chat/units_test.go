@@ -43,6 +43,40 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
+func TestFormat(t *testing.T) {
+	for want, d := range map[string]time.Duration{
+		"0s": 0, "90d": 90 * 24 * time.Hour, "1d1h10m1s1ms": 25*time.Hour + 10*time.Minute + time.Second + time.Millisecond, "250ms": 250*time.Millisecond + 7,
+		"106751d23h47m16s854ms": math.MaxInt64,
+	} {
+		if got := FormatDuration(d); got != want {
+			t.Errorf("%d is formatted %q, want %q", d, got, want)
+		}
+		if back, err := ParseDuration(want); err != nil || (back-d).Abs() >= time.Millisecond {
+			t.Errorf("%q reads %v, %v", want, back, err)
+		}
+	}
+	for want, n := range map[string]int64{"0B": 0, "1B": 1, "1000B": 1000, "1KB": 1024, "1536MB": 3 << 29, "1GB": 1 << 30, "2TB": 2 << 40, "4096TB": 1 << 52} {
+		if got := FormatSize(n); got != want {
+			t.Errorf("%d is formatted %q, want %q", n, got, want)
+		}
+		if back, err := ParseSize(want); err != nil || back != n {
+			t.Errorf("%q reads %d, %v", want, back, err)
+		}
+	}
+	for want, k := range map[string]struct {
+		set  bool
+		age  time.Duration
+		size int64
+	}{
+		"as long as the node keeps any room": {false, time.Hour, 5}, "for ever": {true, 0, 0}, "for 90d": {true, 90 * 24 * time.Hour, 0},
+		"up to 1GB": {true, 0, 1 << 30}, "for 1h, up to 1KB": {true, time.Hour, 1024},
+	} {
+		if got := FormatKeep(k.set, k.age, k.size); got != want {
+			t.Errorf("%+v is kept %q, want %q", k, got, want)
+		}
+	}
+}
+
 func FuzzParseDuration(f *testing.F) {
 	for _, text := range []string{"90s", "1h10m", "30d", "1..2s", "-1s", "9223372036s", "0.0000000001s"} {
 		f.Add(text)

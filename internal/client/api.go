@@ -45,6 +45,8 @@ type Config struct {
 	Tail int
 	// Since is where Rooms[0] is taken up, in place of Tail.
 	Since *chat.Cursor
+	// Fresh has rooms begin with Tail even where State knows a place to go on from.
+	Fresh bool
 	// Direct asks for the user's direct conversations.
 	Direct bool
 	// Watch asks for the presence of the rooms that are open, the first chat.MaxWatched of them.
@@ -52,6 +54,9 @@ type Config struct {
 	// Backoff returns how long to wait after failed attempt number attempt, which counts from 0 and starts again after a link that held
 	// for 30 s. Nil: anything up to 100 ms, doubling to 10 s ("full jitter").
 	Backoff func(attempt int) time.Duration
+	// State is what was remembered of the node by an earlier client of the same Key, and is kept up to date. It is closed by its owner, once
+	// Run has returned. Nil: nothing is remembered beyond the Client.
+	State *State
 	// Rand is where origins come from. Nil: crypto/rand.Reader.
 	Rand io.Reader
 	// Log receives a line for each link. Nil: nothing is logged.
@@ -129,6 +134,7 @@ type RoomState struct {
 	Name   string
 	Topic  string
 	Cursor chat.Cursor // the last message handed to Events
+	Read   uint64      // seq of the last message that Client.Read was called for
 	Direct bool
 	Peer   Person // the other, in a direct conversation
 }

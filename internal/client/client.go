@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -29,8 +30,13 @@ type Client struct {
 	over  chan struct{} // closed when no further link will be made
 	wake  chan struct{} // capacity 1: the link's writer may have something to do
 
+	// Holding filing promises that cfg.State and outbox have the same origin and the same sends, but for one that is being filed. It is taken
+	// before mu, and held while a file is written.
+	filing sync.Mutex
+
 	mu       sync.Mutex // guards what follows; never held while anything waits
 	outbox   *outbox
+	unfiled  []uint64 // cseqs that were answered and are not noted in cfg.State: at most maxUnfiled, or those of one welcome
 	rooms    *rooms
 	space    chan struct{} // closed and made anew whenever an answer may have made room in the outbox
 	n        uint64        // sends so far
@@ -48,6 +54,7 @@ type Client struct {
 	finish   context.CancelFunc // ends Run when the events that are left are taken
 	stats    Stats
 	ended    error // what Run returns
+	forgets  bool  // cfg.State could not be written, and that was logged
 }
 
 // New returns a client that does nothing until Run is called. It panics without a key or a dial function.
@@ -75,6 +82,7 @@ func New(cfg Config) *Client {
 		cfg: cfg, log: cfg.Log, feed: newFeed(), asker: newAsker(), over: make(chan struct{}), wake: make(chan struct{}, 1),
 		outbox: newOutbox(cfg.MaxPending, cfg.MaxPendingBytes), rooms: newRooms(), space: make(chan struct{}), wanted: cfg.Name, name: cfg.Name,
 	}
+	c.restore()
 	for i, name := range cfg.Rooms {
 		if i == 0 && cfg.Since != nil {
 			c.rooms.since(name, *cfg.Since)
@@ -82,10 +90,11 @@ func New(cfg Config) *Client {
 		c.outbox.entries = append(c.outbox.entries, &entry{op: opJoin, arg: name})
 		c.outbox.ops++
 	}
-	if cfg.Direct {
+	if cfg.Direct && !c.direct {
 		c.outbox.entries = append(c.outbox.entries, &entry{op: opJoin, arg: chat.DirectMark})
 		c.outbox.ops++
 	}
+	c.restoreSends()
 	return c
 }
 
@@ -96,8 +105,10 @@ func (c *Client) poke() { poke(c.wake) }
 // one holds back the node's chat stream and nothing else. The channel is closed when Run returns.
 func (c *Client) Events() <-chan Event { return c.feed.out }
 
-// Send queues a draft and returns its number, counted from 1. It waits while the outbox is full. It returns a *RefusedError for a draft
-// that no node would take, ErrClosed when the client has ended or is ending, and ctx's error when that ends first.
+// Send queues a draft and returns its number, counted from 1; those that a State had come first. With a State the draft outlives the
+// process once Send has returned. It waits while the outbox is full. It returns a *RefusedError for a draft that no node would take, ErrClosed
+// when the client has ended or is ending, ctx's error when that ends first, and another when the State can't be written: the draft is not
+// sent then.
 func (c *Client) Send(ctx context.Context, d Draft) (n uint64, err error) {
 	if code := check(&d); code != chat.OK {
 		return 0, &RefusedError{Code: code}
@@ -117,20 +128,41 @@ func (c *Client) Send(ctx context.Context, d Draft) (n uint64, err error) {
 	}
 }
 
-// trySend queues a draft, or returns a channel that is closed when it may fit.
+// trySend queues a draft, or returns a channel that is closed when it may fit. Between its taking a place in the outbox and being filed it
+// counts as not answered, and is not written.
 func (c *Client) trySend(d Draft) (n uint64, space <-chan struct{}, err error) {
+	c.filing.Lock()
+	defer c.filing.Unlock()
+	e, space, err := c.reserve(d)
+	if e == nil {
+		return 0, space, err
+	}
+	err = c.cfg.State.send(e.cseq, &d)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.n--
+		c.outbox.takeBack(e)
+		c.spaceLocked()
+		c.quitLocked()
+		return 0, nil, fmt.Errorf("keep the message until it is sent: %w", err)
+	}
+	e.filed = true
+	c.poke()
+	return e.n, nil, nil
+}
+
+func (c *Client) reserve(d Draft) (e *entry, space <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.quitting || c.stopped {
-		return 0, nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	if c.outbox.full(&d) {
-		return 0, c.space, nil
+		return nil, c.space, nil
 	}
 	c.n++
-	c.outbox.send(c.n, d)
-	c.poke()
-	return c.n, nil, nil
+	return c.outbox.send(c.n, d), nil, nil
 }
 
 // check returns the code with which every node would refuse a draft, or OK.
@@ -225,7 +257,7 @@ func (c *Client) Room(name string) (RoomState, bool) {
 	if r == nil || !r.open {
 		return RoomState{}, false
 	}
-	return RoomState{Name: r.name, Topic: r.topic, Cursor: r.place.cursor, Direct: r.direct(), Peer: r.peer}, true
+	return RoomState{Name: r.name, Topic: r.topic, Cursor: r.place.cursor, Read: r.read, Direct: r.direct(), Peer: r.peer}, true
 }
 
 // Stats returns what was counted so far.

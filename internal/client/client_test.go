@@ -70,13 +70,13 @@ func TestOpens(t *testing.T) {
 	}{
 		"ok":               {open: wire.Open{From: 8, Hash: chat.Hash{7}}},
 		"seen rows again":  {open: wire.Open{From: 3, Hash: chat.Hash{2}}},
-		"gap":              {open: wire.Open{Status: wire.StatusGap, From: 11, Hash: chat.Hash{10}}, want: []Event{Gap{"lobby", 8, 10}}},
-		"unadmitted gap":   {open: wire.Open{From: 11, Hash: chat.Hash{10}}, want: []Event{Gap{"lobby", 8, 10}}},
-		"reset epoch":      {open: wire.Open{Status: wire.StatusReset, Why: wire.WhyEpoch, From: 1}, want: []Event{Reset{"lobby", "epoch"}}},
-		"reset ahead":      {open: wire.Open{Status: wire.StatusReset, Why: wire.WhyAhead, From: 5}, want: []Event{Reset{"lobby", "ahead"}}},
-		"reset hash":       {open: wire.Open{Status: wire.StatusReset, Why: wire.WhyHash, From: 5}, want: []Event{Reset{"lobby", "hash"}}},
-		"unadmitted hash":  {open: wire.Open{From: 8, Hash: chat.Hash{1}}, want: []Event{Reset{"lobby", "hash"}}},
-		"unadmitted epoch": {open: wire.Open{From: 8, Hash: chat.Hash{7}}, change: func(c *chat.Cursor) { c.Epoch++ }, want: []Event{Reset{"lobby", "epoch"}}},
+		"gap":              {open: wire.Open{Status: wire.StatusGap, From: 11, Hash: chat.Hash{10}}, want: []Event{Gap{"lobby", 8, 10, chat.Cursor{Epoch: testEpoch, Seq: 10, Hash: chat.Hash{10}}}}},
+		"unadmitted gap":   {open: wire.Open{From: 11, Hash: chat.Hash{10}}, want: []Event{Gap{"lobby", 8, 10, chat.Cursor{Epoch: testEpoch, Seq: 10, Hash: chat.Hash{10}}}}},
+		"reset epoch":      {open: wire.Open{Status: wire.StatusReset, Why: wire.WhyEpoch, From: 1}, want: []Event{Reset{"lobby", "epoch", chat.Cursor{Epoch: testEpoch}}}},
+		"reset ahead":      {open: wire.Open{Status: wire.StatusReset, Why: wire.WhyAhead, From: 5}, want: []Event{Reset{"lobby", "ahead", chat.Cursor{Epoch: testEpoch, Seq: 4}}}},
+		"reset hash":       {open: wire.Open{Status: wire.StatusReset, Why: wire.WhyHash, From: 5}, want: []Event{Reset{"lobby", "hash", chat.Cursor{Epoch: testEpoch, Seq: 4}}}},
+		"unadmitted hash":  {open: wire.Open{From: 8, Hash: chat.Hash{1}}, want: []Event{Reset{"lobby", "hash", chat.Cursor{Epoch: testEpoch, Seq: 7, Hash: chat.Hash{1}}}}},
+		"unadmitted epoch": {open: wire.Open{From: 8, Hash: chat.Hash{7}}, change: func(c *chat.Cursor) { c.Epoch++ }, want: []Event{Reset{"lobby", "epoch", chat.Cursor{Epoch: testEpoch, Seq: 7, Hash: chat.Hash{7}}}}},
 		"denied":           {open: wire.Open{Status: wire.StatusDenied, Code: chat.RoomRate}, want: []Event{Denied{"lobby", chat.RoomRate}}},
 	}
 	for name, test := range tests {

@@ -1,8 +1,11 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -77,6 +80,7 @@ type room struct {
 	open   bool
 	peer   Person // in a direct conversation
 	place  place
+	read   uint64 // seq of the last message read
 }
 
 func (r *room) direct() bool { return !r.peer.ID.IsZero() }
@@ -99,9 +103,10 @@ func (r *room) join(tail int) *wire.Join {
 type rooms struct {
 	list     []*room
 	byNumber map[uint64]*room
+	past     map[string]remembered // by key: what an earlier client knew of rooms that were not asked for since
 }
 
-func newRooms() *rooms { return &rooms{byNumber: map[uint64]*room{}} }
+func newRooms() *rooms { return &rooms{byNumber: map[uint64]*room{}, past: map[string]remembered{}} }
 
 // find returns the room that goes by name, shown or spelled out, or nil.
 func (s *rooms) find(name string) *room {
@@ -113,9 +118,50 @@ func (s *rooms) find(name string) *room {
 	return nil
 }
 
+// shown returns the room of exactly this name, or nil.
+func (s *rooms) shown(name string) *room {
+	for _, r := range s.list {
+		if r.name == name {
+			return r
+		}
+	}
+	return nil
+}
+
 // since says where a room that is not open yet will be taken up.
 func (s *rooms) since(name string, c chat.Cursor) {
 	s.list = append(s.list, &room{key: name, name: name, place: place{known: true, cursor: c}})
+	delete(s.past, name)
+}
+
+// recall has a room that an earlier client knew taken up where that was, and returns it; nil when none did.
+func (s *rooms) recall(key string) *room {
+	was, known := s.past[key]
+	if !known || len(s.list) >= maxOpen {
+		return nil
+	}
+	delete(s.past, key)
+	r := &room{key: key, name: key, place: place{known: was.known, cursor: was.cursor}, read: was.read}
+	s.list = append(s.list, r)
+	return r
+}
+
+// recallDirect does so for the conversations, the last chat.MaxDirect of those that were spoken in. They are asked for with each link,
+// as if they were open.
+func (s *rooms) recallDirect() {
+	var keys []string
+	for key := range s.past {
+		if who, direct := strings.CutPrefix(key, chat.DirectMark); direct {
+			if _, err := identity.ParseID(who); err == nil {
+				keys = append(keys, key)
+			}
+		}
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Compare(s.past[a].used, s.past[b].used) })
+	for _, key := range keys[max(0, len(keys)-chat.MaxDirect):] {
+		r := s.recall(key)
+		r.peer.ID, _ = identity.ParseID(key[len(chat.DirectMark):]) // it was parsed above
+	}
 }
 
 // bind finds or makes the room that the node opens and gives it the number that events will carry.
@@ -134,6 +180,9 @@ func (s *rooms) bind(o *wire.Open) (*room, error) {
 		return nil, fmt.Errorf("%w: a room called %q", wire.ErrMalformed, o.Name)
 	}
 	r := s.find(key)
+	if r == nil {
+		r = s.recall(key)
+	}
 	if r == nil {
 		if len(s.list) >= maxOpen {
 			return nil, fmt.Errorf("the node opens more than %d rooms", maxOpen)
@@ -169,8 +218,9 @@ func (s *rooms) unlink() { clear(s.byNumber) }
 // reset forgets every place; direct conversations are forgotten too when all of them will be asked for.
 func (s *rooms) reset(direct bool) {
 	var kept []*room
+	clear(s.past)
 	for _, r := range s.list {
-		r.place = place{}
+		r.place, r.read = place{}, 0
 		if !direct || !r.direct() {
 			kept = append(kept, r)
 		}

@@ -56,7 +56,7 @@ type LinkUp struct {
 	Name    string // the name that the node has granted
 	Node    identity.ID
 	Epoch   uint64
-	Resumed bool // goes on where the last link ended; false for the first and behind a Reset of everything
+	Resumed bool // goes on where the last link ended, of this client or of one that its State remembers; false behind a Reset of everything
 }
 
 // LinkDown says that a link was lost or an attempt to make one failed, and when the next will be made. It comes once for each, except
@@ -68,13 +68,15 @@ type LinkDown struct {
 	RetryIn time.Duration
 }
 
-// Opened says that a room is open, for the first time or again.
+// Opened says that a room is open, for the first time or again. Cursor is the place before the first message to come; it is zero when a Gap
+// or a Reset, which has it, follows.
 type Opened struct {
 	Room       string
 	Topic      string
 	Status     wire.Status
 	From, Head uint64 // seqs of the first message to come and of the last that there was
 	Direct     bool
+	Cursor     chat.Cursor
 }
 
 // Left says that a Part is done. Code is chat.NotJoined when the client was not in the room.
@@ -99,6 +101,7 @@ type Denied struct {
 type Gap struct {
 	Room     string
 	From, To uint64
+	Cursor   chat.Cursor // behind it
 }
 
 // Why a Reset came, besides the words of wire.Why.
@@ -112,6 +115,8 @@ const (
 type Reset struct {
 	Room string
 	Why  string // WhyAcks, or one of the words of wire.Why: "epoch", "ahead", "hash"
+	// Cursor is the place before the first message of the new log; zero when Room is empty.
+	Cursor chat.Cursor
 }
 
 // Joined says that a person has come into a room that is watched.

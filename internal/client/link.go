@@ -44,6 +44,9 @@ type conn struct {
 	bye     *wire.Bye
 	upAt    time.Time // of the welcome
 
+	// Owned by the writer.
+	retiring bool // it is time for the goodbye
+
 	// Guarded by Client.mu.
 	control []wire.Record // to be written
 	asking  bool          // there was a welcome: questions may be put, whether or not the link is ready
@@ -128,6 +131,10 @@ func (n *conn) wait(ctx context.Context) (err error) {
 // end sums up a link whose goroutines have ended.
 func (n *conn) end(ctx context.Context, err error) ending {
 	c := n.c
+	var renewed error
+	if n.bye != nil && n.bye.Code == chat.BadOrigin {
+		renewed = c.newOrigin()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ready = false
@@ -149,7 +156,7 @@ func (n *conn) end(ctx context.Context, err error) ending {
 	if n.bye == nil {
 		return e
 	}
-	return c.farewellLocked(e, n.bye)
+	return c.farewellLocked(e, n.bye, renewed)
 }
 
 // cause returns the first of: a breach, what the connection said, and that it is lost.
@@ -171,14 +178,14 @@ func (n *conn) cause(ctx context.Context, err error) error {
 }
 
 // farewellLocked says what follows from the node's goodbye. A node that names no time to come back does not want the client back, except
-// for reasons that pass.
-func (c *Client) farewellLocked(e ending, bye *wire.Bye) ending {
+// for reasons that pass. renewed is what became of the new origin that chat.BadOrigin asks for.
+func (c *Client) farewellLocked(e ending, bye *wire.Bye, renewed error) ending {
 	refusal := &RefusedError{Code: bye.Code, Text: bye.Text}
 	e.err, e.code, e.text, e.retry = refusal, bye.Code, bye.Text, millis(bye.RetryAfterMS)
 	switch bye.Code {
 	case chat.BadOrigin:
-		if err := c.outbox.newOrigin(c.cfg.Rand); err != nil {
-			e.err, e.final = err, true
+		if renewed != nil {
+			e.err, e.final = renewed, true
 		}
 		e.renewed, c.renewed = true, true
 	case chat.Full:

@@ -28,6 +28,7 @@ type model struct {
 	subs    map[string]uint64 // rooms of the link, next seq to send
 	faults  bool
 	nacked  bool
+	epoch   uint64
 	kept    []string // texts in the order in which they were kept, without the other author's
 	refused map[string]bool
 	readers sync.WaitGroup
@@ -69,7 +70,7 @@ func (m *model) control(p *peer) {
 	}
 	o := m.origins[string(h.Origin)]
 	m.link, m.origin, m.subs, m.nacked = p, o, map[string]uint64{}, false
-	w := &wire.Welcome{Version: wire.Version, Node: nodeID[:], Name: h.Name, From: 5, Epoch: testEpoch, LastCSeq: o.last}
+	w := &wire.Welcome{Version: wire.Version, Node: nodeID[:], Name: h.Name, From: 5, Epoch: m.epoch, LastCSeq: o.last}
 	for _, out := range o.outcomes {
 		if out.CSeq >= h.FirstUnacked {
 			w.Outcomes = append(w.Outcomes, out)
@@ -79,6 +80,11 @@ func (m *model) control(p *peer) {
 	m.readers.Go(func() { m.chat(p) })
 	m.mu.Unlock()
 	if _, err := p.control.Next(); err == nil { // the goodbye
+		m.mu.Lock()
+		if m.link == p {
+			delete(m.origins, string(h.Origin))
+		}
+		m.mu.Unlock()
 		p.Close()
 	}
 }
@@ -233,6 +239,7 @@ func randomRun(t *testing.T, seed uint64) {
 	m := &model{
 		rnd: rand.New(rand.NewPCG(seed, 2)), logs: map[string]*modelLog{}, origins: map[string]*modelOrigin{}, refused: map[string]bool{}, faults: true,
 	}
+	m.epoch = testEpoch
 	r := start(t, func(c *Config) { c.Rooms, c.MaxPending, c.Backoff = []string{"red", "blue"}, 30, nil })
 	stop := make(chan struct{})
 	go m.serve(t, r, stop)

@@ -3,6 +3,8 @@ package client
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/wire"
@@ -31,6 +33,7 @@ type entry struct {
 	n       uint64 // opSend: counts the sends of this client
 	cseq    uint64 // opSend: counts the sends of this origin
 	draft   Draft  // opSend
+	filed   bool   // opSend: it stands in the State, if there is one; nothing is written before
 	arg     string // otherwise: the room or the name
 	written bool   // on the present link, and not called back by a nack
 }
@@ -65,13 +68,35 @@ func (o *outbox) full(d *Draft) bool {
 	return o.sends > 0 && (o.sends >= o.maxSends || o.bytes+entryCost+len(d.Text) > o.maxBytes)
 }
 
-// send puts a draft behind what is there.
-func (o *outbox) send(n uint64, d Draft) {
+// send puts a draft behind what is there. It is not written before its entry is filed.
+func (o *outbox) send(n uint64, d Draft) *entry {
 	e := &entry{op: opSend, n: n, cseq: o.nextCSeq, draft: d}
 	o.nextCSeq++
+	o.add(e)
+	return e
+}
+
+func (o *outbox) add(e *entry) {
 	o.sends++
 	o.bytes += e.size()
 	o.entries = append(o.entries, e)
+}
+
+// takeBack takes out the last send, which was not filed.
+func (o *outbox) takeBack(last *entry) {
+	o.nextCSeq = last.cseq
+	o.remove(slices.Index(o.entries, last))
+}
+
+// restore takes over what an earlier client has left, and returns how many sends that is. All of it may have been written.
+func (o *outbox) restore(origin [16]byte, next, answered uint64, sends map[uint64]Draft) uint64 {
+	o.origin, o.nextCSeq, o.reached, o.answered = origin, next, next-1, answered
+	n := uint64(0)
+	for _, cseq := range slices.Sorted(maps.Keys(sends)) {
+		n++
+		o.add(&entry{op: opSend, n: n, cseq: cseq, draft: sends[cseq], filed: true})
+	}
+	return n
 }
 
 // do puts a join, a part or a nick behind what is there. It returns ErrFull when maxOps of them wait.
@@ -84,8 +109,8 @@ func (o *outbox) do(op op, arg string) error {
 	return nil
 }
 
-// take returns the next entry to write and counts it as written, or nil when there is none or when it has to wait for answers: at most
-// sends sends of bytes bytes fly, but one always may.
+// take returns the next entry to write and counts it as written, or nil when there is none or when it has to wait: to be filed, or for
+// answers, as at most sends sends of bytes bytes fly, but one always may.
 func (o *outbox) take(sends, bytes int) *entry {
 	for o.next < len(o.entries) && o.entries[o.next].written {
 		o.next++
@@ -95,7 +120,7 @@ func (o *outbox) take(sends, bytes int) *entry {
 	}
 	e := o.entries[o.next]
 	if e.op == opSend {
-		if o.flying > 0 && (o.flying >= sends || o.flyingBytes+e.size() > bytes) {
+		if !e.filed || o.flying > 0 && (o.flying >= sends || o.flyingBytes+e.size() > bytes) {
 			return nil
 		}
 		o.flying++
@@ -208,11 +233,28 @@ func (o *outbox) upTo(cseq uint64) []*entry {
 	return out
 }
 
-// newOrigin takes an origin from random and numbers what is left from 1.
-func (o *outbox) newOrigin(random io.Reader) error {
-	if _, err := io.ReadFull(random, o.origin[:]); err != nil {
-		return fmt.Errorf("make an origin: %w", err)
+// above returns the drafts of the sends behind cseq.
+func (o *outbox) above(cseq uint64) []Draft {
+	var out []Draft
+	for _, e := range o.entries {
+		if e.op == opSend && e.cseq > cseq {
+			out = append(out, e.draft)
+		}
 	}
+	return out
+}
+
+// newToken takes a token for an origin from random.
+func newToken(random io.Reader) (token [16]byte, err error) {
+	if _, err := io.ReadFull(random, token[:]); err != nil {
+		return token, fmt.Errorf("make an origin: %w", err)
+	}
+	return token, nil
+}
+
+// newOrigin numbers what is left from 1, under another origin.
+func (o *outbox) newOrigin(token [16]byte) {
+	o.origin = token
 	o.nextCSeq, o.reached, o.answered = 1, 0, 0
 	for _, e := range o.entries {
 		if e.op == opSend {
@@ -221,7 +263,6 @@ func (o *outbox) newOrigin(random io.Reader) error {
 		}
 	}
 	o.relink()
-	return nil
 }
 
 // pub returns the send as the node is told of it, under the number it has now.

@@ -45,7 +45,7 @@ func TestLongDraft(t *testing.T) {
 	if o.full(&long) {
 		t.Errorf("an empty outbox does not take a long draft")
 	}
-	o.send(1, long)
+	o.send(1, long).filed = true
 	if !o.full(&Draft{}) {
 		t.Errorf("a full outbox takes another")
 	}

@@ -34,6 +34,7 @@ type question struct {
 
 type result struct {
 	record wire.Record
+	epoch  uint64      // of the store that answered
 	author identity.ID // for a caller of Author
 	err    error
 }
@@ -49,6 +50,7 @@ type asker struct {
 	cache   map[uint64]identity.ID // whose numbers are known, of this epoch
 	wanted  map[uint64][]chan result
 	asking  bool // an Authors question is among those that wait
+	full    bool // the node has no room for messages: questions do not wait for the answers to these
 }
 
 func newAsker() *asker {
@@ -95,7 +97,7 @@ func (a *asker) settle(r wire.Record) error {
 		return errAnswer
 	}
 	q := a.waiting[0]
-	res := result{record: r}
+	res := result{record: r, epoch: a.epoch}
 	switch r := r.(type) {
 	case *wire.Failed:
 		res = result{err: &RefusedError{Code: r.Code}}
@@ -125,6 +127,12 @@ func answers(q, a wire.Record) bool {
 		_, ok = a.(*wire.ListIs)
 	case *wire.Authors:
 		_, ok = a.(*wire.AuthorsAre)
+	case *wire.History:
+		_, ok = a.(*wire.HistoryIs)
+	case *wire.Search:
+		_, ok = a.(*wire.SearchIs)
+	case *wire.Keep:
+		_, ok = a.(*wire.KeepIs)
 	}
 	return ok
 }
@@ -205,7 +213,20 @@ func (a *asker) meet(epoch uint64) {
 func (a *asker) unlink() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.asked = false
+	a.asked, a.full = false, false
+}
+
+// fill says whether the node has no room for messages now.
+func (a *asker) fill(full bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.full = full
+}
+
+func (a *asker) isFull() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.full
 }
 
 // close answers ErrClosed to everybody, now and later.
@@ -226,14 +247,15 @@ func (a *asker) close() {
 	a.waiting, a.wanted, a.asked = nil, nil, false
 }
 
-// settled waits until all that the user did before is answered, so that a question finds it done.
+// settled waits until all that the user did before is answered, so that a question finds it done. It does not wait for what a node without
+// room has sent back: reading goes on there.
 func (c *Client) settled(ctx context.Context) error {
 	c.mu.Lock()
 	var last *entry
 	if n := len(c.outbox.entries); n > 0 {
 		last = c.outbox.entries[n-1]
 	}
-	for last != nil && slices.Contains(c.outbox.entries, last) {
+	for last != nil && slices.Contains(c.outbox.entries, last) && !c.asker.isFull() {
 		space := c.space
 		c.mu.Unlock()
 		select {
@@ -251,29 +273,35 @@ func (c *Client) settled(ctx context.Context) error {
 
 // ask puts a question and waits for its answer.
 func (c *Client) ask(ctx context.Context, r wire.Record) (wire.Record, error) {
+	res, err := c.put(ctx, r)
+	return res.record, err
+}
+
+// put is ask, and tells which store has answered.
+func (c *Client) put(ctx context.Context, r wire.Record) (result, error) {
 	if _, err := wire.Append(nil, r); err != nil {
-		return nil, &RefusedError{Code: chat.TooLong}
+		return result{}, &RefusedError{Code: chat.TooLong}
 	}
 	if err := c.settled(ctx); err != nil {
-		return nil, err
+		return result{}, err
 	}
 	q := &question{record: r, answer: make(chan result, 1)}
 	c.asker.mu.Lock()
 	if c.asker.closed {
 		c.asker.mu.Unlock()
-		return nil, ErrClosed
+		return result{}, ErrClosed
 	}
 	c.asker.waiting = append(c.asker.waiting, q)
 	c.asker.mu.Unlock()
 	c.poke()
 	select {
 	case res := <-q.answer:
-		return res.record, res.err
+		return res, res.err
 	case <-ctx.Done():
 		c.asker.mu.Lock()
 		q.gone = true
 		c.asker.mu.Unlock()
-		return nil, ctx.Err()
+		return result{}, ctx.Err()
 	}
 }
 

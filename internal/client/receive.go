@@ -64,7 +64,7 @@ func (n *conn) told(record wire.Record) error {
 		return n.welcomed(r)
 	case *wire.Presence:
 		return n.present(r)
-	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre:
+	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre, *wire.HistoryIs, *wire.SearchIs, *wire.KeepIs:
 		defer n.c.poke()
 		return n.c.asker.settle(r)
 	default:
@@ -149,6 +149,7 @@ func (n *conn) readChat(ctx context.Context) error {
 		return err
 	}
 	n.c.poke()
+	defer n.c.fileAnswers(1)
 	r := wire.NewReader(n.link.Chat())
 	for {
 		record, err := next(r)
@@ -160,6 +161,11 @@ func (n *conn) readChat(ctx context.Context) error {
 		}
 		if err := n.handle(record); err != nil {
 			return breach{err}
+		}
+		if r.Buffered() {
+			n.c.fileAnswers(maxUnfiled)
+		} else {
+			n.c.fileAnswers(1)
 		}
 	}
 }
@@ -233,6 +239,7 @@ func (n *conn) answerLocked(o *wire.Outcome, retry time.Duration) error {
 		return err
 	}
 	n.nacks = 0
+	c.asker.fill(false)
 	c.answeredLocked(e, o, retry)
 	return nil
 }
@@ -254,6 +261,9 @@ func (c *Client) spaceLocked() {
 func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) {
 	c.spaceLocked()
 	c.poke()
+	if c.cfg.State != nil {
+		c.unfiled = append(c.unfiled, e.cseq)
+	}
 	d := &e.draft
 	if o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip {
 		o = &wire.Outcome{Code: chat.Internal}
@@ -277,6 +287,10 @@ func (n *conn) nackLocked(r *wire.Nack) error {
 		wait = max(wait, ceiling(n.nacks-1))
 	}
 	n.nacks++
+	if r.Code == chat.NoSpace {
+		n.c.asker.fill(true)
+		n.c.spaceLocked()
+	}
 	if until := time.Now().Add(wait); until.After(n.hold) {
 		n.hold = until
 	}
@@ -303,12 +317,16 @@ func (n *conn) openLocked(r *wire.Open) error {
 	}
 	c.doneLocked(opJoin, room.isCalled)
 	v := room.place.open(r, c.epoch)
-	c.feed.put(Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct()})
-	if v.reset != "" {
-		c.feed.put(Reset{Room: room.name, Why: v.reset})
-	}
-	if v.gapTo > 0 {
-		c.feed.put(Gap{Room: room.name, From: v.gapFrom, To: v.gapTo})
+	opened, cursor := Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct()}, room.place.cursor
+	switch {
+	case v.reset != "":
+		room.read = 0
+		c.feed.put(opened, Reset{Room: room.name, Why: v.reset, Cursor: cursor})
+	case v.gapTo > 0:
+		c.feed.put(opened, Gap{Room: room.name, From: v.gapFrom, To: v.gapTo, Cursor: cursor})
+	default:
+		opened.Cursor = cursor
+		c.feed.put(opened)
 	}
 	return nil
 }

@@ -108,9 +108,30 @@ func (c *Client) prepare() error {
 			return &RefusedError{Code: code, Text: name}
 		}
 	}
+	if c.cfg.State != nil {
+		return nil // has one
+	}
+	return c.newOrigin()
+}
+
+// newOrigin takes another origin for all sends that are left.
+func (c *Client) newOrigin() error {
+	c.filing.Lock()
+	defer c.filing.Unlock()
+	c.mu.Lock()
+	drafts := c.outbox.above(0)
+	c.mu.Unlock()
+	token, err := newToken(c.cfg.Rand)
+	if err == nil {
+		err = c.cfg.State.renew(token, drafts, "", 0)
+	}
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.outbox.newOrigin(c.cfg.Rand)
+	c.outbox.newOrigin(token)
+	return nil
 }
 
 // attempt dials once and stays until the link ends.

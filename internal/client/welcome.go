@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"chatnode/internal/chat"
@@ -18,18 +19,38 @@ var errRenew = errors.New("the node's log is another")
 // If it is, the link is ready; if not, the client gives up its origin, its cursors and this link.
 func (n *conn) settle(w *wire.Welcome) error {
 	c := n.c
+	defer c.fileAnswers(1)
+	c.filing.Lock()
+	defer c.filing.Unlock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.stats.Links++
-	why := c.changedLocked(w)
-	resumed := c.met && !c.renewed
-	if w.Epoch != c.epoch {
+	met, why := c.met, c.changedLocked(w)
+	c.mu.Unlock()
+	switch {
+	case why != "":
+		return n.renew(w, why)
+	case !met:
+		c.complain(c.cfg.State.meet(w.Epoch))
+	}
+	n.resume(w)
+	return nil
+}
+
+// meetLocked takes the epoch that all numbers from here on belong to.
+func (c *Client) meetLocked(epoch uint64) {
+	if epoch != c.epoch {
 		c.own = nil
 	}
-	c.met, c.epoch = true, w.Epoch
-	if why != "" {
-		return n.renewLocked(w, why)
-	}
+	c.met, c.epoch = true, epoch
+}
+
+// resume goes on with a log that is the same, or the first one.
+func (n *conn) resume(w *wire.Welcome) {
+	c := n.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	resumed := c.met && !c.renewed
+	c.meetLocked(w.Epoch)
 	c.renewed = false
 	c.name = w.Name
 	if !slices.Contains(c.own, w.From) {
@@ -40,7 +61,6 @@ func (n *conn) settle(w *wire.Welcome) error {
 	c.feed.hold(false)
 	c.outcomesLocked(w, false)
 	n.takeUpLocked(w)
-	return nil
 }
 
 // isOwnLocked reports whether a number is one of this client's.
@@ -72,12 +92,13 @@ func (c *Client) outcomesLocked(w *wire.Welcome, last bool) {
 	}
 }
 
-// takeUpLocked asks for the open rooms again, each from where it was left, and lets the writer go on with the outbox. What a room without a
-// place has to tell is new to the user, whether its log began anew or the conversation began meanwhile: so much of it as a join can ask for.
+// takeUpLocked asks for the open rooms again, and for the conversations that are remembered, each from where it was left, and lets the
+// writer go on with the outbox. What a room without a place has to tell is new to the user, whether its log began anew or the
+// conversation began meanwhile: so much of it as a join can ask for.
 func (n *conn) takeUpLocked(w *wire.Welcome) {
 	c := n.c
 	for _, r := range c.rooms.list {
-		if r.open {
+		if r.open || r.direct() {
 			n.chat = append(n.chat, r.join(chat.MaxTail))
 		}
 	}
@@ -89,16 +110,29 @@ func (n *conn) takeUpLocked(w *wire.Welcome) {
 	c.ready = true
 }
 
-// renewLocked settles what the node has and begins anew with what is left, under a new origin and without cursors.
-func (n *conn) renewLocked(w *wire.Welcome, why string) error {
+// renew settles what the node has and begins anew with what is left, under a new origin and without cursors. When that can't be written
+// down nothing has changed, and the next link finds the same.
+func (n *conn) renew(w *wire.Welcome, why string) error {
 	c := n.c
+	c.mu.Lock()
+	left := c.outbox.above(min(w.LastCSeq, c.outbox.reached))
+	c.mu.Unlock()
+	token, err := newToken(c.cfg.Rand)
+	if err == nil {
+		err = c.cfg.State.renew(token, left, why, w.Epoch)
+	}
+	if err != nil {
+		return fmt.Errorf("begin anew, as the node's log is another: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.meetLocked(w.Epoch)
 	c.log.Warn("the node's log is another", "why", why, "epoch", w.Epoch)
 	c.outcomesLocked(w, true)
 	c.feed.put(Reset{Why: why})
 	c.rooms.reset(c.direct)
 	n.renewed, c.renewed = true, true
-	if err := c.outbox.newOrigin(c.cfg.Rand); err != nil {
-		return err
-	}
+	c.outbox.newOrigin(token)
+	c.unfiled = nil // they are not among those that are left
 	return breach{errRenew}
 }

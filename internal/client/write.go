@@ -19,6 +19,9 @@ func (n *conn) write(ctx context.Context) error {
 	var wait time.Duration
 	for {
 		control, chat, wait = n.fill(control, chat)
+		if n.retiring {
+			control, n.retiring = n.retire(control), false
+		}
 		before := len(control) + len(chat)
 		var err error
 		if control, err = push(n.link.Control(), control); err != nil {
@@ -87,7 +90,7 @@ func (n *conn) fill(control, chat []byte) (_, _ []byte, wait time.Duration) {
 		chat, wait = n.fillChatLocked(chat)
 		n.fillControlLocked(len(control) + len(chat))
 	}
-	if n.asking && !n.leaving {
+	if n.asking && !n.retiring {
 		if r := c.asker.next(); r != nil {
 			n.control = append(n.control, r)
 		}
@@ -111,7 +114,7 @@ func (n *conn) fillChatLocked(buf []byte) ([]byte, time.Duration) {
 	if wait := time.Until(n.hold); wait > 0 {
 		return buf, wait
 	}
-	sends, bytes := bound(n.limits.InFlight, chat.MaxInFlight), bound(n.limits.InFlightBytes, chat.MaxInFlightB)
+	sends, bytes := bound(n.limits.InFlight, chat.MaxInFlight)-len(c.unfiled), bound(n.limits.InFlightBytes, chat.MaxInFlightB)
 	for len(buf) < writeAhead {
 		e := c.outbox.take(sends, bytes)
 		if e == nil {
@@ -139,7 +142,11 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 			c.doneLocked(opJoin, func(arg string) bool { return arg == chat.DirectMark })
 			return &wire.Join{Room: chat.DirectMark, Tail: uint64(c.cfg.Tail)}
 		}
-		if r := c.rooms.find(e.arg); r != nil {
+		r := c.rooms.find(e.arg)
+		if r == nil {
+			r = c.rooms.recall(e.arg)
+		}
+		if r != nil {
 			return r.join(c.cfg.Tail)
 		}
 		return &wire.Join{Room: e.arg, Tail: uint64(c.cfg.Tail)}
@@ -154,7 +161,7 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 	return e.pub()
 }
 
-// fillControlLocked queues the watch, and at the end the goodbye. unwritten is what the streams have not taken yet.
+// fillControlLocked queues the watch, and says when it is time for the goodbye. unwritten is what the streams have not taken yet.
 func (n *conn) fillControlLocked(unwritten int) {
 	c := n.c
 	if n.watch && c.cfg.Watch {
@@ -163,8 +170,24 @@ func (n *conn) fillControlLocked(unwritten int) {
 		n.control = append(n.control, &wire.Watch{Rooms: names})
 	}
 	n.watch = false
-	if c.quitting && c.outbox.sends == 0 && unwritten == 0 {
-		n.control = append(n.control, &wire.Bye{Code: chat.OK})
-		n.leaving = true
+	n.retiring = c.quitting && c.outbox.sends == 0 && unwritten == 0
+}
+
+// retire says goodbye, at which the node forgets the origin. That the origin is given up is written down first: a client that went on with
+// it would take the node for one that has lost its log. When that fails there is no goodbye, just an end. Nothing is sent meanwhile, as the
+// client is quitting.
+func (n *conn) retire(control []byte) []byte {
+	c := n.c
+	c.filing.Lock() // or an answer that is just being filed would come behind
+	defer c.filing.Unlock()
+	err := c.cfg.State.retire()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n.leaving = true
+	if err != nil {
+		c.log.Warn("no goodbye is said", "err", err)
+		return control
 	}
+	c.unfiled = nil // with the origin
+	return wire.Must(control, &wire.Bye{Code: chat.OK})
 }

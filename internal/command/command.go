@@ -26,7 +26,7 @@ const Anyone Rights = 0
 
 // Arg is one argument of a command.
 type Arg struct {
-	Name     string // in capitals, as the usage shows it
+	Name     string // in capitals, as the usage shows it; of a Free one it may be a grammar: words as they are typed and what they stand for
 	Kind     Kind
 	Optional bool // only the last argument of a command can be
 }
@@ -54,6 +54,10 @@ const (
 	topic = "topic"
 	list  = "list"
 	quit  = "quit"
+
+	history = "history"
+	search  = "search"
+	keep    = "keep"
 )
 
 // table is in the order in which help shows it.
@@ -68,6 +72,9 @@ var table = []Entry{
 	{whois, []string{"wi"}, []Arg{{"NAME", Person, false}}, "tell a person's key, rooms and since when they are here", Anyone},
 	{topic, []string{"t"}, []Arg{{"TEXT", Free, true}}, "show the room's topic, or set it; -delete takes it away", Anyone},
 	{list, []string{"channels", "rooms", "ls"}, nil, "list the rooms of this node", Anyone},
+	{history, []string{"hist", "backlog"}, []Arg{{"N | before SEQ | since 2h", Free, true}}, "show the last messages of the room, or those before them", Anyone},
+	{search, []string{"find", "grep"}, []Arg{{"WORDS [in ROOM] [from NAME]", Free, false}}, "find messages by the words in them, the newest first", Anyone},
+	{keep, nil, []Arg{{"90d 1GB | all | default", Free, true}}, "show how long the room is kept, or change it, if it is yours", Anyone},
 	{quit, []string{"q", "exit", "bye", "disconnect"}, nil, "say goodbye and end", Anyone},
 }
 

@@ -32,12 +32,12 @@ func TestTableIsSound(t *testing.T) {
 			if a.Optional && !last || a.Kind == Free && !last {
 				t.Errorf("/%s: only the last argument can be optional or hold spaces", e.Name)
 			}
-			if strings.ToUpper(a.Name) != a.Name {
+			if a.Kind != Free && strings.ToUpper(a.Name) != a.Name {
 				t.Errorf("/%s: argument %s is not in capitals", e.Name, a.Name)
 			}
 		}
 	}
-	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "quit"} {
+	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "history", "search", "keep", "quit"} {
 		if seen[name] != name {
 			t.Errorf("there is no /%s", name)
 		}
@@ -62,7 +62,8 @@ func TestAllIsACopy(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	for name, want := range map[string]string{"msg": "/msg NAME TEXT", "part": "/part [ROOM]", "quit": "/quit", "help": "/help [COMMAND]"} {
+	for name, want := range map[string]string{"msg": "/msg NAME TEXT", "part": "/part [ROOM]", "quit": "/quit", "help": "/help [COMMAND]",
+		"history": "/history [N | before SEQ | since 2h]", "search": "/search WORDS [in ROOM] [from NAME]", "keep": "/keep [90d 1GB | all | default]"} {
 		e, _ := Lookup(name)
 		if got := e.Usage(); got != want {
 			t.Errorf("usage of %s is %q, want %q", name, got, want)

@@ -58,7 +58,8 @@ func Parse(line string) (Call, error) {
 			if arg.Optional {
 				return call, nil
 			}
-			return Call{}, badUsage(entry, "%s is missing", arg.Name)
+			name, _ := cutWord(arg.Name)
+			return Call{}, badUsage(entry, "%s is missing", name)
 		}
 		value, err := entry.fit(arg, value)
 		if err != nil {

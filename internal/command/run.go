@@ -29,6 +29,12 @@ type Env interface {
 	Whois(ctx context.Context, who string) (WhoisAnswer, error)
 	// List returns the rooms of the node.
 	List(ctx context.Context) (ListAnswer, error)
+	// History returns messages of a room.
+	History(ctx context.Context, room string, q HistoryQuery) (HistoryAnswer, error)
+	// Search returns messages by the words in them, at most SearchHits.
+	Search(ctx context.Context, q SearchQuery) (SearchAnswer, error)
+	// Keep returns how long a room is kept, after changing it unless change is nil.
+	Keep(ctx context.Context, room string, change *Keep) (KeepAnswer, error)
 	// Show gives an answer to whoever typed the command.
 	Show(Answer)
 	// Quit asks the front end to end once everything sent is answered.
@@ -68,6 +74,8 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return show(env)(env.Whois(ctx, first))
 	case list:
 		return show(env)(env.List(ctx))
+	case history, search, keep:
+		return runLog(ctx, call, env, first)
 	case help:
 		return explain(env, first)
 	case quit:

@@ -42,6 +42,15 @@ func (e *deskEnv) Whois(_ context.Context, who string) (WhoisAnswer, error) {
 	return WhoisAnswer{Who: Who{"cn1b", who}}, e.note("whois %s", who)
 }
 func (e *deskEnv) List(context.Context) (ListAnswer, error) { return ListAnswer{}, e.note("list") }
+func (e *deskEnv) History(_ context.Context, room string, q HistoryQuery) (HistoryAnswer, error) {
+	return HistoryAnswer{Room: room, Query: q}, e.note("history %s %+v", room, q)
+}
+func (e *deskEnv) Search(_ context.Context, q SearchQuery) (SearchAnswer, error) {
+	return SearchAnswer{Query: q}, e.note("search %+v", q)
+}
+func (e *deskEnv) Keep(_ context.Context, room string, change *Keep) (KeepAnswer, error) {
+	return KeepAnswer{Room: room}, e.note("keep %s %+v", room, change)
+}
 func (e *deskEnv) Show(a Answer) {
 	for _, line := range a.Lines(time.UTC) {
 		e.did = append(e.did, "show "+line)
@@ -69,6 +78,10 @@ func TestRun(t *testing.T) {
 		"/whois bob":     {"whois bob", "show bob has the key cn1b", "show   away"},
 		"/list":          {"list", "show there are no rooms yet"},
 		"/quit":          {"quit"},
+		"/history":       {"history lobby {N:50 Before:0 Since:0s}", "show #lobby has no messages"},
+		"/search hi":     {"search {Words:hi Room: From: Before:0}", "show nothing found"},
+		"/keep":          {"keep lobby <nil>", "show #lobby is kept as long as the node keeps any room"},
+		"/keep 90d":      {"keep lobby &{Set:true Age:2160h0m0s Size:0}", "show #lobby is kept as long as the node keeps any room"},
 		"/help j":        {"show /join ROOM         enter a room, or turn to one that you are in; @NAME turns to one person", "show   the same:        /j"},
 	} {
 		env := &deskEnv{room: "lobby"}
@@ -90,6 +103,9 @@ func TestRunHasEveryCommand(t *testing.T) {
 		call := Call{Name: e.Name}
 		for range e.Args {
 			call.Args = append(call.Args, "help")
+		}
+		if e.Name == history || e.Name == keep {
+			call.Args = nil // all that they take has a grammar
 		}
 		env := &deskEnv{room: "lobby"}
 		if err := Run(t.Context(), call, env); err != nil || len(env.did) == 0 {

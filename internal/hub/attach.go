@@ -89,6 +89,9 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 	if a.name != wants {
 		s.notice(chat.NameTaken, "the name "+wants+" belongs to somebody else here; you are "+a.name)
 	}
+	if h.full {
+		s.notice(chat.NoSpace, fullText)
+	}
 	return s, &Attached{Name: a.name, From: o.Num, LastCSeq: o.Last, Outcomes: outcomesFrom(o, g.FirstUnacked), Time: now}, nil
 }
 
@@ -112,7 +115,7 @@ func (s *Session) Detach(goodbye bool) error {
 		}
 		s.hub.detach(s)
 		if goodbye {
-			s.account.held = false
+			s.account.held = time.Time{}
 		}
 		if goodbye || s.origin.Last == 0 { // otherwise there is nothing of it to remember
 			s.hub.retire(s.origin)
@@ -137,7 +140,7 @@ func (h *Hub) detach(s *Session) {
 	now := h.cfg.Now()
 	s.origin.session, s.origin.seen = nil, now
 	if len(s.account.sessions) == 0 {
-		s.account.seen, s.account.held = now, true
+		s.account.seen, s.account.held = now, now.Add(nameHold)
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 
 	// DefaultMemory is how many bytes of segments all rooms hold together, unless Config says otherwise.
 	DefaultMemory = 256 << 20
-	// nameHold is how long a name stays with a key whose last connection broke.
+	// nameHold is how long a name stays with a key whose last connection broke, or that had it when the hub was made.
 	nameHold = time.Minute
 	// presenceEvery is the interval at which changes of presence go out, countEvery that of a crowded room, crowd its number of people.
 	presenceEvery = time.Second
@@ -70,6 +70,11 @@ type Config struct {
 	RoomRate    float64   // messages a second into one room, likewise
 	MaxSessions int       // 0 for no limit
 	Memory      int64     // bytes of segments
+	// Reserve is how many bytes Store.Free has to report for publishes to be taken; 0 for no limit. Names, origins and bounds of rooms are
+	// written below it too: they are small, and whoever clears the disk up may need them.
+	Reserve int64
+	// Admins may change how long any room is kept.
+	Admins []identity.ID
 }
 
 // Hub is one node's rooms, people and sessions.
@@ -81,7 +86,11 @@ type Hub struct {
 	done  chan struct{} // closed when Run has returned
 
 	// Safe for use by many goroutines.
-	rates rates
+	rates   rates
+	numbers numbers
+
+	// failed has capacity 1 and is never closed: the first error with which the store could not be read.
+	failed chan error
 
 	// Owned by Run.
 	rooms    map[string]*room              // by name; direct conversations are in directs alone
@@ -94,6 +103,7 @@ type Hub struct {
 	lastRoom uint64
 	lastFrom uint64
 	stopping bool
+	full     bool           // the store has less room than the reserve: publishes are not taken
 	salts    [saltPool]byte // random bytes not yet used: salts[saltOff:]
 	saltOff  int
 	memory   budget
@@ -119,7 +129,8 @@ func New(cfg Config) (*Hub, error) {
 	}
 	h := &Hub{
 		cfg: cfg, epoch: state.Epoch, done: make(chan struct{}),
-		rates: rates{perKey: cfg.Rate, perRoom: cfg.RoomRate, rooms: map[string]*rate.Limiter{}},
+		rates:   rates{perKey: cfg.Rate, perRoom: cfg.RoomRate, rooms: map[string]*rate.Limiter{}},
+		numbers: numbers{rooms: map[uint64]*room{}}, failed: make(chan error, 1),
 		rooms: map[string]*room{}, directs: map[[2]identity.ID]*room{},
 		accounts: map[identity.ID]*account{}, names: map[string]*account{},
 		origins: map[store.OriginToken]*origin{}, authors: map[uint64]identity.ID{}, sessions: map[*Session]struct{}{},
@@ -132,11 +143,13 @@ func New(cfg Config) (*Hub, error) {
 	return h, nil
 }
 
-// restore fills the tables from what the store held.
+// restore fills the tables from what the store held. Names are held as if all links had just broken, as they have: nobody takes the name of
+// somebody who is on the way back.
 func (h *Hub) restore(state *store.State) {
+	held := h.cfg.Now().Add(nameHold)
 	for _, n := range state.Names {
 		a := h.account(n.Key)
-		a.name, a.fold, a.seen = n.Name, chat.Fold(n.Name), time.UnixMilli(n.Seen)
+		a.name, a.fold, a.seen, a.held = n.Name, chat.Fold(n.Name), time.UnixMilli(n.Seen), held
 		h.names[a.fold] = a
 	}
 	for i := range state.Origins {
@@ -159,7 +172,7 @@ func (h *Hub) restore(state *store.State) {
 func (h *Hub) Epoch() uint64 { return h.epoch }
 
 // Run sequences until ctx ends and everything queued before is done, or until the store fails, whose error it returns: what was not committed
-// then was acknowledged to nobody. It must be called once.
+// then was acknowledged to nobody. A store that can't be read has failed too, whoever noticed. It must be called once.
 func (h *Hub) Run(ctx context.Context) error {
 	defer close(h.done)
 	stop := context.AfterFunc(ctx, h.queue.close)
@@ -170,10 +183,19 @@ func (h *Hub) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-			h.tick()
+			if err := h.tick(); err != nil {
+				return err
+			}
 		case <-h.queue.wake:
+		case err := <-h.failed:
+			return err
 		}
 		for {
+			select {
+			case err := <-h.failed:
+				return err
+			default:
+			}
 			items, more := h.queue.take(maxBatchItems, maxBatchBytes)
 			if len(items) == 0 && more {
 				break
@@ -190,10 +212,26 @@ func (h *Hub) Run(ctx context.Context) error {
 }
 
 // tick does what is due once a second.
-func (h *Hub) tick() {
+func (h *Hub) tick() error {
 	h.tellPresence()
 	h.forget()
 	h.rates.forget()
+	if h.full {
+		return h.checkSpace()
+	}
+	return nil
+}
+
+// fault returns err, which came from reading the store, and ends the hub unless it is one that the store's contract gives a meaning: a disk that
+// can't be read is not asked again.
+func (h *Hub) fault(err error) error {
+	if err != nil && !errors.Is(err, store.ErrTrimmed) && !errors.Is(err, store.ErrNoRow) && !errors.Is(err, store.ErrClosed) {
+		select {
+		case h.failed <- err:
+		default: // the first error counts
+		}
+	}
+	return err
 }
 
 // call runs f on the sequencer's goroutine and waits for it and for the commit of what was sequenced along with it. It returns

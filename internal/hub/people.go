@@ -30,7 +30,7 @@ type account struct {
 	sessions map[*Session]struct{}
 	directs  []*room
 	seen     time.Time // when the last session ended
-	held     bool      // the last session broke: the name waits nameHold for it
+	held     time.Time // until then the name waits for the key to come back
 }
 
 // account returns the account of a key, which it makes when there is none.
@@ -49,7 +49,7 @@ func (h *Hub) account(id identity.ID) *account {
 
 // holds reports whether the account's name can't go to another key now.
 func (a *account) holds(now time.Time) bool {
-	return len(a.sessions) > 0 || a.held && now.Sub(a.seen) < nameHold
+	return len(a.sessions) > 0 || now.Before(a.held)
 }
 
 // free returns name if a can have it, else name with as much of the end of a's id as tells it from others.

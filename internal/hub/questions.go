@@ -15,9 +15,15 @@ const (
 	maxAuthors = 256
 )
 
-// Ask answers a question of the session's client. The answer is what was true at one moment between two messages. It returns ErrStopped when the
-// hub has ended.
+// Ask answers a question of the session's client. The answer is what was true at one moment between two messages; pages of history and
+// of a search are read while the sequencer goes on. It returns ErrStopped when the hub has ended, and the store's error, which ends the hub.
 func (s *Session) Ask(question wire.Record) (answer wire.Record, err error) {
+	switch q := question.(type) {
+	case *wire.History:
+		return s.history(q)
+	case *wire.Search:
+		return s.search(q)
+	}
 	err = s.hub.call(func() {
 		switch q := question.(type) {
 		case *wire.Names:
@@ -28,6 +34,8 @@ func (s *Session) Ask(question wire.Record) (answer wire.Record, err error) {
 			answer = s.hub.list(q)
 		case *wire.Authors:
 			answer = s.hub.authorsOf(q)
+		case *wire.Keep:
+			answer = s.keep(q)
 		default:
 			answer = &wire.Failed{Code: chat.Unsupported}
 		}

@@ -16,6 +16,12 @@ type item struct {
 	done    chan struct{} // closed after the commit of the batch that do was part of
 }
 
+// publishes reports whether the item may become a row.
+func (it item) publishes() bool {
+	_, ok := it.record.(*wire.Pub)
+	return ok
+}
+
 // queue holds what waits for the sequencer, in order. It is bounded in bytes: put waits while it is full. What one session can have in
 // it is bounded by Session.Submit.
 type queue struct {

@@ -14,7 +14,7 @@ import (
 // room is a log and who is there.
 type room struct {
 	// Static after construction.
-	store.Room // Topic excepted, which is Run's
+	store.Room // Topic and Keep excepted, which are Run's
 
 	// Safe for use by many goroutines.
 	log roomLog
@@ -40,6 +40,7 @@ func newRoom(r store.Room) *room {
 
 // addRoom enters a room in the tables.
 func (h *Hub) addRoom(r *room) {
+	h.numbers.add(r)
 	if r.Direct() {
 		h.directs[r.Peers] = r
 		for _, id := range r.Peers {
@@ -66,7 +67,7 @@ func (h *Hub) namedRoom(name string, a *account) (*room, chat.Code) {
 	case a.roomLimit != nil && !a.roomLimit.AllowN(h.cfg.Now(), 1):
 		return nil, chat.RoomRate
 	}
-	return h.makeRoom(store.Room{Name: name}), chat.OK
+	return h.makeRoom(store.Room{Name: name, Owner: a.id}), chat.OK
 }
 
 // directRoom returns the conversation of a and b, which it makes when there is none.
@@ -101,6 +102,7 @@ func (h *Hub) makeRoom(r store.Room) *room {
 func (h *Hub) dropIfUnused(r *room) {
 	switch {
 	case r.head > 0 || r.subs > 0 || r.kept:
+		return
 	case r.Direct():
 		delete(h.directs, r.Peers)
 		for _, id := range r.Peers {
@@ -110,6 +112,7 @@ func (h *Hub) dropIfUnused(r *room) {
 	default:
 		delete(h.rooms, r.Name)
 	}
+	h.numbers.remove(r)
 }
 
 // titleFor returns what the room is called to a: its name, or the other's, or the other's key where that has no name.

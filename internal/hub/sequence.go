@@ -12,8 +12,12 @@ import (
 	"chatnode/internal/wire"
 )
 
-// retryStopping is what a nack of a stopping node asks a client to wait.
-const retryStopping = time.Second
+const (
+	// retryStopping is what a nack of a stopping node asks a client to wait.
+	retryStopping = time.Second
+	// retrySpace is what a nack for want of room asks a client to wait, give or take half.
+	retrySpace = 1500 * time.Millisecond
+)
 
 // batch gathers what one commit makes true, and what is to be done once it has.
 type batch struct {
@@ -45,6 +49,11 @@ func (b *batch) origin(o *origin) {
 // sequence takes items in their order, commits what they change, and only then lets anyone see it. An error is the store's, and final.
 func (h *Hub) sequence(items []item) error {
 	b := &h.batch
+	if slices.ContainsFunc(items, item.publishes) {
+		if err := h.checkSpace(); err != nil {
+			return err
+		}
+	}
 	for i := range items {
 		h.do(&items[i])
 	}
@@ -113,6 +122,10 @@ func (h *Hub) pub(s *Session, p *wire.Pub, size int) {
 	case h.stopping:
 		s.nacked = expected
 		h.answer(s, size, &wire.Nack{Expected: expected, Code: chat.Stopping, RetryAfterMS: uint64(retryStopping.Milliseconds())})
+		return
+	case h.full:
+		s.nacked = expected
+		h.answer(s, size, &wire.Nack{Expected: expected, Code: chat.NoSpace, RetryAfterMS: uint64(h.jitter(retrySpace).Milliseconds())})
 		return
 	}
 	s.nacked = 0

@@ -48,6 +48,7 @@ type Session struct {
 	notices   [][]byte
 	presence  []wire.Raw
 	goodbye   []byte
+	due       int // records that were in flight when the goodbye was put on its way, and still are: it waits for their answers
 	closed    bool
 }
 
@@ -123,6 +124,7 @@ func (s *Session) answered(records []byte, n, size int) {
 func (s *Session) settleLocked() {
 	s.open -= s.taken
 	s.openBytes -= s.takenSize
+	s.due = max(0, s.due-s.taken)
 	s.taken, s.takenSize = 0, 0
 	select {
 	case s.space <- struct{}{}:
@@ -135,6 +137,7 @@ func (s *Session) settle() {
 	s.mu.Lock()
 	s.open--
 	s.openBytes -= requestSize
+	s.due = max(0, s.due-1)
 	s.mu.Unlock()
 	select {
 	case s.space <- struct{}{}:
@@ -154,11 +157,12 @@ func (s *Session) notice(code chat.Code, text string) {
 	s.wake()
 }
 
-// bye puts the session's last control record on its way. The first one counts.
+// bye puts the session's last control record on its way, behind the answers to what was submitted before. The first one counts.
 func (s *Session) bye(code chat.Code, retry time.Duration, text string) {
 	s.mu.Lock()
 	if s.goodbye == nil {
 		s.goodbye = wire.Must(nil, &wire.Bye{Code: code, RetryAfterMS: uint64(retry.Milliseconds()), Text: text})
+		s.due = s.open
 	}
 	s.mu.Unlock()
 	s.wake()
@@ -177,11 +181,12 @@ func (s *Session) queue(sub *subscription) {
 	s.wake()
 }
 
-// Waiting reports whether TakeChat and TakeControl may have something to give, and whether a goodbye is to be said after that.
+// Waiting reports whether TakeChat and TakeControl may have something to give, and whether a goodbye is to be said after that: not
+// before what was submitted ahead of it has been answered, which Session.wake then tells.
 func (s *Session) Waiting() (chat, control, goodbye bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.ready)+len(s.answers) > 0, len(s.notices)+len(s.presence) > 0, s.goodbye != nil
+	return len(s.ready)+len(s.answers) > 0, len(s.notices)+len(s.presence) > 0, s.goodbye != nil && (s.closed || s.due == 0)
 }
 
 // TakeControl returns the next control records to write, at most limit bytes; nil when there are none or they don't fit.
@@ -241,7 +246,7 @@ func (s *Session) TakeChat(buf []byte, soft, hard int) (records []byte, need int
 		}
 		got, err := sub.take(out, soft, hard)
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, s.hub.fault(err)
 		}
 		if got.answers {
 			s.settle()

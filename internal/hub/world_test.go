@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"chatnode/internal/chat"
 	"chatnode/internal/oracle"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
@@ -26,6 +27,64 @@ type slowStore struct {
 	paging  func() // called before each Page
 	appends int
 	pages   int
+	bytes   int                            // of all pages
+	broken  func(what string) error        // asked before each read; nil lets all pass
+	free    func() (int64, error)          // what Free returns; nil: what the Memory has
+	unfit   func(q *store.Query) store.Hit // a hit that no Search should have; nil: none
+}
+
+// read fails where broken says so.
+func (s *slowStore) read(what string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		return nil
+	}
+	return s.broken(what)
+}
+
+func (s *slowStore) HashAt(room, seq uint64) (chat.Hash, error) {
+	if err := s.read("HashAt"); err != nil {
+		return chat.Hash{}, err
+	}
+	return s.Memory.HashAt(room, seq)
+}
+
+func (s *slowStore) Low(room uint64) (uint64, error) {
+	if err := s.read("Low"); err != nil {
+		return 0, err
+	}
+	return s.Memory.Low(room)
+}
+
+func (s *slowStore) SeqAt(room uint64, time int64) (uint64, error) {
+	if err := s.read("SeqAt"); err != nil {
+		return 0, err
+	}
+	return s.Memory.SeqAt(room, time)
+}
+
+func (s *slowStore) Search(q *store.Query) (store.Found, error) {
+	if err := s.read("Search"); err != nil {
+		return store.Found{}, err
+	}
+	found, err := s.Memory.Search(q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.unfit != nil {
+		found.Hits = append(found.Hits, s.unfit(q))
+	}
+	return found, err
+}
+
+func (s *slowStore) Free() (int64, error) {
+	s.mu.Lock()
+	free := s.free
+	s.mu.Unlock()
+	if free == nil {
+		return s.Memory.Free()
+	}
+	return free()
 }
 
 func (s *slowStore) Append(b *store.Batch) error {
@@ -53,7 +112,12 @@ func (s *slowStore) Page(room, from, to uint64, size int) ([]byte, uint64, error
 	if paging != nil {
 		paging()
 	}
-	return s.Memory.Page(room, from, to, size)
+	if err := s.read("Page"); err != nil {
+		return nil, 0, err
+	}
+	records, next, err := s.Memory.Page(room, from, to, size)
+	s.set(func() { s.bytes += len(records) })
+	return records, next, err
 }
 
 // set changes how the store behaves from now on.

@@ -201,6 +201,23 @@ func (d *desk) ask(format string, args ...any) {
 	d.asked = append(d.asked, fmt.Sprintf(format, args...))
 }
 
+func (d *desk) Pending() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open
+}
+
+func (d *desk) Shown(e client.Event) {
+	switch e := e.(type) {
+	case client.Message:
+		d.ask("shown %s %d", e.Room, e.Seq)
+	case client.Gap:
+		d.ask("shown gap %s %d", e.Room, e.To)
+	}
+}
+
+func (d *desk) Read(room string, seq uint64) { d.ask("read %s %d", room, seq) }
+
 func (d *desk) Join(room string) error {
 	d.ask("join %s", room)
 	if room == "full" {
@@ -232,6 +249,52 @@ func (d *desk) Whois(_ context.Context, who string) (client.Info, error) {
 
 func (d *desk) List(context.Context) ([]client.RoomInfo, error) {
 	return []client.RoomInfo{{Name: "lobby", Members: 1, Head: 3, Topic: "tea"}, {Name: "ops", Members: 2, Head: 9, Topic: "coffee"}}, nil
+}
+
+func (d *desk) History(_ context.Context, room string, q client.HistoryQuery) ([]client.Message, bool, error) {
+	since := ""
+	if !q.Since.IsZero() {
+		since = time.Since(q.Since).String()
+	}
+	d.ask("history %s %d %d %s", room, q.N, q.Before, since)
+	if room != "lobby" {
+		return nil, false, &client.RefusedError{Code: chat.NoSuchRoom, Text: room}
+	}
+	return logged(room, 4, 5), true, nil
+}
+
+func (d *desk) Search(_ context.Context, q client.SearchQuery) (client.Found, error) {
+	d.ask("search %+v", q)
+	return client.Found{Hits: logged("@bob", 9), Next: 7, Behind: 2}, nil
+}
+
+// logged returns messages of a room, one's own among them, all of them with more in their texts than a line shows.
+func logged(room string, seqs ...uint64) (list []client.Message) {
+	for _, seq := range seqs {
+		list = append(list, client.Message{Room: room, Seq: seq, Epoch: 7, From: 2, Name: "bob", Kind: chat.Text, Time: noon, Text: "a\nb\x1b[2J", Own: seq == 5})
+		if room == "@bob" {
+			list[0].To = "bob"
+		}
+	}
+	return list
+}
+
+func (d *desk) Keep(_ context.Context, room string) (client.Keep, error) {
+	d.ask("keep %s", room)
+	return client.Keep{}, nil
+}
+
+func (d *desk) SetKeep(_ context.Context, room string, k client.Keep) (client.Keep, error) {
+	d.ask("set keep %s %+v", room, k)
+	if k.Size == 1 {
+		return client.Keep{}, &client.RefusedError{Code: chat.Denied}
+	}
+	return k, nil
+}
+
+func (d *desk) Authors(_ context.Context, from []uint64) map[uint64]identity.ID {
+	d.ask("authors %v", from)
+	return map[uint64]identity.ID{2: bob}
 }
 
 func (d *desk) Author(ctx context.Context, from uint64) (identity.ID, error) {

@@ -16,6 +16,8 @@ type sink interface {
 	event(e client.Event)
 	// kept tells of a message of one's own that no Message will come for.
 	kept(a client.Ack)
+	// left tells that the client still has n messages of an earlier process to send.
+	left(n int)
 	// answer tells what a command asked for, and reject why a line can't be done.
 	answer(from source, a command.Answer)
 	reject(from source, code, text string)
@@ -66,7 +68,7 @@ func (h *human) event(e client.Event) {
 	case client.Opened:
 		h.opened(e)
 	case client.Left:
-		h.left(e)
+		h.leftRoom(e)
 	case client.ClosedRoom:
 		delete(h.shown, e.Room)
 		h.tell("the node has closed %s: %s", command.Label(e.Room), e.Code.Sentence())
@@ -101,24 +103,7 @@ func (h *human) message(m client.Message) {
 	if h.rooms.ambiguous(m.Room) {
 		line += command.Label(m.Room) + " "
 	}
-	switch m.Kind {
-	case chat.Text:
-		line += m.Name + ": " + m.Text
-	case chat.Action:
-		line += "* " + m.Name + " " + m.Text
-	case chat.Topic:
-		line += topicText(m)
-	default:
-		line += fmt.Sprintf("-- %s (%s): %s", m.Name, m.Kind, m.Text)
-	}
-	h.print(line)
-}
-
-func topicText(m client.Message) string {
-	if m.Text == "" {
-		return "-- " + m.Name + " took the topic away"
-	}
-	return "-- " + m.Name + " set the topic: " + m.Text
+	h.print(line + command.Told(m.Name, m.Kind, m.Text))
 }
 
 func (h *human) kept(a client.Ack) {
@@ -131,7 +116,7 @@ func (h *human) refused(e client.Refused) {
 	if e.RetryAfter > 0 {
 		text += "; it may be taken in " + seconds(e.RetryAfter)
 	}
-	if !h.numbered {
+	if !h.numbered || e.Ref == "" { // none of this input's
 		h.tell("not sent to %s: %s: %s", command.Label(e.Room), text, e.Text)
 		return
 	}
@@ -140,9 +125,9 @@ func (h *human) refused(e client.Refused) {
 
 func (h *human) linkUp(e client.LinkUp) {
 	switch {
-	case e.Resumed && e.Name == h.name:
+	case e.Resumed && h.ever && e.Name == h.name:
 		h.tell("back")
-	case e.Resumed:
+	case e.Resumed && h.ever:
 		h.tell("back as %s", e.Name)
 	default:
 		h.tell("connected to %s as %s", e.Title, e.Name)
@@ -191,7 +176,7 @@ func (h *human) opened(e client.Opened) {
 	}
 }
 
-func (h *human) left(e client.Left) {
+func (h *human) leftRoom(e client.Left) {
 	delete(h.shown, e.Room)
 	if e.Code != chat.OK {
 		h.tell("%s: %s", command.Label(e.Room), e.Code.Sentence())
@@ -236,6 +221,10 @@ func (h *human) named(e client.Named) {
 	default:
 		h.tell("you are still %s: %s", e.Name, e.Code.Sentence())
 	}
+}
+
+func (h *human) left(n int) {
+	h.tell("%s from last time, not known to be kept: sent now", count(uint64(n), "message", "messages"))
 }
 
 func (h *human) answer(_ source, a command.Answer) {

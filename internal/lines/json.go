@@ -180,6 +180,16 @@ func (o *objects) answer(from source, a command.Answer) {
 		o.print(listObject{"list", from, rooms})
 	case command.TopicAnswer:
 		o.print(topicObject{"topic", from, chat.OneLine(a.Room), chat.OneLine(a.Topic)})
+	case command.HistoryAnswer:
+		before := uint64(0)
+		if a.More && len(a.Said) > 0 {
+			before = a.Said[0].Seq
+		}
+		o.print(historyObject{"history", from, chat.OneLine(a.Room), saidObjects(a.Said), before})
+	case command.SearchAnswer:
+		o.print(searchObject{"search", from, saidObjects(a.Hits), a.Next, a.Behind})
+	case command.KeepAnswer:
+		o.print(keepObject{"keep", from, chat.OneLine(a.Room), a.Keep.Set, a.Keep.Age.Milliseconds(), a.Keep.Size})
 	case command.HelpAnswer:
 		all := make([]commandObject, len(a.Commands))
 		for i, c := range a.Commands {
@@ -191,6 +201,9 @@ func (o *objects) answer(from source, a command.Answer) {
 	}
 }
 
+// left says nothing: the acks and refusals without a source will.
+func (o *objects) left(int) {}
+
 func (o *objects) reject(from source, code, text string) {
 	o.print(errorObject{"error", from, code, chat.OneLine(text)})
 }
@@ -198,6 +211,21 @@ func (o *objects) reject(from source, code, text string) {
 func (o *objects) end(err error) {
 	code, text := sentence(err)
 	o.print(errorObject{Type: "error", Code: code, Text: text})
+}
+
+// saidObjects returns the messages of an answer; never nil, so that a list is always a list.
+func saidObjects(all []command.Said) []messageObject {
+	out := make([]messageObject, len(all))
+	for i, m := range all {
+		out[i] = messageObject{
+			Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Name: chat.OneLine(m.Name), Author: m.Author,
+			Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text), To: chat.OneLine(m.To), Own: m.Own,
+		}
+		if !m.Re.IsZero() {
+			out[i].Re = m.Re.String()
+		}
+	}
+	return out
 }
 
 // people returns persons of any type as objects; never nil, so that a list is always a list.

@@ -74,6 +74,10 @@ func TestJSONInput(t *testing.T) {
 	ack := func(n, source, room string) string {
 		return `{"type":"ack",` + source + `,"room":"` + room + `","seq":` + n + `,"id":"0` + n + `00000000000000","time":"2000-01-01T12:00:00.000Z"}`
 	}
+	said := func(room, seq, author, end string) string {
+		return `{"type":"message","room":"` + room + `","seq":` + seq + `,"id":"0000000000000000","epoch":"0000000000000007","name":"bob","author":"` + author +
+			`","kind":"text","time":"2000-01-01T12:00:00.000Z","text":"a\nb[2J"` + end + `}`
+	}
 	for in, want := range map[string]struct {
 		out    []string
 		failed string
@@ -104,6 +108,12 @@ func TestJSONInput(t *testing.T) {
 		`{"type":"command","line":"/list"}`: {[]string{
 			`{"type":"list","line":1,"rooms":[{"room":"lobby","members":1,"head":3,"topic":"tea"},{"room":"ops","members":2,"head":9,"topic":"coffee"}]}`}, ""},
 		`{"type":"command","ref":"t","line":"/topic"}`: {[]string{`{"type":"topic","ref":"t","line":1,"room":"lobby","topic":"tea"}`}, ""},
+		`{"type":"command","ref":"h","line":"/history 2"}`: {[]string{
+			`{"type":"history","ref":"h","line":1,"room":"lobby","messages":[` + said("lobby", "4", bobID, "") + `,` + said("lobby", "5", meID, `,"own":true`) + `],"before":4}`}, ""},
+		`{"type":"command","line":"/search hi"}`: {[]string{
+			`{"type":"search","line":1,"messages":[` + said("@bob", "9", bobID, `,"to":"bob"`) + `],"before":7,"behind":2}`}, ""},
+		`{"type":"command","line":"/keep"}`:         {[]string{`{"type":"keep","line":1,"room":"lobby"}`}, ""},
+		`{"type":"command","line":"/keep 1s 64KB"}`: {[]string{`{"type":"keep","line":1,"room":"lobby","set":true,"age_ms":1000,"size":65536}`}, ""},
 		`{"type":"command","line":"/help q"}`: {[]string{
 			`{"type":"help","line":1,"commands":[{"name":"quit","aliases":["q","exit","bye","disconnect"],"usage":"/quit","text":"say goodbye and end"}]}`}, ""},
 		`{"type":"command","line":"/quit"}` + "\n" + `{"type":"send","text":"late"}`: {nil, ""},

@@ -41,6 +41,9 @@ type Client interface {
 	Run(ctx context.Context) error
 	Events() <-chan client.Event
 	Send(ctx context.Context, d client.Draft) (n uint64, err error)
+	Pending() int
+	Shown(e client.Event)
+	Read(room string, seq uint64)
 	Join(room string) error
 	Part(room string) error
 	Nick(name string) error
@@ -50,6 +53,11 @@ type Client interface {
 	Names(ctx context.Context, room string) (people []client.Person, total int, err error)
 	Whois(ctx context.Context, who string) (client.Info, error)
 	List(ctx context.Context) ([]client.RoomInfo, error)
+	History(ctx context.Context, room string, q client.HistoryQuery) (list []client.Message, more bool, err error)
+	Search(ctx context.Context, q client.SearchQuery) (client.Found, error)
+	Keep(ctx context.Context, room string) (client.Keep, error)
+	SetKeep(ctx context.Context, room string, k client.Keep) (client.Keep, error)
+	Authors(ctx context.Context, from []uint64) map[uint64]identity.ID
 	Author(ctx context.Context, from uint64) (identity.ID, error)
 }
 

@@ -161,6 +161,31 @@ type topicObject struct {
 	Topic string `json:"topic"`
 }
 
+type historyObject struct {
+	Type string `json:"type"` // history
+	source
+	Room     string          `json:"room"`
+	Messages []messageObject `json:"messages"`
+	Before   uint64          `json:"before,omitempty"`
+}
+
+type searchObject struct {
+	Type string `json:"type"` // search
+	source
+	Messages []messageObject `json:"messages"`
+	Before   uint64          `json:"before,omitempty"`
+	Behind   uint64          `json:"behind,omitempty"`
+}
+
+type keepObject struct {
+	Type string `json:"type"` // keep
+	source
+	Room  string `json:"room"`
+	Set   bool   `json:"set,omitempty"`
+	AgeMS int64  `json:"age_ms,omitempty"`
+	Size  int64  `json:"size,omitempty"`
+}
+
 type helpObject struct {
 	Type string `json:"type"` // help
 	source

@@ -43,6 +43,13 @@ func (o *output) tell(line []byte) {
 	_, _ = o.err.Write(line)
 }
 
+// works reports whether all that was to be printed has been.
+func (o *output) works() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bad == nil
+}
+
 // failure returns the first failure of out. A reader who has gone away is none.
 func (o *output) failure() error {
 	o.mu.Lock()

@@ -39,7 +39,7 @@ type runner struct {
 
 func newRunner(cfg Config) *runner {
 	now := time.Now()
-	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, begun: now}
+	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, begun: now}
 	if cfg.JSON {
 		r.sink = newObjects(&r.cfg, r.out)
 	} else {
@@ -65,6 +65,9 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	ended, executed, lines := make(chan error, 1), make(chan reading, 1), make(chan line)
 	x := newExec(&r.cfg, r.sink, r.tally, r.rooms)
+	if left, _ := r.tally.waiting(); left > 0 {
+		r.sink.left(left)
+	}
 	running.Go(func() { ended <- r.cfg.Client.Run(clientCtx) })
 	running.Go(func() { executed <- x.run(execCtx, lines) })
 	go feed(execCtx, &r.cfg, lines) // not waited for: see the comment of the package
@@ -135,11 +138,23 @@ func (r *runner) handle(e client.Event) {
 		}
 	}
 	r.sink.event(e)
+	r.shown(e)
 	if ack, ok := e.(client.Ack); ok {
 		r.kept(ack)
 	}
 	// Not before it was told: whoever reads the output slowly does not make the node slow.
 	r.tally.progress()
+}
+
+// shown has the client remember how far it was told, once that is out of this process.
+func (r *runner) shown(e client.Event) {
+	if !r.out.works() {
+		return
+	}
+	r.cfg.Client.Shown(e)
+	if m, ok := e.(client.Message); ok && r.cfg.Terminal {
+		r.cfg.Client.Read(m.Room, m.Seq)
+	}
 }
 
 func (r *runner) linkDown(e client.LinkDown) {

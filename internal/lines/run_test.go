@@ -446,3 +446,78 @@ func TestListens(t *testing.T) {
 		}
 	}
 }
+
+// TestLeftFromLastTime: what an earlier client has left is told, waited for and part of the verdict.
+func TestLeftFromLastTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		refuses  bool
+		terminal bool
+		told     string
+		out, end string
+	}{
+		"kept":                {told: "", out: "12:00 carol: one\n12:00 carol: two\n"},
+		"refused":             {refuses: true, told: "-- not sent to #lobby: " + chat.Denied.Sentence() + ": two\n", out: "12:00 carol: one\n", end: "1 message was refused"},
+		"refused at terminal": {refuses: true, terminal: true, told: "-- not sent to #lobby: " + chat.Denied.Sentence() + ": two\n", end: "1 message was refused"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk()
+			d.noLink = true
+			for _, text := range []string{"one", "two"} {
+				d.drafts = append(d.drafts, client.Draft{Room: "lobby", Kind: chat.Text, Text: text})
+				d.open++
+			}
+			r := start(t, d, func(cfg *Config) { cfg.Terminal = c.terminal })
+			r.wants("", "-- 2 messages from last time, not known to be kept: sent now\n")
+			again := up()
+			again.Resumed = true
+			r.told(again)
+			r.eof()
+			r.goesOn()
+			d.keep(1)
+			r.goesOn()
+			if c.refuses {
+				d.refuse(2, chat.Denied, 0)
+			} else {
+				d.keep(2)
+			}
+			if err := r.result(); c.end == "" && err != nil {
+				t.Errorf("%s: Run: %v", name, err)
+			} else if c.end != "" {
+				wantsEnd(t, err, ErrNotKept, c.end)
+			}
+			r.wants(c.out, "-- 2 messages from last time, not known to be kept: sent now\n"+connected+c.told)
+		})
+	}
+}
+
+// TestShownOnceItIsOut: the client hears that a message was shown when it has been written, not when that failed.
+func TestShownOnceItIsOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		fails  bool
+		want   []string
+	}{
+		"pipe":     {func(cfg *Config) { cfg.Follow = true }, false, []string{"shown lobby 1", "shown gap lobby 7", "shown lobby 8"}},
+		"JSON":     {func(cfg *Config) { cfg.Follow, cfg.JSON = true, true }, false, []string{"shown lobby 1", "shown gap lobby 7", "shown lobby 8"}},
+		"terminal": {func(cfg *Config) { cfg.Terminal = true }, false, []string{"shown lobby 1", "read lobby 1", "shown gap lobby 7", "shown lobby 8", "read lobby 8"}},
+		"deaf":     {func(*Config) {}, false, []string{"shown gap lobby 7"}},
+		"broken":   {func(cfg *Config) { cfg.Follow = true }, true, nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk()
+			r := start(t, d, c.change)
+			if c.fails {
+				r.out.mu.Lock()
+				r.out.fail = syscall.EPIPE
+				r.out.mu.Unlock()
+			}
+			r.told(client.Message{Room: "lobby", Seq: 1, Own: true, Kind: chat.Text, Text: "a"}, client.Gap{Room: "lobby", From: 2, To: 7},
+				client.Message{Room: "lobby", Seq: 8, Own: true, Kind: chat.Text, Text: "b"})
+			if diff := cmp.Diff(c.want, d.asked); diff != "" {
+				t.Errorf("%s: asked (-want +got):\n%s", name, diff)
+			}
+			r.stop()
+			pass(grace)
+		})
+	}
+}

@@ -10,7 +10,7 @@ import (
 // tally counts what became of the input.
 type tally struct {
 	mu      sync.Mutex // holding it promises that the counts fit each other
-	open    int        // messages handed to the client, or lost on the way to it, and not answered
+	open    int        // messages handed to the client, by an earlier process too, or lost on the way to it, and not answered
 	refused int        // messages refused, here or by the node
 	failed  int        // other lines that could not be done
 	since   time.Time  // the last sign of progress, or when there began to be something to wait for

@@ -28,9 +28,11 @@ const (
 	originLen = len(store.OriginToken{})
 	// lingerFor is how long a client that was told goodbye has to close the connection, so that the goodbye reaches it.
 	lingerFor = 2 * time.Second
-	// questionsEach is how often one client may ask, questionsBurst how many times at once; beyond that it is not read for a while.
+	// questionsEach is how often one client may ask, questionsBurst how many times at once; beyond that it is not read for a while. A
+	// question that is answered from the disk counts as diskQuestion of them.
 	questionsEach  = 50 * time.Millisecond
 	questionsBurst = 200
+	diskQuestion   = 4
 	// maxSubmit is how many records are handed to the hub at a time.
 	maxSubmit = 64
 )
@@ -311,20 +313,45 @@ func (s *Session) sleep(d time.Duration) bool {
 func (s *Session) readControl() error {
 	limit := rate.NewLimiter(rate.Every(questionsEach), questionsBurst)
 	for {
-		record, err := next(s.control)
+		record, err := nextControl(s.control)
 		if err != nil {
 			return s.broken("control", err)
 		}
 		if record == nil {
 			continue
 		}
-		if wait := limit.Reserve().Delay(); wait > 0 && !s.sleep(wait) {
+		if wait := limit.ReserveN(time.Now(), cost(record)).Delay(); wait > 0 && !s.sleep(wait) {
 			return nil
 		}
 		if ended, err := s.control1(record); ended || err != nil {
 			return err
 		}
 	}
+}
+
+// unknown stands for a question that this node does not know.
+type unknown struct{ wire.Record }
+
+// nextControl reads one record; a nil one is of a type that this node does not know and that asks for nothing.
+func nextControl(r *wire.Reader) (wire.Record, error) {
+	item, err := r.Next()
+	if err != nil {
+		return nil, err
+	}
+	record, err := wire.Decode(item)
+	if record == nil && err == nil && wire.IsQuestion(item) {
+		return unknown{}, nil
+	}
+	return record, err
+}
+
+// cost returns how many questions a record counts as.
+func cost(record wire.Record) int {
+	switch record.(type) {
+	case *wire.History, *wire.Search:
+		return diskQuestion
+	}
+	return 1
 }
 
 // control1 acts on one control record, and reports whether it was the last.
@@ -336,7 +363,9 @@ func (s *Session) control1(record wire.Record) (ended bool, err error) {
 		return true, nil
 	case *wire.Watch:
 		return false, s.hub.Watch(r.Rooms)
-	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors:
+	case unknown:
+		return false, s.reply(&wire.Failed{Code: chat.Unsupported})
+	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors, *wire.History, *wire.Search, *wire.Keep:
 		answer, err := s.hub.Ask(r)
 		if err != nil {
 			return true, err

@@ -249,3 +249,110 @@ func TestPace(t *testing.T) {
 		t.Errorf("the smallest write is %d, want %d", w.size, minWrite)
 	}
 }
+
+// A client that publishes and then breaks the rules, all in one write, is told what became of the publish first.
+func TestMalformedBehindAPublish(t *testing.T) {
+	for range 20 {
+		g := arrive(t, newHost(t))
+		g.enter("carol")
+		bytes := wire.Must(nil, &wire.Pub{CSeq: 1, Room: "lobby", Kind: chat.Text, Body: []byte("kept")})
+		if _, err := g.chat.Write(append(bytes, 0, 0, 0, 3, 'a', 'b', 'c')); err != nil {
+			t.Fatal(err)
+		}
+		if bye := expect[*wire.Bye](g, g.fromControl); bye.Code != chat.Malformed {
+			t.Errorf("the goodbye says %v, want malformed", bye.Code)
+		}
+		g.link.Close() // nothing is written behind the goodbye
+		expect[*wire.Ack](g, g.fromChat)
+		<-g.ended
+	}
+}
+
+// A goodbye does not wait for what the client takes no bytes of.
+func TestGoodbyeWithoutWindow(t *testing.T) {
+	g := arrive(t, newHost(t))
+	g.link.chat.out.window, g.link.chat.out.grows = 0, false
+	g.enter("carol")
+	g.say(g.chat, &wire.Join{Room: "lobby"}, &wire.Pub{CSeq: 1, Room: "lobby", Kind: chat.Text, Body: []byte("hello")})
+	if _, err := g.control.Write([]byte{0, 0, 0, 0}); err != nil {
+		t.Fatal(err)
+	}
+	if bye := expect[*wire.Bye](g, g.fromControl); bye.Code != chat.Malformed {
+		t.Errorf("the goodbye says %v, want malformed", bye.Code)
+	}
+	g.link.Close()
+	<-g.ended
+}
+
+// A question of a type that this node does not know is answered: whoever asked waits. An answer is no question, and neither is a type far away.
+func TestUnknownQuestions(t *testing.T) {
+	g := arrive(t, newHost(t))
+	g.enter("carol")
+	for _, kind := range []byte{44, 48, 126} {
+		if _, err := g.control.Write([]byte{0, 0, 0, 4, 0x82, 0x18, kind, 0x01}); err != nil {
+			t.Fatal(err)
+		}
+		if failed := expect[*wire.Failed](g, g.fromControl); failed.Code != chat.Unsupported {
+			t.Errorf("type %d: %v, want unsupported", kind, failed.Code)
+		}
+	}
+	for _, kind := range []byte{45, 128, 200} {
+		if _, err := g.control.Write([]byte{0, 0, 0, 4, 0x82, 0x18, kind, 0x01}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.say(g.control, &wire.List{})
+	expect[*wire.ListIs](g, g.fromControl)
+}
+
+// Questions for the log are answered in their order, however many come at once.
+func TestThousandQuestionsAtOnce(t *testing.T) {
+	h := newHost(t)
+	g := arrive(t, h)
+	g.enter("carol")
+	for n := range uint64(40) {
+		g.say(g.chat, &wire.Pub{CSeq: n + 1, Room: "lobby", Kind: chat.Text, Body: []byte("word " + strings.Repeat("x", 2000))})
+		expect[*wire.Ack](g, g.fromChat)
+	}
+	g.say(g.control,
+		&wire.History{Room: "lobby", N: 1 << 63}, &wire.Search{Words: "word", N: 1 << 63}, &wire.Keep{Room: "lobby", Mode: 255},
+		&wire.History{Room: strings.Repeat("@", 60_000), N: 1}, &wire.Search{Words: strings.Repeat("x ", 30_000), N: 1}, &wire.Search{Words: "word", Room: "\x00", N: 1})
+	if page := expect[*wire.HistoryIs](g, g.fromControl); len(page.Events) == 0 || len(page.Events) >= 40 || !page.More {
+		t.Errorf("a page of %d rows, more %v", len(page.Events), page.More)
+	}
+	if found := expect[*wire.SearchIs](g, g.fromControl); len(found.Events) == 0 || len(found.Events) >= 40 || found.Next == 0 {
+		t.Errorf("%d hits, next %d", len(found.Events), found.Next)
+	}
+	for _, want := range []chat.Code{chat.Unsupported, chat.NoSuchUser, chat.BadQuery, chat.NoSuchRoom} {
+		if failed := expect[*wire.Failed](g, g.fromControl); failed.Code != want {
+			t.Errorf("failed with %v, want %v", failed.Code, want)
+		}
+	}
+	// The burst that is left is 200 less those above; beyond it the client is read more slowly, and nothing is lost.
+	var all []byte
+	for n := range uint64(1000) {
+		all = wire.Must(all, &wire.History{Room: "lobby", Before: n + 1, N: 1})
+	}
+	if _, err := g.control.Write(all); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(30) {
+		page := expect[*wire.HistoryIs](g, g.fromControl)
+		if want := min(n, 1); uint64(len(page.Events)) != want {
+			t.Fatalf("before %d: %d rows, want %d", n+1, len(page.Events), want)
+		}
+	}
+	// Others are served meanwhile.
+	other := arrive(t, h)
+	other.enter("bob")
+	other.say(other.control, &wire.List{})
+	expect[*wire.ListIs](other, other.fromControl)
+}
+
+func TestCost(t *testing.T) {
+	for record, want := range map[wire.Record]int{&wire.List{}: 1, &wire.Keep{}: 1, &wire.History{}: diskQuestion, &wire.Search{}: diskQuestion} {
+		if got := cost(record); got != want {
+			t.Errorf("%T costs %d, want %d", record, got, want)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func (s *Session) write() error {
 		}
 		if goodbye {
 			// What there was has been written, or waits for window: nothing is left that a goodbye would cut off.
-			if bye := s.hub.Goodbye(); len(bye) <= w.control.Window() {
+			if bye := s.hub.Goodbye(); bye != nil && len(bye) <= w.control.Window() {
 				return s.sayGoodbye(bye)
 			}
 		}
@@ -56,7 +56,7 @@ func (s *Session) write() error {
 	}
 }
 
-// step writes something to each stream that has something to write and window for it.
+// step writes something to each stream that has something to write and window for it, and reports whether a goodbye need not wait for more.
 func (w *writer) step() (wrote, goodbye bool, err error) {
 	chat, control, goodbye := w.hub.Waiting()
 	if w.answer == nil && len(w.Session.answer) > 0 {
@@ -79,36 +79,37 @@ func (w *writer) step() (wrote, goodbye bool, err error) {
 		}
 	}
 	if chat {
-		wroteChat, err := w.stepChat()
+		wroteChat, stuck, err := w.stepChat()
 		if err != nil {
 			return false, false, err
 		}
-		wrote = wrote || wroteChat
+		wrote, goodbye = wrote || wroteChat, goodbye || stuck
 	}
 	return wrote, goodbye, nil
 }
 
-func (w *writer) stepChat() (wrote bool, err error) {
+// stepChat writes to the chat stream. It reports stuck when there is something for which there is no window.
+func (w *writer) stepChat() (wrote, stuck bool, err error) {
 	window := w.chat.Window()
 	if window == 0 {
-		return false, nil
+		return false, true, nil
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	records, _, err := w.hub.TakeChat(*buf, w.size, window)
+	records, need, err := w.hub.TakeChat(*buf, w.size, window)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if len(records) < minWrite {
 		_, err := w.chat.Write(records)
-		return len(records) > 0, quiet(err)
+		return len(records) > 0, need > 0, quiet(err)
 	}
 	began := time.Now()
 	if _, err := w.chat.Write(records); err != nil {
-		return false, quiet(err)
+		return false, false, quiet(err)
 	}
 	w.pace(len(records), time.Since(began))
-	return true, nil
+	return true, false, nil
 }
 
 // pace adapts the size of writes to how long one took.

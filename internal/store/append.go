@@ -20,7 +20,8 @@ type writer struct {
 	room, low, trim         *sql.Stmt
 	origin, forgetOrigin    *sql.Stmt
 	name, unname, last      *sql.Stmt
-	all                     []*sql.Stmt
+
+	prepared []*sql.Stmt // all of them
 
 	args []any // scratch
 	out  []byte
@@ -28,7 +29,8 @@ type writer struct {
 
 // openWriter opens the database at path for writing. An empty one is as good as any.
 func openWriter(ctx context.Context, path string) (*writer, error) {
-	db := openDB(path, "mode=rw", "_pragma=synchronous(full)", "_pragma=secure_delete(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-16384)")
+	db := openDB(path, "mode=rw", "_pragma=synchronous(full)", "_pragma=secure_delete(1)", "_pragma=wal_autocheckpoint(0)", "_pragma=cache_size(-16384)",
+		fmt.Sprintf("_pragma=journal_size_limit(%d)", maxLog))
 	db.SetMaxOpenConns(1)
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -39,8 +41,11 @@ func openWriter(ctx context.Context, path string) (*writer, error) {
 
 // prepare readies the connection to a store of the present schema for batches.
 func (w *writer) prepare(ctx context.Context) (err error) {
-	if _, err := w.conn.ExecContext(ctx, "PRAGMA journal_mode=wal"); err != nil {
+	var mode string
+	if err := w.conn.QueryRowContext(ctx, "PRAGMA journal_mode=wal").Scan(&mode); err != nil {
 		return err
+	} else if mode != "wal" {
+		return fmt.Errorf("its file system can't hold a write-ahead log (SQLite chose %q)", mode)
 	}
 	const oneRow = "(?,?,?,?,?,?)"
 	for stmt, text := range map[**sql.Stmt]string{
@@ -62,17 +67,24 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
-		w.all = append(w.all, *stmt)
+		w.prepared = append(w.prepared, *stmt)
 	}
 	return nil
 }
 
-// close closes the statements first: SQLite keeps a connection half open while it has any.
-func (w *writer) close() (err error) {
-	for _, stmt := range w.all {
-		err = errors.Join(err, stmt.Close())
+func (w *writer) close() error { return closeConn(w.db, w.conn, w.prepared) }
+
+// closeConn closes a pool of one connection and the statements that were prepared on it: SQLite keeps a connection open until its last statement is
+// closed, and package sql does not count those of a sql.Conn.
+func closeConn(db *sql.DB, conn *sql.Conn, prepared []*sql.Stmt) error {
+	var errs []error
+	for _, stmt := range prepared {
+		errs = append(errs, stmt.Close())
 	}
-	return errors.Join(err, w.conn.Close(), w.db.Close())
+	if conn != nil {
+		errs = append(errs, conn.Close())
+	}
+	return errors.Join(append(errs, db.Close())...)
 }
 
 // do runs f in a transaction, and commits it if f returns nil.
@@ -125,6 +137,9 @@ func (s *SQLite) follows(b *Batch) error {
 func follows(b *Batch, headOf func(room uint64) (head uint64, known bool)) error {
 	heads := map[uint64]uint64{}
 	for _, r := range b.Rooms {
+		if r.Num > maxRoom {
+			return fmt.Errorf("room %d is beyond what a store can number: %w", r.Num, ErrOrder)
+		}
 		heads[r.Num] = 0
 	}
 	for i := range b.Rows {
@@ -135,7 +150,7 @@ func follows(b *Batch, headOf func(room uint64) (head uint64, known bool)) error
 				head, met = stored, true
 			}
 		}
-		if !met || row.Seq != head+1 || row.Room > maxRoom || row.Seq > maxSeq {
+		if !met || row.Seq != head+1 || row.Seq > maxSeq {
 			return fmt.Errorf("room %d, row %d: %w", row.Room, row.Seq, ErrOrder)
 		}
 		heads[row.Room] = row.Seq
@@ -193,7 +208,7 @@ func (w *writer) writeRows(rows []Row, era int) error {
 		}
 		rows = rows[n:]
 	}
-	clear(w.args)
+	clear(w.args[:cap(w.args)]) // the records are not ours to keep
 	return nil
 }
 
@@ -234,22 +249,28 @@ func (s *SQLite) committed(b *Batch) {
 		}
 		s.rooms[r.Num].Room = r
 	}
+	pages := 2 + len(b.Rooms) + len(b.Origins) + len(b.Names) // about: each is in a page of its own, which is written whole
 	size := int64(0)
 	for i := range b.Rows {
 		row := &b.Rows[i]
+		if i == 0 || row.Room != b.Rows[i-1].Room {
+			s.moved[row.Room] = struct{}{}
+			pages++
+		}
 		room := s.rooms[row.Room]
 		room.Head, room.Hash, room.Time = row.Seq, row.Hash, row.Time
 		room.size += int64(len(row.Record))
 		size += int64(len(row.Record))
 	}
 	s.mu.Unlock()
-	pages := 2 + len(b.Rooms) + len(b.Origins) + len(b.Names) // about: each is in a page of its own, which is written whole
 	s.logged += int64(pages*pageSize) + size
 	s.grown += size
 	if s.logged >= checkpointAt || s.opt.Total > 0 && s.grown >= s.opt.Total/trimShare {
 		s.nudge()
 	}
-	s.index.nudge()
+	if len(b.Rows) > 0 {
+		s.index.nudge()
+	}
 }
 
 // idOrNull is an id as SQLite is given it.

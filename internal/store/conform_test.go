@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -26,6 +26,9 @@ type engine interface {
 	Page(room, from, to uint64, size int) (records []byte, next uint64, err error)
 	HashAt(room, seq uint64) (chat.Hash, error)
 	Low(room uint64) (uint64, error)
+	SeqAt(room uint64, time int64) (uint64, error)
+	Search(q *Query) (Found, error)
+	Free() (int64, error)
 	Close() error
 }
 
@@ -35,7 +38,9 @@ const unlimited = math.MaxInt64
 func conform(t *testing.T, open func(t *testing.T, limit int64) engine) {
 	tests := map[string]func(t *testing.T, open func(t *testing.T, limit int64) engine){
 		"empty": testEmpty, "load": testLoad, "order": testOrder, "page": testPage, "hashes": testHashes, "trim": testTrim, "origins": testOrigins,
-		"names": testNames, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders,
+		"names": testNames, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders, "seq at": testSeqAt,
+		"rooms": testRooms, "odd bytes": testOddBytes, "free": testFree, "search": testSearch, "search pages": testSearchPages,
+		"search hostile": testSearchHostile, "search bounds": testSearchBounds,
 		"model": func(t *testing.T, open func(*testing.T, int64) engine) { testModel(t, open(t, unlimited)) },
 		"model with a limit": func(t *testing.T, open func(*testing.T, int64) engine) {
 			testModel(t, open(t, 20_000))
@@ -354,7 +359,11 @@ func testClose(t *testing.T, open func(*testing.T, int64) engine) {
 	_, _, errPage := e.Page(1, 1, 1, 10)
 	_, errHash := e.HashAt(1, 1)
 	_, errLow := e.Low(1)
-	for call, err := range map[string]error{"Load": errLoad, "Append": e.Append(&Batch{}), "Page": errPage, "HashAt": errHash, "Low": errLow} {
+	_, errSeq := e.SeqAt(1, 1)
+	_, errSearch := e.Search(&Query{Words: "x", Hits: 1})
+	_, errFree := e.Free()
+	for call, err := range map[string]error{"Load": errLoad, "Append": e.Append(&Batch{}), "Page": errPage, "HashAt": errHash, "Low": errLow,
+		"SeqAt": errSeq, "Search": errSearch, "Free": errFree} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%s after Close: %v, want ErrClosed", call, err)
 		}
@@ -419,172 +428,87 @@ func testReaders(t *testing.T, open func(*testing.T, int64) engine) {
 	wg.Wait()
 }
 
-// testModel compares a store with a plain model of it over a random run.
-func testModel(t *testing.T, e engine) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 1))
-	m := &model{rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, names: map[string]Name{}, writer: newScribe(), epoch: mustLoad(t, e).Epoch}
-	for range 400 {
-		b := m.batch(rng)
-		if err := e.Append(b); err != nil {
-			t.Fatal(err)
+func testSeqAt(t *testing.T, open func(*testing.T, int64) engine) {
+	e, w := open(t, unlimited), newScribe()
+	b := &Batch{Rooms: []Room{{Num: 1, Name: "lobby"}, {Num: 2, Name: "empty"}}}
+	for _, at := range []int64{10, 20, 20, 20, 30, 45} {
+		row := w.row(1, 10)
+		row.Time = at
+		b.Rows = append(b.Rows, row)
+	}
+	mustAppend(t, e, b)
+	for at, want := range map[int64]uint64{math.MinInt64: 1, 0: 1, 10: 1, 11: 2, 20: 2, 21: 5, 30: 5, 31: 6, 45: 6, 46: 7, math.MaxInt64: 7} {
+		if got, err := e.SeqAt(1, at); got != want || err != nil {
+			t.Errorf("seq at %d: %d, %v; want %d", at, got, err, want)
 		}
-		m.compare(t, e, rng)
-		if t.Failed() {
-			return
+	}
+	if got, err := e.SeqAt(2, 5); got != 1 || err != nil {
+		t.Errorf("seq in a room without rows: %d, %v; want 1", got, err)
+	}
+	if _, err := e.SeqAt(3, 5); !errors.Is(err, ErrNoRow) {
+		t.Errorf("seq in no room: %v, want ErrNoRow", err)
+	}
+
+	e, w = open(t, 10_000), newScribe()
+	w.fill(t, e, 300, 100)
+	low, err := e.Low(1)
+	if err != nil || low == 1 {
+		t.Fatalf("low %d, %v", low, err)
+	}
+	for at, want := range map[int64]uint64{0: low, 1000: low, int64(low) * 1000: low, int64(low+1) * 1000: low + 1, 300_001: 301} {
+		if got, err := e.SeqAt(1, at); got != want || err != nil {
+			t.Errorf("seq at %d with low %d: %d, %v; want %d", at, low, got, err, want)
 		}
 	}
 }
 
-type model struct {
-	epoch              uint64
-	lastRoom, lastFrom uint64
-	rooms              map[uint64]*modelRoom
-	origins            map[uint64]Origin
-	names              map[string]Name
-	writer             *scribe
+// testRooms: all that a room's entry holds comes back, however often it changes.
+func testRooms(t *testing.T, open func(*testing.T, int64) engine) {
+	e := open(t, unlimited)
+	first := Room{Num: 1, Name: "lobby", Created: 1, Owner: key(1)}
+	second := Room{Num: 2, Created: -2, Owner: key(2), Peers: [2]identity.ID{key(2), key(3)}, Keep: Keep{Set: true, Age: 1, Size: math.MaxInt64}}
+	third := Room{Num: 3, Name: "kept", Keep: Keep{Set: true}}
+	mustAppend(t, e, &Batch{Rooms: []Room{first, second, third, {Num: 1, Name: "of the same batch"}, first}})
+	first.Keep = Keep{Set: true, Age: 90 * 24 * time.Hour, Size: 1 << 30}
+	third.Keep, third.Owner, third.Name, third.Topic = Keep{}, key(9), "renamed", "tea"
+	mustAppend(t, e, &Batch{Rooms: []Room{third, first}})
+	var got []Room
+	for _, r := range mustLoad(t, e).Rooms {
+		if r.Low != 1 || r.Head != 0 {
+			t.Errorf("room %d: rows %d to %d, want none", r.Num, r.Low, r.Head)
+		}
+		got = append(got, r.Room)
+	}
+	if diff := cmp.Diff([]Room{first, second, third}, got); diff != "" {
+		t.Errorf("rooms mismatch (-want +got):\n%s", diff)
+	}
 }
 
-type modelRoom struct {
-	Room
-	low  uint64
-	rows []Row
-}
-
-// batch makes a random batch that could be a sequencer's, and makes it true in the model.
-func (m *model) batch(rng *rand.Rand) *Batch {
+// testOddBytes: a store takes text as it is. What may stand in it is for others to say.
+func testOddBytes(t *testing.T, open func(*testing.T, int64) engine) {
+	odd := []string{"", " ", "a\x00b", "\xff\xfe", "'); DROP TABLE name; --", "ſtraße\u0301", strings.Repeat("長", 5000)}
+	e := open(t, unlimited)
 	b := &Batch{}
-	if len(m.rooms) < 2 || rng.IntN(20) == 0 {
-		m.lastRoom++
-		m.rooms[m.lastRoom] = &modelRoom{Room: Room{Num: m.lastRoom, Name: fmt.Sprint("room", m.lastRoom)}, low: 1}
-		b.Rooms = append(b.Rooms, m.rooms[m.lastRoom].Room)
+	for i, text := range odd {
+		b.Rooms = append(b.Rooms, Room{Num: uint64(i + 1), Name: text, Topic: text})
+		b.Names = append(b.Names, Name{Name: text, Key: key(byte(i + 1)), Seen: int64(-i)})
+		b.Origins = append(b.Origins, Origin{Num: uint64(i + 1), Token: OriginToken{byte(i)}, Key: key(1), Last: math.MaxInt64})
 	}
-	for range rng.IntN(8) {
-		num := 1 + rng.Uint64N(m.lastRoom)
-		room := m.rooms[num]
-		switch {
-		case room == nil:
-		case rng.IntN(10) == 0:
-			room.Topic = fmt.Sprint("topic ", rng.IntN(100))
-			b.Rooms = append(b.Rooms, room.Room)
-		default:
-			row := m.writer.row(num, rng.IntN(300))
-			room.rows = append(room.rows, row)
-			b.Rows = append(b.Rows, row)
-		}
+	mustAppend(t, e, b)
+	s := mustLoad(t, e)
+	var rooms []Room
+	for _, r := range s.Rooms {
+		rooms = append(rooms, r.Room)
 	}
-	if rng.IntN(3) == 0 {
-		b.Origins = append(b.Origins, m.origin(rng))
-	}
-	if rng.IntN(3) == 0 {
-		n := Name{Name: fmt.Sprint("name", rng.IntN(5)), Key: key(byte(rng.IntN(3))), Seen: rng.Int64N(1000)}
-		b.Names = append(b.Names, n)
-		if m.names[n.Name] = n; n.Key.IsZero() {
-			delete(m.names, n.Name)
-		}
-	}
-	return b
-}
-
-// origin makes a new origin or goes on with one, and returns it as a batch holds it.
-func (m *model) origin(rng *rand.Rand) Origin {
-	num := 1 + rng.Uint64N(m.lastFrom+1)
-	o, known := m.origins[num]
-	if !known || o.Retired {
-		m.lastFrom++
-		o = Origin{Num: m.lastFrom, Token: OriginToken{byte(m.lastFrom)}, Key: key(byte(rng.IntN(3) + 1))}
-	}
-	switch rng.IntN(4) {
-	case 0:
-		o.Retired = true
-		if m.origins[o.Num] = (Origin{Num: o.Num, Key: o.Key, Last: o.Last, Retired: true}); o.Last == 0 {
-			delete(m.origins, o.Num)
-		}
-	default:
-		o.Last++
-		o.Outcomes = append(slices.Clone(o.Outcomes), Outcome{CSeq: o.Last, Seq: o.Last, Time: rng.Int64N(100)})
-		o.Outcomes = o.Outcomes[max(0, len(o.Outcomes)-chat.MaxInFlight):]
-		m.origins[o.Num] = o
-	}
-	o.Outcomes = slices.Clone(o.Outcomes)
-	return o
-}
-
-// compare holds the whole state, and a random page and hash of each room, to the model.
-func (m *model) compare(t *testing.T, e engine, rng *rand.Rand) {
-	t.Helper()
-	want := State{Epoch: m.epoch, LastRoom: m.lastRoom, LastFrom: m.lastFrom}
-	for num := range m.lastRoom + 1 {
-		if room := m.rooms[num]; room != nil {
-			m.compareRoom(t, e, room, rng)
-			state := RoomState{Room: room.Room, Low: room.low, Head: uint64(len(room.rows))}
-			if state.Head > 0 {
-				last := room.rows[state.Head-1]
-				state.Hash, state.Time = last.Hash, last.Time
-			}
-			want.Rooms = append(want.Rooms, state)
-		}
-	}
-	for num := range m.lastFrom + 1 {
-		if o, ok := m.origins[num]; ok {
-			want.Origins = append(want.Origins, o)
-		}
-	}
-	for i := range 5 {
-		if n, ok := m.names[fmt.Sprint("name", i)]; ok {
-			want.Names = append(want.Names, n)
-		}
-	}
-	// cmp takes 60 ms for a state like this: it is asked only what differs.
-	got := mustLoad(t, e)
-	same := slices.Equal(want.Rooms, got.Rooms) && slices.Equal(want.Names, got.Names) && slices.EqualFunc(want.Origins, got.Origins, func(a, b Origin) bool {
-		sameOutcomes := slices.Equal(a.Outcomes, b.Outcomes)
-		a.Outcomes, b.Outcomes = nil, nil
-		return sameOutcomes && reflect.DeepEqual(a, b)
-	})
-	if !same || want.Epoch != got.Epoch || want.LastRoom != got.LastRoom || want.LastFrom != got.LastFrom {
-		t.Errorf("state mismatch (-want +got):\n%s", cmp.Diff(want, got, cmpopts.EquateEmpty()))
+	slices.SortFunc(b.Names, func(a, b Name) int { return strings.Compare(a.Name, b.Name) })
+	got := Batch{Rooms: rooms, Names: s.Names, Origins: s.Origins}
+	if diff := cmp.Diff(*b, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("mismatch (-want +got):\n%s", diff)
 	}
 }
 
-func (m *model) compareRoom(t *testing.T, e engine, room *modelRoom, rng *rand.Rand) {
-	t.Helper()
-	head := uint64(len(room.rows))
-	low, err := e.Low(room.Num)
-	if err != nil || low < room.low || low > head+1 {
-		t.Errorf("room %d: low %d, %v; it was %d, head %d", room.Num, low, err, room.low, head)
-		return
-	}
-	room.low = low
-	from, size := rng.Uint64N(head+3), rng.IntN(2000)
-	to := from + rng.Uint64N(20)
-	var page []byte
-	var next uint64
-	var wantErr error
-	switch {
-	case from > head:
-		wantErr = ErrNoRow
-	case from < low:
-		wantErr = ErrTrimmed
-	default:
-		for next = from; next <= min(to, head) && (next == from || len(page)+len(room.rows[next-1].Record) <= size); next++ {
-			page = append(page, room.rows[next-1].Record...)
-		}
-	}
-	if got, gotNext, err := e.Page(room.Num, from, to, size); !bytes.Equal(got, page) || gotNext != next || !errors.Is(err, wantErr) {
-		t.Errorf("page of room %d from %d to %d, low %d, head %d: %q, %d, %v; want %q, %d, %v", room.Num, from, to, low, head, got, gotNext, err, page, next, wantErr)
-	}
-	var hash chat.Hash
-	switch wantErr = nil; {
-	case from > head:
-		wantErr = ErrNoRow
-	case from > 0 && from+1 < low:
-		wantErr = ErrTrimmed
-	case from > 0:
-		hash = room.rows[from-1].Hash
-	}
-	if got, err := e.HashAt(room.Num, from); got != hash || !errors.Is(err, wantErr) {
-		t.Errorf("hash of room %d at %d, low %d: %x, %v; want %x, %v", room.Num, from, low, got, err, hash, wantErr)
+func testFree(t *testing.T, open func(*testing.T, int64) engine) {
+	if free, err := open(t, unlimited).Free(); free <= 0 || err != nil {
+		t.Errorf("free: %d, %v", free, err)
 	}
 }

@@ -1,17 +1,13 @@
 package store
 
 import (
-	"cmp"
+	"container/heap"
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,50 +21,41 @@ const (
 	// indexVersion is that of the index's schema and of chat.Words: an index of another one is made anew.
 	indexVersion = 1
 	// indexAtOnce is how many rows are indexed in one transaction, indexRound how many are put in order at a time.
-	indexAtOnce = 256
-	indexRound  = 50_000
+	indexAtOnce = 2048
+	// indexRead is how many rows' records are held in memory for that at a time.
+	indexRead  = 256
+	indexRound = 50_000
 	// indexPause lets rows gather before they are indexed, so that a busy node does not do it for each.
 	indexPause = 100 * time.Millisecond
-	// indexRetry is how long an index that has no room on the disk waits.
+	// indexRetry is how long an index that has no room on the disk waits, and one that could not be made.
 	indexRetry = 30 * time.Second
 )
 
-// indexSchema: words (https://sqlite.org/fts5.html) keeps no texts, only where each word stands. Its rows are numbered in the order in which the
-// messages were written, across rooms, so that the newest are found first; doc tells which message each is. done is how far each room has
-// been indexed, and from what seq on.
-const indexSchema = `
-CREATE TABLE done (room INTEGER PRIMARY KEY, low INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
-CREATE TABLE doc (doc INTEGER PRIMARY KEY AUTOINCREMENT, row INTEGER NOT NULL UNIQUE) STRICT;
-CREATE VIRTUAL TABLE words USING fts5(room, name, body, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 0");
-PRAGMA user_version = 1;
-`
-
 // index finds rows by their words. It lives in a file of its own, beside the store's, and trails it by a moment: so no commit waits for it. All
-// that it holds can be made again, and is when it does not fit the store.
+// that it holds can be made again, and is when it does not fit the store or can't be read: the store goes on without it meanwhile.
 type index struct {
 	// Static after construction.
 	store *SQLite
 	path  string
-	work  chan struct{} // capacity 1: rows have come
+	work  chan struct{} // capacity 1: rows have come or gone
 	bad   chan error    // capacity 1: why the index can't be read
 
 	// Owned by run.
-	conn *sql.DB // one connection
+	file *indexFile
+	late map[uint64]struct{} // rooms that may have more than is indexed, or less
 
-	// mu promises that what follows says what the index holds.
+	// reading is held for reading while a search goes on: its file stays open.
+	reading sync.RWMutex
+
+	// mu promises that what follows says what the index holds. It may be taken while the store's own mu is held.
 	mu   sync.RWMutex
 	db   *sql.DB // read-only; nil while the index is being opened
 	done map[uint64]indexed
 }
 
-// indexed is how much of a room is in the index.
-type indexed struct {
-	low, seq uint64
-	hash     chat.Hash
-}
-
 func newIndex(s *SQLite) *index {
-	return &index{store: s, path: filepath.Join(s.dir, indexName), work: make(chan struct{}, 1), bad: make(chan error, 1), done: map[uint64]indexed{}}
+	return &index{store: s, path: filepath.Join(s.dir, indexName), work: make(chan struct{}, 1), bad: make(chan error, 1), late: map[uint64]struct{}{},
+		done: map[uint64]indexed{}}
 }
 
 // nudge has the index look for rows soon.
@@ -79,49 +66,75 @@ func (x *index) nudge() {
 	}
 }
 
-// run keeps the index up until ctx ends. An index that fails is made again, once; the store does not survive the second time.
-func (x *index) run(ctx context.Context) {
-	defer x.close()
-	err := x.keepUp(ctx)
-	if err == nil || ctx.Err() != nil {
-		return
-	}
-	x.store.opt.Log.Warn("the search index is made again", "err", err)
-	if err = x.remove(); err == nil {
-		err = x.keepUp(ctx)
-	}
-	if err != nil && ctx.Err() == nil {
-		x.store.opt.Log.Error("the store can't go on", "err", x.store.fail(fmt.Errorf("keep the search index %s: %w", x.path, err)))
+// suspect has the index made again, for it can't be read.
+func (x *index) suspect(err error) {
+	select {
+	case x.bad <- err:
+	default:
 	}
 }
 
-// keepUp indexes what is there and what comes.
-func (x *index) keepUp(ctx context.Context) error {
-	if err := x.open(ctx); err != nil {
+// run keeps the index up until ctx ends. One that fails is made again: at once if it had been of use, else after a while.
+func (x *index) run(ctx context.Context) {
+	defer x.close()
+	for {
+		caughtUp, err := x.keepUp(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		x.store.opt.Log.Warn("the search index is made again", "file", x.path, "err", err)
+		if err := x.remove(); err != nil {
+			x.store.opt.Log.Error("the search index can't be removed", "file", x.path, "err", err)
+			caughtUp = false
+		}
+		if !caughtUp && pause(ctx, indexRetry, nil) != nil {
+			return
+		}
+	}
+}
+
+// pause waits for a time, or returns the error that ends the wait before.
+func pause(ctx context.Context, d time.Duration, bad <-chan error) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case err := <-bad:
 		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// keepUp indexes what is there and what comes, until ctx ends or the index fails. It reports whether it has ever had all rows.
+func (x *index) keepUp(ctx context.Context) (caughtUp bool, err error) {
+	if err := x.open(ctx); err != nil {
+		return false, err
 	}
 	for {
+		x.store.opt.Moment(Indexed)
 		behind, err := x.round(ctx)
 		wait := indexPause
-		switch {
-		case resultCode(err) == lib.SQLITE_FULL:
+		switch code := resultCode(err); {
+		case code == lib.SQLITE_FULL || code == lib.SQLITE_BUSY:
 			behind, wait = true, indexRetry
 		case err != nil:
-			return err
+			return caughtUp, err
 		}
 		if !behind {
+			caughtUp = true
+			x.store.opt.Moment(Indexed)
 			select {
 			case <-x.work:
 			case err := <-x.bad:
-				return err
+				return caughtUp, err
 			case <-ctx.Done():
-				return nil
+				return caughtUp, nil
 			}
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil
+		if err := pause(ctx, wait, x.bad); err != nil {
+			return caughtUp, err
 		}
 	}
 }
@@ -133,7 +146,7 @@ func (x *index) open(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		x.store.opt.Log.Warn("the search index is made again", "err", err)
+		x.store.opt.Log.Warn("the search index is made again", "file", x.path, "err", err)
 	}
 	if err := x.remove(); err != nil {
 		return err
@@ -146,27 +159,16 @@ func (x *index) open(ctx context.Context) error {
 
 // openFile opens the file and reports whether what it has indexed are rows of this store.
 func (x *index) openFile(ctx context.Context) (fits bool, err error) {
-	file, err := os.OpenFile(x.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return false, err
+	select {
+	case <-x.bad: // of the file before
+	default:
 	}
-	if err := file.Close(); err != nil {
-		return false, err
-	}
-	x.conn = openDB(x.path, "mode=rw", "_pragma=journal_mode(wal)", "_pragma=synchronous(normal)", "_pragma=secure_delete(1)", "_txlock=immediate")
-	x.conn.SetMaxOpenConns(1)
-	version := 0
-	if err := x.conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return false, err
-	}
-	if version == 0 {
-		if _, err := x.conn.ExecContext(ctx, "BEGIN;"+indexSchema+"COMMIT"); err != nil {
-			return false, err
-		}
-	} else if version != indexVersion {
+	if x.file, err = openIndexFile(ctx, x.path); errors.Is(err, errOtherVersion) {
 		return false, nil
+	} else if err != nil {
+		return false, err
 	}
-	done, err := x.load(ctx)
+	done, err := x.file.load(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -178,28 +180,12 @@ func (x *index) openFile(ctx context.Context) (fits bool, err error) {
 	}
 	db := openDB(x.path, "mode=ro", "_pragma=query_only(1)")
 	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	x.store.each(func(e *ends) { x.late[e.Num] = struct{}{} })
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.db, x.done = db, done
 	return true, nil
-}
-
-func (x *index) load(ctx context.Context) (map[uint64]indexed, error) {
-	done := map[uint64]indexed{}
-	err := each(ctx, x.conn, "SELECT room, low, seq, hash FROM done", func(scan scan) error {
-		var room uint64
-		var d indexed
-		var hash []byte
-		if err := scan(&room, &d.low, &d.seq, &hash); err != nil {
-			return err
-		}
-		if err := fill(d.hash[:], hash); err != nil {
-			return err
-		}
-		done[room] = d
-		return nil
-	})
-	return done, err
 }
 
 // remove deletes the index.
@@ -208,7 +194,7 @@ func (x *index) remove() error {
 	x.mu.Lock()
 	x.done = map[uint64]indexed{}
 	x.mu.Unlock()
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		if err := os.Remove(x.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -216,41 +202,45 @@ func (x *index) remove() error {
 	return nil
 }
 
-// close closes the index's file. What was in it can be read again.
+// close closes the index's file, when nobody searches it. What was in it can be read again.
 func (x *index) close() {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.db != nil {
-		_ = x.db.Close() // it only reads
-		x.db = nil
+	db := x.db
+	x.db = nil
+	x.mu.Unlock()
+	x.reading.Lock()
+	defer x.reading.Unlock()
+	if db != nil {
+		_ = db.Close() // it only reads
 	}
-	if x.conn != nil {
-		_ = x.conn.Close() // what is lost in it is indexed again
-		x.conn = nil
+	if x.file != nil {
+		_ = x.file.close() // what is lost in it is indexed again
+		x.file = nil
 	}
 }
 
-// stale is a row that is to be indexed.
-type stale struct{ id, time int64 }
-
-// round indexes the oldest of the rows that wait, and forgets those that the store has let go of. It reports whether more wait.
+// round indexes the rows that have come, and forgets those that the store has let go of. It reports whether more wait.
 func (x *index) round(ctx context.Context) (behind bool, err error) {
-	var lagging []ends
-	for _, e := range x.store.all() {
-		d := x.at(e.Num)
-		if d.low < e.Low && d.seq > 0 {
-			if err := x.forget(ctx, &e, d); err != nil {
+	x.store.takeMoved(x.late)
+	var all lanes
+	for room := range x.late {
+		e, _, err := x.store.ends(room)
+		if err != nil {
+			return false, err
+		}
+		d := x.at(room)
+		if d.seq > 0 && d.low < e.Low {
+			if d, err = x.forget(ctx, room, d, e.Low); err != nil {
 				return false, err
 			}
 		}
-		if max(d.seq, e.Low-1) < e.Head {
-			lagging = append(lagging, e)
+		if from := max(d.seq+1, e.Low); from <= e.Head {
+			all = append(all, &lane{room: room, next: from, head: e.Head})
+		} else {
+			delete(x.late, room)
 		}
 	}
-	rows, behind, err := x.oldest(ctx, lagging)
-	if err != nil {
-		return false, err
-	}
+	rows, behind, err := x.oldest(ctx, all)
 	for len(rows) > 0 && err == nil {
 		n := min(len(rows), indexAtOnce)
 		err = x.add(ctx, rows[:n])
@@ -266,49 +256,133 @@ func (x *index) at(room uint64) indexed {
 	return x.done[room]
 }
 
-// oldest returns rows that are to be indexed in the order in which they were written, whatever their rooms, and whether there are more. Of each
-// room it looks at a share of indexRound, so it can't go further than the last row that it has seen of every room that has more.
-func (x *index) oldest(ctx context.Context, rooms []ends) (rows []stale, more bool, err error) {
-	share := max(16, indexRound/max(1, len(rooms)))
-	var edge *stale
-	for i := range rooms {
-		e := &rooms[i]
-		from, seen := max(x.at(e.Num).seq+1, e.Low), 0
-		err := each(ctx, x.store.db, "SELECT id, time FROM message WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", func(scan scan) error {
-			var r stale
-			seen++
-			err := scan(&r.id, &r.time)
-			rows = append(rows, r)
-			return err
-		}, rowID(e.Num, from), rowID(e.Num, e.Head), share)
-		if err != nil {
-			return nil, false, err
-		}
-		if last := len(rows) - 1; seen == share && (edge == nil || rows[last].compare(*edge) < 0) {
-			edge = &stale{rows[last].id, rows[last].time}
-		}
+// note takes up how much is indexed now.
+func (x *index) note(done map[uint64]indexed) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for room, d := range done {
+		x.done[room] = d
 	}
-	slices.SortFunc(rows, stale.compare)
-	if edge == nil {
-		return rows, false, nil
-	}
-	n, _ := slices.BinarySearchFunc(rows, *edge, stale.compare)
-	return rows[:n+1], true, nil
 }
 
-func (r stale) compare(other stale) int {
-	return cmp.Or(cmp.Compare(r.time, other.time), cmp.Compare(r.id, other.id))
+// stale is a row that is to be indexed.
+type stale struct{ id, time int64 }
+
+// lane is what of a room is to be indexed.
+type lane struct {
+	room, next, head uint64 // next: the first row that is not among rows yet
+	rows             []stale
+}
+
+// lanes is a heap (container/heap) of those whose next row is the oldest first.
+type lanes []*lane
+
+func (l lanes) Len() int { return len(l) }
+func (l lanes) Less(i, j int) bool {
+	a, b := l[i].rows[0], l[j].rows[0]
+	return a.time < b.time || a.time == b.time && a.id < b.id
+}
+func (l lanes) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
+func (l *lanes) Push(x any)   { *l = append(*l, x.(*lane)) }
+func (l *lanes) Pop() (x any) {
+	last := len(*l) - 1
+	x, *l = (*l)[last], (*l)[:last]
+	return x
+}
+
+// oldest returns rows that are to be indexed in the order in which they were written, whatever their rooms, indexRound of them at most, and
+// whether there are more.
+func (x *index) oldest(ctx context.Context, all lanes) (rows []stale, more bool, err error) {
+	share := min(1024, max(16, indexRound/max(1, len(all)))) // of each room, at a time: so they fit into memory, however many they are
+	filled := all[:0]
+	for _, l := range all {
+		if err := x.fill(ctx, l, share); err != nil {
+			return nil, false, err
+		}
+		if len(l.rows) > 0 {
+			filled = append(filled, l)
+		}
+	}
+	heap.Init(&filled)
+	for len(filled) > 0 && len(rows) < indexRound {
+		l := filled[0]
+		rows = append(rows, l.rows[0])
+		if l.rows = l.rows[1:]; len(l.rows) == 0 {
+			if err := x.fill(ctx, l, share); err != nil {
+				return nil, false, err
+			}
+		}
+		if len(l.rows) > 0 {
+			heap.Fix(&filled, 0)
+		} else {
+			heap.Pop(&filled)
+		}
+	}
+	return rows, len(filled) > 0, nil
+}
+
+// fill looks up a lane's next rows, count of them at most.
+func (x *index) fill(ctx context.Context, l *lane, count int) error {
+	l.rows = l.rows[:0]
+	if l.next > l.head {
+		return nil
+	}
+	err := each(ctx, x.store.db, "SELECT id, time FROM message WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", func(scan scan) error {
+		var r stale
+		err := scan(&r.id, &r.time)
+		l.rows = append(l.rows, r)
+		return err
+	}, rowID(l.room, l.next), rowID(l.room, l.head), count)
+	if n := len(l.rows); n > 0 {
+		_, last := rowAt(l.rows[n-1].id)
+		l.next = last + 1
+	}
+	return err
 }
 
 // add indexes rows, all of them or none.
 func (x *index) add(ctx context.Context, rows []stale) error {
-	tx, err := x.conn.BeginTx(ctx, nil)
+	done := map[uint64]indexed{}
+	next := x.file.next
+	err := x.file.do(func() error {
+		for chunk := range slices.Chunk(rows, indexRead) {
+			if err := x.addChunk(ctx, chunk, done); err != nil {
+				return err
+			}
+		}
+		for room, d := range done {
+			if err := x.file.setDone(room, d); err != nil {
+				return err
+			}
+		}
+		x.store.opt.Moment(InIndex)
+		return nil
+	})
+	if err != nil {
+		x.file.next = next
+		return err
+	}
+	x.note(done)
+	return nil
+}
+
+// text is what is indexed of a row.
+type text struct {
+	record []byte
+	hash   chat.Hash
+}
+
+// addChunk indexes a few rows, and notes in done how far it came. Of those that were let go of meanwhile there is nothing to index.
+func (x *index) addChunk(ctx context.Context, rows []stale, done map[uint64]indexed) error {
+	texts, err := x.read(ctx, rows)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing after Commit
-	done := map[uint64]indexed{}
 	for _, r := range rows {
+		text, kept := texts[r.id]
+		if !kept {
+			continue
+		}
 		room, seq := rowAt(r.id)
 		d, met := done[room]
 		if !met {
@@ -316,83 +390,66 @@ func (x *index) add(ctx context.Context, rows []stale) error {
 				d.low = seq
 			}
 		}
-		d.seq = seq
-		if err := x.addRow(ctx, tx, r.id, d.hash[:]); err != nil && !errors.Is(err, sql.ErrNoRows) { // let go of meanwhile
-			return err
-		}
+		d.seq, d.hash = seq, text.hash
 		done[room] = d
-	}
-	for room, d := range done {
-		_, err := tx.ExecContext(ctx, "INSERT INTO done VALUES (?1, ?2, ?3, ?4) ON CONFLICT (room) DO UPDATE SET (seq, hash) = (?3, ?4)", room, d.low, d.seq, d.hash[:])
-		if err != nil {
+		e, err := event(text.record)
+		if err != nil { // no words to find it by; what damaged it is not the index's to judge
+			continue
+		}
+		if err := x.file.addRow(r.id, e); err != nil {
 			return err
 		}
 	}
-	x.store.opt.Moment(InIndex)
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for room, d := range done {
-		x.done[room] = d
-	}
 	return nil
 }
 
-// addRow indexes one row and puts the rolling hash after it into hash.
-func (x *index) addRow(ctx context.Context, tx *sql.Tx, id int64, hash []byte) error {
-	var record, after []byte
-	if err := x.store.db.QueryRowContext(ctx, "SELECT record, hash FROM message WHERE id = ?", id).Scan(&record, &after); err != nil {
-		return err
+// read returns the texts of rows by their ids, with one question for each room: what is to be indexed of a room stands together.
+func (x *index) read(ctx context.Context, rows []stale) (map[int64]text, error) {
+	type span struct{ first, last int64 }
+	spans := map[uint64]span{}
+	for _, r := range rows {
+		room, _ := rowAt(r.id)
+		s, met := spans[room]
+		if !met {
+			s.first = r.id
+		}
+		s.last = r.id
+		spans[room] = s
 	}
-	if err := fill(hash, after); err != nil {
-		return err
+	texts := make(map[int64]text, len(rows))
+	for _, s := range spans {
+		err := each(ctx, x.store.db, "SELECT id, record, hash FROM message WHERE id BETWEEN ? AND ?", func(scan scan) error {
+			var id int64
+			var t text
+			var hash []byte
+			if err := scan(&id, &t.record, &hash); err != nil {
+				return err
+			}
+			err := fillWhole(t.hash[:], hash)
+			texts[id] = t
+			return err
+		}, s.first, s.last)
+		if err != nil {
+			return nil, err
+		}
 	}
-	e, err := event(record)
-	if err != nil { // no words to find it by; what damaged it is not the index's to judge
-		return nil
-	}
-	result, err := tx.ExecContext(ctx, "INSERT INTO doc (row) VALUES (?)", id)
-	if err != nil {
-		return err
-	}
-	doc, err := result.LastInsertId()
-	if err != nil {
-		return err
-	}
-	room, _ := rowAt(id)
-	_, err = tx.ExecContext(ctx, "INSERT INTO words (rowid, room, name, body) VALUES (?, ?, ?, ?)", doc, strconv.FormatUint(room, 10), nameToken(e.Name),
-		strings.Join(chat.Words(string(e.Body)), " "))
-	return err
+	return texts, nil
 }
 
-// nameToken is a name as one word, whatever stands in it.
-func nameToken(name string) string { return "x" + hex.EncodeToString([]byte(chat.Fold(name))) }
-
-// forget takes rows that the store has let go of out of the index.
-func (x *index) forget(ctx context.Context, e *ends, d indexed) error {
-	tx, err := x.conn.BeginTx(ctx, nil)
-	if err != nil {
-		return err
+// forget takes rows of a room below low, which the store has let go of, out of the index, and returns what is indexed then.
+func (x *index) forget(ctx context.Context, room uint64, d indexed, low uint64) (indexed, error) {
+	for d.low < low {
+		if ctx.Err() != nil {
+			return d, ctx.Err()
+		}
+		err := x.file.do(func() (err error) {
+			d.low, err = x.file.forget(room, d.low, low)
+			return err
+		})
+		if err != nil {
+			return d, err
+		}
+		x.note(map[uint64]indexed{room: d})
 	}
-	defer tx.Rollback() // does nothing after Commit
-	first, last := rowID(e.Num, d.low), rowID(e.Num, e.Low-1)
-	if _, err := tx.ExecContext(ctx, "DELETE FROM words WHERE rowid IN (SELECT doc FROM doc WHERE row BETWEEN ? AND ?)", first, last); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM doc WHERE row BETWEEN ? AND ?", first, last); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE done SET low = ? WHERE room = ?", int64(e.Low), int64(e.Num)); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	d.low = e.Low
-	x.done[e.Num] = d
-	return nil
+	return d, nil
 }

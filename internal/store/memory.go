@@ -340,7 +340,14 @@ func (m *Memory) newestLocked(q *Query) iter.Seq[*tape] {
 }
 
 // Free returns how much can still be written: without end, as the oldest makes room.
-func (m *Memory) Free() (int64, error) { return math.MaxInt64, nil }
+func (m *Memory) Free() (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return 0, ErrClosed
+	}
+	return math.MaxInt64, nil
+}
 
 // Close ends the store: every later call returns ErrClosed. It is safe to call twice.
 func (m *Memory) Close() error {

@@ -47,7 +47,7 @@ func loadState(ctx context.Context, db querier) (state State, err error) {
 			return err
 		}
 		state.Names = append(state.Names, n)
-		return fill(state.Names[len(state.Names)-1].Key[:], key)
+		return fillWhole(state.Names[len(state.Names)-1].Key[:], key)
 	})
 	return state, err
 }
@@ -65,16 +65,18 @@ func loadRooms(ctx context.Context, db querier, found func(*ends)) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(fill(e.Owner[:], owner), fill(e.Peers[0][:], peer1), fill(e.Peers[1][:], peer2), fill(e.base[:], base)); err != nil {
-			return fmt.Errorf("room %d: %w", e.Num, err)
-		}
+		err = errors.Join(fill(e.Owner[:], owner), fill(e.Peers[0][:], peer1), fill(e.Peers[1][:], peer2), fillWhole(e.base[:], base))
 		e.Head, e.Hash = e.Low-1, e.base
 		if id.Valid {
 			_, e.Head = rowAt(id.Int64)
 			e.Time = at.Int64
-			if err := fill(e.Hash[:], hash); err != nil {
-				return fmt.Errorf("room %d: %w", e.Num, err)
-			}
+			err = errors.Join(err, fillWhole(e.Hash[:], hash))
+		}
+		if err == nil && (e.Low == 0 || e.Head+1 < e.Low || e.Num > maxRoom) {
+			err = fmt.Errorf("%w (its rows begin at %d and end at %d)", ErrDamaged, e.Low, e.Head)
+		}
+		if err != nil {
+			return fmt.Errorf("room %d: %w", e.Num, err)
 		}
 		found(&e)
 		return nil
@@ -90,7 +92,7 @@ func loadOrigins(ctx context.Context, db querier, found func(Origin)) error {
 			return err
 		}
 		o.Retired = token == nil
-		err := errors.Join(fill(o.Token[:], token), fill(o.Key[:], key))
+		err := errors.Join(fill(o.Token[:], token), fillWhole(o.Key[:], key))
 		if err == nil {
 			o.Outcomes, err = parseOutcomes(outcomes, o.Last)
 		}
@@ -111,7 +113,15 @@ func fill(dst, src []byte) error {
 	return nil
 }
 
-// ends returns the ends of a room's log, or nil. The caller must not change them.
+// fillWhole copies a value of fixed size that has to be there: of one without bytes the driver makes none.
+func fillWhole(dst, src []byte) error {
+	if src == nil {
+		src = []byte{}
+	}
+	return fill(dst, src)
+}
+
+// ends returns the ends of a room's log, and whether there is such a room.
 func (s *SQLite) ends(room uint64) (ends, bool, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -128,6 +138,8 @@ func (s *SQLite) ends(room uint64) (ends, bool, error) {
 // after the last of them. The bytes are the caller's. It returns ErrTrimmed when from is below the room's low, ErrNoRow when there is no
 // such row. Other errors are the disk's.
 func (s *SQLite) Page(room, from, to uint64, size int) (records []byte, next uint64, err error) {
+	s.asking.RLock()
+	defer s.asking.RUnlock()
 	e, known, err := s.ends(room)
 	switch {
 	case err != nil:
@@ -178,7 +190,7 @@ func (s *SQLite) missing(room, seq uint64) error {
 
 // readError says where reading failed; after Close, that this is why.
 func (s *SQLite) readError(room, seq uint64, err error) error {
-	if closed := s.failure(); errors.Is(closed, ErrClosed) {
+	if s.isClosed() {
 		return ErrClosed
 	}
 	return fmt.Errorf("read room %d from row %d: %w", room, seq, err)
@@ -187,6 +199,12 @@ func (s *SQLite) readError(room, seq uint64, err error) error {
 // HashAt returns a room's rolling hash after seq, which is zero for seq 0, always. It returns ErrTrimmed when that is not known any more, ErrNoRow
 // when there is no such row. The hash before the room's low is kept.
 func (s *SQLite) HashAt(room, seq uint64) (hash chat.Hash, err error) {
+	s.asking.RLock()
+	defer s.asking.RUnlock()
+	return s.hashAt(room, seq)
+}
+
+func (s *SQLite) hashAt(room, seq uint64) (hash chat.Hash, err error) {
 	e, known, err := s.ends(room)
 	switch {
 	case err != nil:
@@ -206,11 +224,17 @@ func (s *SQLite) HashAt(room, seq uint64) (hash chat.Hash, err error) {
 	err = s.db.QueryRow("SELECT hash FROM message WHERE id = ?", rowID(room, seq)).Scan(&raw)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return chat.Hash{}, s.missing(room, seq)
+		if err := s.missing(room, seq); !errors.Is(err, ErrTrimmed) {
+			return chat.Hash{}, err
+		}
+		return s.hashAt(room, seq) // its row went meanwhile; if it was the last to go, its hash is kept
 	case err != nil:
 		return chat.Hash{}, s.readError(room, seq, err)
 	}
-	return hash, fill(hash[:], raw)
+	if err := fillWhole(hash[:], raw); err != nil {
+		return chat.Hash{}, s.readError(room, seq, err)
+	}
+	return hash, nil
 }
 
 // Low returns the first seq of a room that is kept, Head+1 when none is, 1 for a room that is not known.
@@ -225,6 +249,8 @@ func (s *SQLite) Low(room uint64) (uint64, error) {
 // SeqAt returns the first seq of a room whose row was written at time (milliseconds since the Unix epoch) or later, Head+1 when there is none, and
 // ErrNoRow for a room that is not known.
 func (s *SQLite) SeqAt(room uint64, time int64) (uint64, error) {
+	s.asking.RLock()
+	defer s.asking.RUnlock()
 	e, known, err := s.ends(room)
 	switch {
 	case err != nil:

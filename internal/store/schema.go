@@ -8,11 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"chatnode/internal/disk"
 )
 
 const (
@@ -93,29 +97,65 @@ func loadEras(ctx context.Context, db querier) (eras []uint64, err error) {
 	return eras, err
 }
 
-// isForeign reports whether the file at path is something else than a store or an empty file. It only reads: opening a database can change it. A
-// store's mark stands in its file's header from its first transaction on (https://sqlite.org/fileformat.html, 1.3).
+// inspect returns ErrForeign when the file at path is something else than a store or an empty file, ErrNewer when its schema is above known. It
+// only reads: opening a database can change it.
+func inspect(path string, known int) error {
+	switch version, isStore, err := readHeader(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("open the store: %w", err)
+	case !isStore:
+		return foreign(path)
+	case version > known:
+		return newer(path, version, known)
+	}
+	return nil
+}
+
+// isForeign reports whether the file at path is something else than a store or an empty file.
 func isForeign(path string) (bool, error) {
-	const magic, markAt, headerLen = "SQLite format 3\x00", 68, 100
+	_, isStore, err := readHeader(path)
+	return !isStore, err
+}
+
+// readHeader reports whether the file at path is a store or an empty file, and the version of its schema. The mark and the version of a store stand in
+// the header of its file from its first transaction on (https://sqlite.org/fileformat.html, 1.3).
+func readHeader(path string) (version int, isStore bool, err error) {
+	const magic, versionAt, markAt, headerLen = "SQLite format 3\x00", 60, 68, 100
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // a pipe can't be opened without waiting
+		return 0, false, err
+	}
 	file, err := os.Open(path)
 	if err != nil {
-		return false, err
+		return 0, false, err
 	}
 	defer file.Close()
 	var header [headerLen]byte
-	switch n, err := io.ReadFull(file, header[:]); {
+	switch _, err := io.ReadFull(file, header[:]); {
 	case errors.Is(err, io.EOF):
-		return false, nil
+		return 0, true, nil
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return true, nil
+		return 0, false, nil
 	case err != nil:
-		return false, fmt.Errorf("read %d bytes of %s: %w", n, path, err)
+		return 0, false, err
+	case header == [headerLen]byte{}:
+		return 0, true, nil // perhaps the power went in its first transaction, and its journal undoes that; SQLite finds out
 	}
-	return string(header[:len(magic)]) != magic || binary.BigEndian.Uint32(header[markAt:]) != applicationID, nil
+	isStore = string(header[:len(magic)]) == magic && binary.BigEndian.Uint32(header[markAt:]) == applicationID
+	return int(int32(binary.BigEndian.Uint32(header[versionAt:]))), isStore, nil
+}
+
+func foreign(path string) error {
+	return fmt.Errorf("%s %w: move it away, or choose another folder", path, ErrForeign)
+}
+
+func newer(path string, version, known int) error {
+	return fmt.Errorf("%s %w: its schema is %d, and this chatnode knows %d", path, ErrNewer, version, known)
 }
 
 // bringUp makes the open database at path one of the present schema, and says from what version it came. A store of an earlier one is copied
-// beside itself first, to backup. It returns ErrForeign and ErrNewer, with nothing changed.
+// beside itself first, to backup. Its error may wrap ErrForeign and ErrNewer, and then nothing has been changed.
 func bringUp(ctx context.Context, tx *sql.Conn, path string, steps []step) (version int, backup string, err error) {
 	if err := checkSQLite(ctx, tx); err != nil {
 		return 0, "", err
@@ -123,16 +163,15 @@ func bringUp(ctx context.Context, tx *sql.Conn, path string, steps []step) (vers
 	err = tx.QueryRowContext(ctx, "SELECT user_version FROM pragma_user_version").Scan(&version)
 	switch {
 	case resultCode(err) == lib.SQLITE_NOTADB:
-		return 0, "", ErrForeign
+		return 0, "", foreign(path)
 	case err != nil:
 		return 0, "", err
 	case version > len(steps):
-		return version, "", fmt.Errorf("%w (schema %d, this one knows %d)", ErrNewer, version, len(steps))
+		return version, "", newer(path, version, len(steps))
 	case version == len(steps):
 		return version, "", nil
 	case version > 0:
-		backup = fmt.Sprintf("%s.schema%d", path, version)
-		if err := copyInto(ctx, tx, backup); err != nil {
+		if backup, err = copyBeside(ctx, tx, path, version); err != nil {
 			return version, "", fmt.Errorf("copy the store before its schema changes: %w", err)
 		}
 	}
@@ -146,9 +185,37 @@ func bringUp(ctx context.Context, tx *sql.Conn, path string, steps []step) (vers
 		return err
 	})
 	if err != nil {
+		if backup != "" {
+			_ = os.Remove(backup) // of what has not changed
+		}
 		return version, "", fmt.Errorf("bring the store from schema %d to %d: %w", version, len(steps), err)
 	}
 	return version, backup, nil
+}
+
+// copyBeside copies the open database at path, of an earlier schema, beside itself and returns where the copy is. What has its name then is whole: a
+// copy that was cut short is made again, and one that is there already, because a crash came after it, stays and the new one takes a number.
+func copyBeside(ctx context.Context, tx *sql.Conn, path string, version int) (backup string, err error) {
+	part := path + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if err := copyInto(ctx, tx, part); err != nil {
+		return "", err
+	}
+	backup = fmt.Sprintf("%s.schema%d", path, version)
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(backup); errors.Is(err, fs.ErrNotExist) {
+			break // the store's lock keeps others from taking it
+		} else if err != nil {
+			return "", err
+		}
+		backup = fmt.Sprintf("%s.schema%d.%d", path, version, n)
+	}
+	if err := os.Rename(part, backup); err != nil {
+		return "", err
+	}
+	return backup, disk.SyncDir(filepath.Dir(path))
 }
 
 // checkSQLite returns an error for a library that is known to lose rows.

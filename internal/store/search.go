@@ -5,21 +5,25 @@ import (
 	"database/sql"
 	"errors"
 	"math"
-	"strconv"
 	"strings"
 
 	"chatnode/internal/chat"
 )
 
-// Search returns a page of the rows that a query asks for, the newest first. What it finds may be up to a second old. Its error is the
-// disk's.
+// Search returns a page of the rows that a query asks for, the newest first. What it finds may be up to a second old; numbers of pages, Found.Next,
+// are those of an index that can be made again, after which they lead elsewhere. It returns ErrClosed after Close; other errors are the disk's.
 func (s *SQLite) Search(q *Query) (Found, error) {
-	if err := s.failure(); err != nil {
-		return Found{}, err
+	s.asking.RLock()
+	defer s.asking.RUnlock()
+	if s.isClosed() {
+		return Found{}, ErrClosed
 	}
-	found := Found{Behind: s.index.behind()}
+	x := s.index
+	found := Found{Behind: x.behind()}
 	match := matchExpression(q)
-	db := s.index.reader()
+	x.reading.RLock()
+	defer x.reading.RUnlock()
+	db := x.reader()
 	if match == "" || db == nil {
 		return found, nil
 	}
@@ -28,15 +32,14 @@ func (s *SQLite) Search(q *Query) (Found, error) {
 		before = int64(q.Before)
 	}
 	page := &searchPage{store: s, query: q, found: found}
-	err := s.index.find(db, match, before, page.add)
+	err := findWords(db, match, before, page.add)
 	switch {
-	case errors.Is(err, errPageFull) || err == nil:
+	case err == nil || errors.Is(err, errPageFull):
 		return page.found, nil
 	case page.err != nil:
 		return Found{}, page.err
-	case s.index.reader() == db:
-		s.index.suspect(err)
 	}
+	x.suspect(err)
 	return found, nil // the index is being made again: what it can't tell is among what is behind
 }
 
@@ -88,31 +91,20 @@ func (x *index) reader() *sql.DB {
 	return x.db
 }
 
-// suspect has the index made again, for it can't be read.
-func (x *index) suspect(err error) {
-	select {
-	case x.bad <- err:
-	default:
-	}
-	x.nudge()
-}
-
 // behind returns how many rows are committed and not yet indexed.
 func (x *index) behind() (rows uint64) {
-	all := x.store.all()
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	for i := range all {
-		e := &all[i]
+	x.store.each(func(e *ends) {
+		x.mu.RLock()
+		defer x.mu.RUnlock()
 		rows += e.Head - min(e.Head, max(x.done[e.Num].seq, e.Low-1))
-	}
+	})
 	return rows
 }
 
-// find calls f with the index number and the id of each row that matches and has a number below before, the newest first, until it returns an
+// findWords calls f with the index number and the id of each row that matches and has a number below before, the newest first, until it returns an
 // error.
-func (x *index) find(db *sql.DB, match string, before int64, f func(doc, id int64) error) error {
-	const query = "SELECT w.rowid, d.row FROM words w JOIN doc d ON d.doc = w.rowid WHERE words MATCH ? AND w.rowid < ? ORDER BY w.rowid DESC"
+func findWords(db *sql.DB, match string, before int64, f func(doc, id int64) error) error {
+	const query = "SELECT w.rowid, d.row FROM words w CROSS JOIN doc d ON d.doc = w.rowid WHERE words MATCH ? AND w.rowid < ? ORDER BY w.rowid DESC"
 	return each(context.Background(), db, query, func(scan scan) error {
 		var doc, id int64
 		if err := scan(&doc, &id); err != nil {
@@ -133,7 +125,7 @@ func matchExpression(q *Query) string {
 		parts = append(parts, `name : "`+nameToken(q.Name)+`"`)
 	}
 	if len(parts) > 0 && q.Room != 0 {
-		parts = append(parts, `room : "`+strconv.FormatUint(q.Room, 10)+`"`)
+		parts = append(parts, `room : "`+roomToken(q.Room)+`"`)
 	}
 	return strings.Join(parts, " AND ")
 }

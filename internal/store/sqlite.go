@@ -14,6 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
 	"chatnode/internal/chat"
 	"chatnode/internal/disk"
 )
@@ -42,7 +45,7 @@ const (
 
 var (
 	// ErrInUse says that another process has the store open.
-	ErrInUse = errors.New("another chatnode is using it")
+	ErrInUse = errors.New("is in use by another chatnode")
 	// ErrDamaged says that what the store holds can't be true.
 	ErrDamaged = errors.New("the store is damaged: chatnode check says where")
 )
@@ -64,11 +67,12 @@ type Options struct {
 const (
 	InCheckpoint = "in checkpoint" // the log is being copied into the database
 	InIndex      = "in index"      // rows are being indexed and not committed
+	Indexed      = "indexed"       // the index is what it was found to be, or has all rows that it has been told of
 	InRetention  = "in retention"  // rows are being deleted and not committed
 )
 
 // SQLite is a store in a folder of its own. One goroutine appends, any may read; a goroutine of the store's own copies its write-ahead log into the
-// database and lets old rows go, another keeps the search index. An error of Append, or of those two, is final: every later Append
+// database and lets old rows go, another keeps the search index. An error of Append, or of the first of those two, is final: every later Append
 // returns it.
 type SQLite struct {
 	// Static after construction.
@@ -84,6 +88,13 @@ type SQLite struct {
 	own    sync.WaitGroup
 	work   chan struct{} // capacity 1: the log has grown
 
+	// closing is done once; closeErr is what came of it.
+	closing  sync.Once
+	closeErr error
+
+	// asking is held for reading while a question is answered: Close waits for the answer. It is taken before the others.
+	asking sync.RWMutex
+
 	// retaining promises that one round of letting rows go is under way at a time. It is taken before the others.
 	retaining sync.Mutex
 
@@ -96,6 +107,7 @@ type SQLite struct {
 	// mu promises that what follows is as the last commit left it.
 	mu     sync.RWMutex
 	rooms  map[uint64]*ends
+	moved  map[uint64]struct{} // rooms whose ends are others than when the index last looked
 	failed error
 	closed bool
 }
@@ -117,8 +129,12 @@ type Opened struct {
 	Copy     string // where a copy as it was before that stands
 }
 
+// On Linux SQLite's locks are to hang on open files: else whatever in this process opens and closes a store's file, to look at it or to copy it, would
+// take them all away. Elsewhere, and where a file system knows no such locks, it stays with its own.
+func init() { _, _ = sqlite.OFDLocking(true) }
+
 // Open opens the store in dir, which is made when it is not there. Its error is a sentence: it wraps ErrInUse, ErrForeign, ErrNewer,
-// fs.ErrPermission or what else stands in the way, and then nothing has been changed.
+// fs.ErrPermission or what else stands in the way, and then what the store holds has not been changed.
 func Open(dir string, opt Options) (*SQLite, error) {
 	return open(dir, opt, steps)
 }
@@ -133,20 +149,26 @@ func open(dir string, opt Options, steps []step) (_ *SQLite, err error) {
 	if opt.Moment == nil {
 		opt.Moment = func(string) {}
 	}
-	s := &SQLite{dir: dir, opt: opt, rooms: map[uint64]*ends{}, work: make(chan struct{}, 1)}
+	if dir, err = filepath.Abs(dir); err != nil { // so that no path looks like a URI, nor changes its meaning
+		return nil, fmt.Errorf("find the store's folder: %w", err)
+	}
+	s := &SQLite{dir: dir, opt: opt, rooms: map[uint64]*ends{}, moved: map[uint64]struct{}{}, work: make(chan struct{}, 1)}
 	s.opened.File = filepath.Join(dir, fileName)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.release())
+			_ = s.release() // nothing has been written that could be lost
 		}
 	}()
+	if err := inspect(s.opened.File, len(steps)); err != nil { // before there is a lock beside what is not ours
+		return nil, err
+	}
 	if err := disk.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("make the store's folder: %w", err)
 	}
 	if s.lock, err = disk.TryLock(filepath.Join(dir, lockName)); errors.Is(err, disk.ErrLocked) {
-		return nil, fmt.Errorf("the store in %s can't be opened: %w", dir, ErrInUse)
+		return nil, fmt.Errorf("the store in %s %w: stop that one, or choose another folder", dir, ErrInUse)
 	} else if err != nil {
-		return nil, fmt.Errorf("the store in %s can't be locked: %w", dir, err)
+		return nil, fmt.Errorf("lock the store: %w", err)
 	}
 	if err := s.begin(steps); err != nil {
 		return nil, err
@@ -172,20 +194,16 @@ func (s *SQLite) begin(steps []step) (err error) {
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	if foreign, err := isForeign(path); err != nil {
-		return fmt.Errorf("open the store: %w", err)
-	} else if foreign {
-		return fmt.Errorf("%s %w", path, ErrForeign)
-	}
 	ctx := context.Background()
-	if s.writer, err = openWriter(ctx, path); err != nil {
+	if s.writer, err = openWriter(ctx, path); resultCode(err) == lib.SQLITE_NOTADB {
+		return foreign(path)
+	} else if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	version, copied, err := bringUp(ctx, s.writer.conn, path, steps)
-	switch {
-	case errors.Is(err, ErrForeign), errors.Is(err, ErrNewer):
-		return fmt.Errorf("%s %w", path, err)
-	case err != nil:
+	if errors.Is(err, ErrForeign) || errors.Is(err, ErrNewer) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	s.opened.New = version == 0
@@ -204,24 +222,34 @@ func (s *SQLite) begin(steps []step) (err error) {
 	s.db = openDB(path, "mode=ro", "_pragma=query_only(1)")
 	s.db.SetMaxOpenConns(readers)
 	s.db.SetMaxIdleConns(readers)
-	s.keeper = openDB(path, "mode=rw", "_pragma=synchronous(full)")
+	s.keeper = openDB(path, "mode=rw", "_pragma=synchronous(full)", fmt.Sprintf("_pragma=busy_timeout(%d)", checkpointPatience.Milliseconds()))
 	s.keeper.SetMaxOpenConns(1)
 	return nil
 }
 
-// openDB returns a pool of connections to the database at path, none of which is made yet.
+// openDB returns a pool of connections to the database at path, none of which is made yet. The driver runs the pragmas among the options in an order of
+// its own, so there must not be two of one kind: busyTimeout holds where they name no other.
 func openDB(path string, options ...string) *sql.DB {
-	slashed := filepath.ToSlash(path)
-	if !strings.HasPrefix(slashed, "/") && filepath.IsAbs(path) {
-		slashed = "/" + slashed // C:/…
+	if !strings.Contains(strings.Join(options, "&"), "busy_timeout") {
+		options = append(options, fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout))
 	}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: slashed}).EscapedPath()}
-	options = append(options, fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout))
-	db, err := sql.Open("sqlite", u.String()+"?"+strings.Join(options, "&"))
+	db, err := sql.Open("sqlite", fileURI(path)+"?"+strings.Join(options, "&"))
 	if err != nil {
 		panic("store: " + err.Error()) // only for a driver that is not there
 	}
 	return db
+}
+
+// fileURI is a path as SQLite takes it (https://sqlite.org/uri.html).
+func fileURI(path string) string {
+	slashed := filepath.ToSlash(path)
+	switch {
+	case strings.HasPrefix(slashed, "//"):
+		slashed = "//" + slashed // a folder of another machine: //host/share/…
+	case !strings.HasPrefix(slashed, "/") && filepath.IsAbs(path):
+		slashed = "/" + slashed // C:/…
+	}
+	return "file:" + (&url.URL{Path: slashed}).EscapedPath()
 }
 
 // load fills the tables in memory that questions are answered from.
@@ -232,7 +260,7 @@ func (s *SQLite) load() (err error) {
 	}
 	return loadRooms(ctx, s.writer.conn, func(e *ends) {
 		e.opened = e.Head
-		s.rooms[e.Num] = e
+		s.rooms[e.Num], s.moved[e.Num] = e, struct{}{}
 	})
 }
 
@@ -257,6 +285,12 @@ func (s *SQLite) failure() error {
 	return s.failed
 }
 
+func (s *SQLite) isClosed() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.closed
+}
+
 // fail notes the first error after which nothing is written any more, and returns it.
 func (s *SQLite) fail(err error) error {
 	s.mu.Lock()
@@ -267,20 +301,24 @@ func (s *SQLite) fail(err error) error {
 	return s.failed
 }
 
-// Close ends the store: every later call returns ErrClosed. It is safe to call twice.
+// Close ends the store: it lets questions and batches that have begun come to their end, and every later call returns ErrClosed. It is safe to
+// call twice, and at the same time.
 func (s *SQLite) Close() error {
-	s.mu.Lock()
-	if s.closed {
+	s.closing.Do(func() {
+		s.cancel() // first, or they would take it for a failure
+		s.mu.Lock()
+		s.closed = true
 		s.mu.Unlock()
-		return nil
-	}
-	s.closed = true
-	s.mu.Unlock()
-	s.cancel()
-	s.own.Wait()
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.release()
+		s.own.Wait()
+		s.asking.Lock()
+		defer s.asking.Unlock()
+		s.retaining.Lock()
+		defer s.retaining.Unlock()
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		s.closeErr = s.release()
+	})
+	return s.closeErr
 }
 
 // release closes what open has opened, in reverse. SQLite copies the whole log into the database as its last connection ends.

@@ -4,10 +4,73 @@ import (
 	"context"
 	"math"
 	"testing"
+	"time"
 )
 
+// subject is a SQLite store under test.
+type subject struct {
+	*SQLite
+	indexed chan struct{} // capacity 1: the index has gone on
+}
+
+// mustOpen opens a store that is closed with the test.
+func mustOpen(t testing.TB, dir string, opt Options) *subject {
+	t.Helper()
+	s, err := openSubject(dir, opt, steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func openSubject(dir string, opt Options, steps []step) (*subject, error) {
+	indexed, moment := make(chan struct{}, 1), opt.Moment
+	opt.Moment = func(m string) {
+		if moment != nil {
+			moment(m)
+		}
+		if m == Indexed {
+			select {
+			case indexed <- struct{}{}:
+			default:
+			}
+		}
+	}
+	s, err := open(dir, opt, steps)
+	return &subject{s, indexed}, err
+}
+
+// settled reports whether the index has all rows that are there, and no others.
+func (s *subject) settled() bool {
+	behind := s.index.behind() != 0
+	for _, e := range s.all() {
+		if d := s.index.at(e.Num); d.seq > 0 && d.low < e.Low {
+			behind = true
+		}
+	}
+	return !behind
+}
+
+// settle waits until the index has caught up.
+func (s *subject) settle(t *testing.T) {
+	t.Helper()
+	late := time.After(time.Minute)
+	for !s.settled() {
+		select {
+		case <-s.indexed:
+		case <-late:
+			t.Fatal("the index does not catch up")
+		}
+	}
+}
+
 // retained is a SQLite store that lets go of what is too much with each batch, as Memory does.
-type retained struct{ *SQLite }
+type retained struct{ *subject }
 
 func (r retained) Append(b *Batch) error {
 	if err := r.SQLite.Append(b); err != nil {
@@ -18,29 +81,9 @@ func (r retained) Append(b *Batch) error {
 
 func TestSQLite(t *testing.T) {
 	conform(t, func(t *testing.T, limit int64) engine {
-		opt := Options{Total: limit}
 		if limit == math.MaxInt64 {
-			opt.Total = 0
+			return mustOpen(t, t.TempDir(), Options{})
 		}
-		s := mustOpen(t, t.TempDir(), opt)
-		if limit == math.MaxInt64 {
-			return s
-		}
-		return retained{s}
+		return retained{mustOpen(t, t.TempDir(), Options{Total: limit})}
 	})
-}
-
-// mustOpen opens a store that is closed with the test.
-func mustOpen(t *testing.T, dir string, opt Options) *SQLite {
-	t.Helper()
-	s, err := Open(dir, opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
 }

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"chatnode/internal/chat"
@@ -14,12 +17,17 @@ const (
 	pageSize = 4096
 	// checkpointAt is about how many bytes the write-ahead log grows by before it is copied into the database.
 	checkpointAt = 8 << 20
+	// maxLog is how large the write-ahead log's file stays, in bytes: it grows beyond only as long as somebody reads what a long copy begins with.
+	maxLog = 64 << 20
+	// checkpointPatience is how long batches wait for readers to leave the write-ahead log, so that it can begin anew.
+	checkpointPatience = 100 * time.Millisecond
 	// retainEvery is how often old rows are let go of.
 	retainEvery = time.Minute
 	// trimShare is the part of a bound on size, 1/trimShare, by which the rows may pass it for a while.
 	trimShare = 16
-	// trimAtOnce is how many rows are deleted in one transaction: batches wait that long.
+	// trimAtOnce is how many rows are deleted in one transaction, and trimBytes about how many bytes of them: batches wait that long.
 	trimAtOnce = 1000
+	trimBytes  = 1 << 20
 )
 
 // nudge has the store tended soon.
@@ -51,40 +59,49 @@ func (s *SQLite) tend(ctx context.Context) {
 }
 
 func (s *SQLite) tendOnce(ctx context.Context, due bool) error {
-	s.writing.Lock()
-	logged, grown := s.logged, s.grown
-	s.writing.Unlock()
-	if logged >= checkpointAt {
-		if err := s.checkpoint(ctx); err != nil {
-			return fmt.Errorf("copy the log of %s: %w", s.opened.File, err)
-		}
+	if err := s.checkpoint(ctx); err != nil {
+		return err
 	}
+	s.writing.Lock()
+	grown := s.grown
+	s.writing.Unlock()
 	if due || s.opt.Total > 0 && grown >= s.opt.Total/trimShare {
 		return s.Retain(ctx)
 	}
 	return nil
 }
 
-// checkpoint copies the write-ahead log into the database while batches go on, and then, while they wait for a moment, what has come
-// in between: so the next batch can begin the log anew, and it stays small however busy the node is.
+// checkpoint copies the write-ahead log, when it has grown, into the database while batches go on, and then, while they wait for a moment, what
+// has come in between. By then no new reader needs the log, and when those who are still at it have left, the next batch begins it anew: so it
+// stays small however busy the node is. One who stays longer, such as a backup, has it grow until the next time.
 func (s *SQLite) checkpoint(ctx context.Context) error {
-	s.opt.Moment(InCheckpoint)
-	const passive = "PRAGMA wal_checkpoint(passive)"
-	if _, err := s.keeper.ExecContext(ctx, passive); err != nil {
-		return err
+	s.writing.Lock()
+	logged := s.logged
+	s.writing.Unlock()
+	if logged < checkpointAt {
+		return nil
 	}
+	if _, err := s.keeper.ExecContext(ctx, "PRAGMA wal_checkpoint(passive)"); err != nil {
+		return fmt.Errorf("copy the log of %s: %w", s.opened.File, err)
+	}
+	s.opt.Moment(InCheckpoint)
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.logged = 0
-	_, err := s.keeper.ExecContext(ctx, passive)
-	return err
+	if _, err := s.keeper.ExecContext(ctx, "PRAGMA wal_checkpoint(restart)"); err != nil { // that it gave up is in its row, which is no error
+		return fmt.Errorf("copy the log of %s: %w", s.opened.File, err)
+	}
+	return nil
 }
 
-// Retain lets go of the rows that are not to be kept now, the oldest first. It is called by the store itself every minute. Its error is
-// final, as that of Append.
+// Retain lets go of the rows that are not to be kept now, the oldest first. It is called by the store itself every minute, and when it has grown. Its
+// error is final, as that of Append.
 func (s *SQLite) Retain(ctx context.Context) error {
 	s.retaining.Lock()
 	defer s.retaining.Unlock()
+	if err := s.failure(); err != nil {
+		return err
+	}
 	s.writing.Lock()
 	s.grown = 0
 	s.writing.Unlock()
@@ -96,22 +113,36 @@ func (s *SQLite) Retain(ctx context.Context) error {
 		if !keep.Set {
 			keep = s.opt.Keep
 		}
-		if err := s.retainRoom(ctx, &room, keep); err != nil {
+		if err := s.retainRoom(ctx, room.Num, keep); err != nil {
 			return err
 		}
 	}
 	return s.retainTotal(ctx)
 }
 
-// all returns the ends of all rooms.
-func (s *SQLite) all() []ends {
+// each calls f for the ends of each room, which are not f's to keep. No batch becomes known meanwhile.
+func (s *SQLite) each(f func(e *ends)) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	all := make([]ends, 0, len(s.rooms))
 	for _, e := range s.rooms {
-		all = append(all, *e)
+		f(e)
 	}
+}
+
+// all returns the ends of all rooms.
+func (s *SQLite) all() (all []ends) {
+	s.each(func(e *ends) { all = append(all, *e) })
 	return all
+}
+
+// takeMoved adds the rooms that have grown or lost rows since it was last called.
+func (s *SQLite) takeMoved(to map[uint64]struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for room := range s.moved {
+		to[room] = struct{}{}
+	}
+	clear(s.moved)
 }
 
 // measure learns how large the rooms are that have been there before, if a bound on size asks for that, once.
@@ -136,42 +167,55 @@ func (s *SQLite) measure(ctx context.Context) error {
 }
 
 // retainRoom lets go of what one room is not to keep.
-func (s *SQLite) retainRoom(ctx context.Context, room *ends, keep Keep) error {
+func (s *SQLite) retainRoom(ctx context.Context, room uint64, keep Keep) error {
 	if keep.Age > 0 {
 		edge := chat.Millis(s.opt.Now().Add(-keep.Age))
-		low, err := s.SeqAt(room.Num, edge)
-		if err != nil && !errors.Is(err, ErrClosed) {
-			return err
-		}
-		if err := s.trim(ctx, room.Num, func(seq uint64, _ int64) bool { return seq < low }); err != nil {
+		if err := s.trim(ctx, room, func(at, _ int64) bool { return at < edge }); err != nil {
 			return err
 		}
 	}
 	if keep.Size > 0 {
-		return s.trimTo(ctx, room.Num, s.sizeOf(room.Num), keep.Size)
+		return s.trimTo(ctx, room, keep.Size)
 	}
 	return nil
 }
 
-// retainTotal has the largest room lose its oldest rows until all of them together are within the bound.
+// retainTotal has the largest rooms lose their oldest rows until all of them together are within the bound, and, so that it is seldom needed,
+// one part in trimShare of it more.
 func (s *SQLite) retainTotal(ctx context.Context) error {
-	for s.opt.Total > 0 {
-		var largest *ends
-		total := int64(0)
-		for _, room := range s.all() {
-			total += room.size
-			if largest == nil || room.size > largest.size {
-				largest = &room
-			}
+	if s.opt.Total <= 0 {
+		return nil
+	}
+	all := s.all()
+	total := int64(0)
+	for i := range all {
+		total += all[i].size
+	}
+	if total <= s.opt.Total {
+		return nil
+	}
+	level := waterline(all, s.opt.Total-s.opt.Total/trimShare)
+	for i := range all {
+		if all[i].size <= level {
+			continue
 		}
-		if total <= s.opt.Total {
-			return nil
-		}
-		if err := s.trimTo(ctx, largest.Num, largest.size, largest.size-max(total-s.opt.Total, s.opt.Total/trimShare)); err != nil {
+		if err := s.trimTo(ctx, all[i].Num, level); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// waterline returns the highest bound on the size of each room with which all rooms together are within total.
+func waterline(rooms []ends, total int64) int64 {
+	slices.SortFunc(rooms, func(a, b ends) int { return cmp.Compare(a.size, b.size) })
+	for i := range rooms {
+		if share := total / int64(len(rooms)-i); rooms[i].size > share {
+			return share
+		}
+		total -= rooms[i].size
+	}
+	return math.MaxInt64
 }
 
 func (s *SQLite) sizeOf(room uint64) int64 {
@@ -180,17 +224,18 @@ func (s *SQLite) sizeOf(room uint64) int64 {
 	return s.rooms[room].size
 }
 
-// trimTo lets go of a room's oldest rows until what is left of size bytes is at most bound.
-func (s *SQLite) trimTo(ctx context.Context, room uint64, size, bound int64) error {
-	return s.trim(ctx, room, func(_ uint64, length int64) bool {
+// trimTo lets go of a room's oldest rows until what is left of it is at most bound.
+func (s *SQLite) trimTo(ctx context.Context, room uint64, bound int64) error {
+	size := s.sizeOf(room)
+	return s.trim(ctx, room, func(_, length int64) bool {
 		over := size > bound
 		size -= length
 		return over
 	})
 }
 
-// trim lets go of a room's oldest rows as long as goes says so, which is told the seq and the length of each.
-func (s *SQLite) trim(ctx context.Context, room uint64, goes func(seq uint64, length int64) bool) error {
+// trim lets go of a room's oldest rows as long as goes says so, which is told the time and the length of each.
+func (s *SQLite) trim(ctx context.Context, room uint64, goes func(at, length int64) bool) error {
 	for {
 		cut, more, err := s.findCut(ctx, room, goes)
 		if err != nil || cut.rows == 0 {
@@ -202,6 +247,9 @@ func (s *SQLite) trim(ctx context.Context, room uint64, goes func(seq uint64, le
 		if !more {
 			return nil
 		}
+		if err := s.checkpoint(ctx); err != nil { // what is let go of passes through the log too
+			return err
+		}
 	}
 }
 
@@ -209,13 +257,14 @@ func (s *SQLite) trim(ctx context.Context, room uint64, goes func(seq uint64, le
 type cut struct {
 	low  uint64 // the first seq behind it
 	rows int
-	size int64     // as far as it is counted in ends.size
+	size int64     // of their records, as far as it is counted in ends.size
+	all  int64     // of all their records
 	base chat.Hash // the rolling hash before low
 	time int64     // of the row before low
 }
 
 // findCut returns the first rows that go, trimAtOnce of them at most, and whether there may be more.
-func (s *SQLite) findCut(ctx context.Context, room uint64, goes func(seq uint64, length int64) bool) (c cut, more bool, err error) {
+func (s *SQLite) findCut(ctx context.Context, room uint64, goes func(at, length int64) bool) (c cut, more bool, err error) {
 	e, _, err := s.ends(room)
 	if err != nil {
 		return cut{}, false, err
@@ -228,17 +277,17 @@ func (s *SQLite) findCut(ctx context.Context, room uint64, goes func(seq uint64,
 			return err
 		}
 		_, seq := rowAt(id)
-		if !goes(seq, length) {
+		if more = c.all >= trimBytes; more || !goes(at, length) {
 			return stop
 		}
-		c.low, c.time, c.rows = seq+1, at, c.rows+1
+		c.low, c.time, c.rows, c.all = seq+1, at, c.rows+1, c.all+length
 		if seq > e.opened {
 			c.size += length
 		}
-		return fill(c.base[:], hash)
+		return fillWhole(c.base[:], hash)
 	}, rowID(room, e.Low), rowID(room, e.Head), trimAtOnce)
 	if errors.Is(err, stop) {
-		return c, false, nil
+		return c, more, nil
 	}
 	return c, c.rows == trimAtOnce, err
 }
@@ -255,8 +304,13 @@ func (s *SQLite) cut(room uint64, c cut) error {
 	low := e.Low
 	e.Low, e.base = c.low, c.base
 	e.size -= c.size
+	s.moved[room] = struct{}{}
 	s.mu.Unlock()
-	s.logged += int64(c.rows) * rowOverhead
+	s.index.nudge()
+	s.logged += 4*pageSize + c.all + int64(c.rows)*rowOverhead // they are overwritten with zeros
+	if s.logged >= checkpointAt {
+		s.nudge()
+	}
 	return s.writer.do(func() error {
 		if _, err := s.writer.low.Exec(int64(room), int64(c.low), c.base[:], c.time); err != nil {
 			return err

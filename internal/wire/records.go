@@ -42,12 +42,16 @@ const (
 	TypeListIs     = 37
 	TypeAuthors    = 38
 	TypeAuthorsAre = 39
-	TypeHistory    = 40 // reserved
-	TypeHistoryIs  = 41 // reserved
-	TypeSearch     = 42 // reserved
-	TypeSearchIs   = 43 // reserved
+	TypeHistory    = 40
+	TypeHistoryIs  = 41
+	TypeSearch     = 42
+	TypeSearchIs   = 43
 	TypeInvite     = 44 // reserved
 	TypeInviteIs   = 45 // reserved
+	TypeKeep       = 46
+	TypeKeepIs     = 47
+
+	firstQuestion, lastQuestion = 32, 126
 )
 
 // Status of an Open.
@@ -404,6 +408,81 @@ type Author struct {
 	ID   []byte
 }
 
+// History asks for the last N rows of a room, at most chat.MaxTail, of those below Before that are as new as Since.
+type History struct {
+	_      struct{} `cbor:",toarray"`
+	Type   uint8
+	Room   string // a room's name, or DirectMark and a name or key id
+	Before uint64 // 0: from the last row on
+	Since  int64  // milliseconds since the Unix epoch; 0: of any age
+	N      uint64
+}
+
+// HistoryIs answers History with the newest of the rows that were asked for, as many as fit.
+type HistoryIs struct {
+	_      struct{} `cbor:",toarray"`
+	Type   uint8
+	Events []Raw  // each an Event, ascending without a hole
+	Low    uint64 // first seq that is kept
+	More   bool   // there are rows before these that are as new as Since
+}
+
+// Search asks for rows by the words in them, at most chat.MaxHits.
+type Search struct {
+	_      struct{} `cbor:",toarray"`
+	Type   uint8
+	Words  string // at most chat.MaxQuery bytes
+	Room   string // as in History; empty: all that the asker may read
+	From   string // the name that the author had; empty: anyone
+	Before uint64 // Next of the page before; 0: from the newest on
+	N      uint64
+}
+
+// SearchIs answers Search.
+type SearchIs struct {
+	_      struct{} `cbor:",toarray"`
+	Type   uint8
+	Rooms  []RoomName // those of Events
+	Events []Raw      // each an Event, the newest first
+	Next   uint64     // what Search.Before goes on from; 0: that was all
+	Behind uint64     // rows that are kept and can't be found yet
+}
+
+// RoomName binds a number to a name within one answer.
+type RoomName struct {
+	_    struct{} `cbor:",toarray"`
+	Room uint64
+	Name string // as Open.Name
+}
+
+// KeepMode says what a Keep asks for.
+type KeepMode uint8
+
+const (
+	KeepAsk     KeepMode = 0 // only how much is kept
+	KeepDefault KeepMode = 1 // leave it to the node from now on
+	KeepBounds  KeepMode = 2 // keep what is inside AgeMS and Size from now on
+)
+
+// Keep asks how much of a room's log is kept, and may change it.
+type Keep struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Room  string // as in History
+	Mode  KeepMode
+	AgeMS uint64 // of the oldest row, for KeepBounds; 0: of any age
+	Size  uint64 // bytes of all records, for KeepBounds; 0: of any size
+}
+
+// KeepIs answers Keep with what holds now.
+type KeepIs struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Set   bool // false: the node decides
+	AgeMS uint64
+	Size  uint64
+}
+
 func (r *Event) stamp()      { r.Type = TypeEvent }
 func (r *Ack) stamp()        { r.Type = TypeAck }
 func (r *Refused) stamp()    { r.Type = TypeRefused }
@@ -431,6 +510,12 @@ func (r *List) stamp()       { r.Type = TypeList }
 func (r *ListIs) stamp()     { r.Type = TypeListIs }
 func (r *Authors) stamp()    { r.Type = TypeAuthors }
 func (r *AuthorsAre) stamp() { r.Type = TypeAuthorsAre }
+func (r *History) stamp()    { r.Type = TypeHistory }
+func (r *HistoryIs) stamp()  { r.Type = TypeHistoryIs }
+func (r *Search) stamp()     { r.Type = TypeSearch }
+func (r *SearchIs) stamp()   { r.Type = TypeSearchIs }
+func (r *Keep) stamp()       { r.Type = TypeKeep }
+func (r *KeepIs) stamp()     { r.Type = TypeKeepIs }
 
 // makers makes an empty record for each type that this package knows.
 var makers = map[uint8]func() Record{
@@ -447,5 +532,8 @@ var makers = map[uint8]func() Record{
 	TypeNamesAre: func() Record { return new(NamesAre) }, TypeWhois: func() Record { return new(Whois) },
 	TypeWhoisIs: func() Record { return new(WhoisIs) }, TypeList: func() Record { return new(List) },
 	TypeListIs: func() Record { return new(ListIs) }, TypeAuthors: func() Record { return new(Authors) },
-	TypeAuthorsAre: func() Record { return new(AuthorsAre) },
+	TypeAuthorsAre: func() Record { return new(AuthorsAre) }, TypeHistory: func() Record { return new(History) },
+	TypeHistoryIs: func() Record { return new(HistoryIs) }, TypeSearch: func() Record { return new(Search) },
+	TypeSearchIs: func() Record { return new(SearchIs) }, TypeKeep: func() Record { return new(Keep) },
+	TypeKeepIs: func() Record { return new(KeepIs) },
 }

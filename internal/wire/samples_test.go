@@ -67,6 +67,10 @@ func samples() []sample {
 	change := RoomPresence{Room: "lobby", Count: 1, Here: []Person{{ID: carolID, Name: "caroline"}}, Gone: []Person{{ID: bobID, Name: "bob"}}}
 	crowd := RoomPresence{Room: "hall", Count: 1234, Snapshot: true}
 
+	text := &Event{Room: 1, Seq: 1, From: 2, CSeq: 5, Time: storyTime - 60_000, Name: "bob", Kind: chat.Text, Body: []byte("anyone here?"), ID: id1}
+	reply := &Event{Room: 1, Seq: 2, From: 3, CSeq: 1, Time: storyTime + 1500, Name: "carol", Kind: chat.Text, Body: []byte("me!"), ID: id2, Opts: Opts{Re: id1[:]}}
+	action := &Event{Room: 1, Seq: 3, From: 2, CSeq: 6, Time: storyTime + 2500, Name: "bob", Kind: chat.Action, Body: []byte("waves"), ID: id3}
+
 	const cu, cd, hu, hd = "control up", "control down", "chat up", "chat down"
 	return []sample{
 		{"challenge", cd, &Challenge{Version: Version, Nonce: nonce}},
@@ -75,12 +79,12 @@ func samples() []sample {
 		{"watch", cu, &Watch{Rooms: []string{"lobby"}}},
 		{"join-tail", hu, &Join{Room: "lobby", Tail: 50}},
 		{"open-ok", hd, &Open{Room: 1, Name: "lobby", From: 1, Head: 1, Low: 1, Topic: "night shift", Peer: []byte{}}},
-		{"event-text", hd, &Event{Room: 1, Seq: 1, From: 2, CSeq: 5, Time: storyTime - 60_000, Name: "bob", Kind: chat.Text, Body: []byte("anyone here?"), ID: id1}},
+		{"event-text", hd, text},
 		{"presence-snapshot", cd, &Presence{Rooms: []Raw{EncodeRaw(&here)}}},
 		{"pub-reply", hu, &Pub{CSeq: 1, Room: "lobby", Kind: chat.Text, Body: []byte("me!"), Opts: Opts{Re: id1[:]}}},
 		{"ack", hd, &Ack{CSeq: 1, Seq: 2, ID: id2, Time: storyTime + 1500}},
-		{"event-reply", hd, &Event{Room: 1, Seq: 2, From: 3, CSeq: 1, Time: storyTime + 1500, Name: "carol", Kind: chat.Text, Body: []byte("me!"), ID: id2, Opts: Opts{Re: id1[:]}}},
-		{"event-action", hd, &Event{Room: 1, Seq: 3, From: 2, CSeq: 6, Time: storyTime + 2500, Name: "bob", Kind: chat.Action, Body: []byte("waves"), ID: id3}},
+		{"event-reply", hd, reply},
+		{"event-action", hd, action},
 		{"bye-goodbye", cu, &Bye{}},
 
 		{"pub-text", hu, &Pub{CSeq: 2, Room: "lobby", Kind: chat.Text, Body: []byte("good morning")}},
@@ -118,9 +122,24 @@ func samples() []sample {
 		{"list-is", cd, &ListIs{Rooms: []RoomInfo{{Name: "lobby", Members: 2, Head: 3, Topic: "night shift"}}}},
 		{"authors", cu, &Authors{From: []uint64{2, 3, 77}}},
 		{"authors-are", cd, &AuthorsAre{Authors: []Author{{From: 2, ID: bobID}, {From: 3, ID: carolID}}}},
+		{"history", cu, &History{Room: "lobby", Before: 4, N: 2}},
+		{"history-since", cu, &History{Room: "@bob", Since: storyTime, N: chat.MaxTail}},
+		{"history-is", cd, &HistoryIs{Events: []Raw{rawEvent(text), rawEvent(reply)}, Low: 1}},
+		{"history-is-more", cd, &HistoryIs{Events: []Raw{rawEvent(action)}, Low: 1, More: true}},
+		{"search", cu, &Search{Words: "anyone", N: 20}},
+		{"search-in", cu, &Search{Words: "wav", Room: "lobby", From: "bob", Before: 8, N: 20}},
+		{"search-is", cd, &SearchIs{Rooms: []RoomName{{Room: 1, Name: "lobby"}}, Events: []Raw{rawEvent(text)}, Next: 1, Behind: 2}},
+		{"search-is-none", cd, &SearchIs{Rooms: []RoomName{}, Events: []Raw{}}},
+		{"keep-ask", cu, &Keep{Room: "lobby"}},
+		{"keep-bounds", cu, &Keep{Room: "lobby", Mode: KeepBounds, AgeMS: 90 * 24 * 3600 * 1000, Size: 1 << 30}},
+		{"keep-default", cu, &Keep{Room: "lobby", Mode: KeepDefault}},
+		{"keep-is", cd, &KeepIs{Set: true, AgeMS: 90 * 24 * 3600 * 1000, Size: 1 << 30}},
 		{"event-100", hd, eventOf100()},
 	}
 }
+
+// rawEvent is an event as answers carry it: without a length.
+func rawEvent(e *Event) Raw { return Must(nil, e)[HeaderLen:] }
 
 // eventOf100 is an event as a busy room has them: five figures of rows, a text of 100 bytes.
 func eventOf100() *Event {

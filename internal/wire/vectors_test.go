@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"reflect"
@@ -153,6 +154,43 @@ func TestPresenceVectors(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, rooms); diff != "" {
 		t.Errorf("rooms mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// TestEventsInAnswers takes the events inside the answers apart, which Decode leaves encoded, and refuses what is none.
+func TestEventsInAnswers(t *testing.T) {
+	want, seen := map[chat.ID]*Event{}, 0
+	for _, s := range samples() {
+		if e, ok := s.record.(*Event); ok {
+			want[e.ID] = e
+		}
+	}
+	for _, s := range samples() {
+		var events []Raw
+		switch r := s.record.(type) {
+		case *HistoryIs:
+			events = r.Events
+		case *SearchIs:
+			events = r.Events
+		}
+		for _, raw := range events {
+			seen++
+			e, err := DecodeEvent(raw)
+			if err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+			if diff := cmp.Diff(want[e.ID], e); diff != "" {
+				t.Errorf("%s mismatch (-want +got):\n%s", s.name, diff)
+			}
+		}
+	}
+	if seen != 4 {
+		t.Errorf("%d events in the samples, want 4", seen)
+	}
+	for _, raw := range []Raw{nil, {0xf6}, {0x80}, {0x18, 0x2a}, {0x82, 0x02, 0x01}, {0x82, 0x18, 0xff, 0x01}, Must(nil, &Ack{})[HeaderLen:]} {
+		if e, err := DecodeEvent(raw); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%x is %v, %v; want ErrMalformed", raw, e, err)
+		}
 	}
 }
 

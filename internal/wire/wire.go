@@ -108,6 +108,19 @@ func DecodeRoomPresence(raw Raw) (RoomPresence, error) {
 	return p, nil
 }
 
+// DecodeEvent decodes an element of HistoryIs.Events or SearchIs.Events. It returns an error that wraps ErrMalformed for anything else.
+func DecodeEvent(raw Raw) (*Event, error) {
+	r, err := Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := r.(*Event)
+	if !ok {
+		return nil, fmt.Errorf("%w: %T in place of an event", ErrMalformed, r)
+	}
+	return e, nil
+}
+
 // Type returns the type of an encoded record without its length, or an error that wraps ErrMalformed.
 func Type(item []byte) (uint8, error) {
 	_, head, err := arrayHead(item)
@@ -121,6 +134,13 @@ func Type(item []byte) (uint8, error) {
 		return first[1], nil
 	}
 	return 0, fmt.Errorf("%w: its first element is no type", ErrMalformed)
+}
+
+// IsQuestion reports whether an encoded record is of a type that is kept for questions, so that whoever asks waits for an answer, if only
+// that the type is not known.
+func IsQuestion(item []byte) bool {
+	t, err := Type(item)
+	return err == nil && t >= firstQuestion && t <= lastQuestion && t%2 == 0
 }
 
 // arrayHead returns the number of elements that the array in item announces, and the size of its head.

@@ -1,0 +1,237 @@
+package client
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"maps"
+	"slices"
+
+	"chatnode/internal/chat"
+)
+
+// maxRemembered bounds the rooms and conversations that a State knows of; the one that nothing was shown of for longest is forgotten.
+const maxRemembered = 1024
+
+// Kinds of records. A record is its kind in one byte and what is named here: numbers as uvarints (encoding/binary), tokens, hashes and
+// epochs as their bytes, texts with their length before them. A kind that is not known is a newer chatnode's.
+const (
+	kindOrigin   = 1 // token, next cseq, highest answered cseq: all sends are those that follow
+	kindSend     = 2 // cseq, kind of message, id answered, room, text
+	kindAnswered = 3 // cseq
+	kindCursor   = 4 // room, epoch, seq, hash
+	kindRead     = 5 // room, seq
+	kindForget   = 6 // room
+	kindEpoch    = 7 // epoch
+	kindOwed     = 8 // number of resets to be shown, why
+	kindRetired  = 9 // nothing: the origin is given up
+)
+
+var (
+	errNewer   = errors.New("was written by a newer chatnode")
+	errNoSense = errors.New("a record that makes no sense")
+)
+
+// memory is what the records of a journal add up to.
+type memory struct {
+	live     bool // there is an origin
+	origin   [16]byte
+	next     uint64           // cseq of the next send
+	highest  uint64           // cseq answered
+	sends    map[uint64]Draft // not answered, by cseq
+	rooms    map[string]remembered
+	shownNow uint64 // counts what was shown
+	met      bool
+	epoch    uint64 // of the last log, if met
+	owed     uint64 // resets of all rooms that the user has not been shown
+	why      string // the last of them
+}
+
+// remembered is what is known of one room.
+type remembered struct {
+	known  bool // there is a cursor
+	cursor chat.Cursor
+	read   uint64 // seq of the last message that was read
+	used   uint64 // memory.shownNow when the room last changed
+}
+
+func newMemory() memory {
+	return memory{next: 1, sends: map[uint64]Draft{}, rooms: map[string]remembered{}}
+}
+
+// records returns the fewest records that add up to m.
+func (m *memory) records() [][]byte {
+	var out [][]byte
+	if m.met {
+		out = append(out, epochRecord(m.epoch))
+	}
+	if m.owed > 0 {
+		out = append(out, owedRecord(m.owed, m.why))
+	}
+	if m.live {
+		out = append(out, originRecord(m.origin, m.next, m.highest))
+	}
+	for _, cseq := range slices.Sorted(maps.Keys(m.sends)) {
+		d := m.sends[cseq]
+		out = append(out, sendRecord(cseq, &d))
+	}
+	for _, key := range m.oldestFirst() {
+		r := m.rooms[key]
+		if r.known {
+			out = append(out, cursorRecord(key, r.cursor))
+		}
+		if r.read > 0 {
+			out = append(out, readRecord(key, r.read))
+		}
+	}
+	return out
+}
+
+func (m *memory) oldestFirst() []string {
+	return slices.SortedFunc(maps.Keys(m.rooms), func(a, b string) int { return cmp.Compare(m.rooms[a].used, m.rooms[b].used) })
+}
+
+// apply takes a record in. It returns errNewer, or errNoSense, and has changed nothing then.
+func (m *memory) apply(record []byte) error {
+	change, err := m.decode(record)
+	if err == nil {
+		change()
+	}
+	return err
+}
+
+// decode returns what a record changes, or an error as apply does.
+func (m *memory) decode(record []byte) (change func(), err error) {
+	if len(record) == 0 {
+		return nil, errNoSense
+	}
+	f := &fields{left: record[1:]}
+	sensible := true
+	switch record[0] {
+	case kindOrigin:
+		token, next, highest := [16]byte(f.bytes(16)), f.number(), f.number()
+		sensible = next > highest
+		change = func() { m.live, m.origin, m.next, m.highest, m.sends = true, token, next, highest, map[uint64]Draft{} }
+	case kindSend:
+		cseq, d := f.number(), f.draft()
+		_, twice := m.sends[cseq]
+		sensible = m.live && cseq > 0 && !twice && check(&d) == chat.OK
+		change = func() { m.sends[cseq], m.next = d, max(m.next, cseq+1) }
+	case kindAnswered:
+		cseq := f.number()
+		sensible = m.live && cseq > 0 && cseq < m.next
+		change = func() { m.highest = max(m.highest, cseq); delete(m.sends, cseq) }
+	case kindCursor:
+		key, c := f.text(), chat.Cursor{Epoch: f.epoch(), Seq: f.number(), Hash: chat.Hash(f.bytes(8))}
+		sensible = checkRoom(key) == chat.OK
+		change = func() { m.change(key, func(r *remembered) { r.known, r.cursor = true, c }) }
+	case kindRead:
+		key, seq := f.text(), f.number()
+		sensible = checkRoom(key) == chat.OK
+		change = func() { m.change(key, func(r *remembered) { r.read = max(r.read, seq) }) }
+	case kindForget:
+		key := f.text()
+		change = func() { delete(m.rooms, key) }
+	case kindEpoch:
+		epoch := f.epoch()
+		change = func() { m.met, m.epoch = true, epoch }
+	case kindOwed:
+		owed, why := f.number(), f.text()
+		change = func() { m.owed, m.why = owed, why }
+	case kindRetired:
+		change = func() { m.live, m.origin, m.next, m.highest = false, [16]byte{}, 1, 0; clear(m.sends) }
+	default:
+		return nil, errNewer
+	}
+	if f.bad || len(f.left) > 0 || !sensible {
+		return nil, errNoSense
+	}
+	return change, nil
+}
+
+// change changes what is known of a room.
+func (m *memory) change(key string, change func(*remembered)) {
+	r, known := m.rooms[key]
+	if !known && len(m.rooms) >= maxRemembered {
+		delete(m.rooms, m.oldestFirst()[0])
+	}
+	m.shownNow++
+	r.used = m.shownNow
+	change(&r)
+	m.rooms[key] = r
+}
+
+func originRecord(token [16]byte, next, highest uint64) []byte {
+	b := append([]byte{kindOrigin}, token[:]...)
+	return binary.AppendUvarint(binary.AppendUvarint(b, next), highest)
+}
+
+func sendRecord(cseq uint64, d *Draft) []byte {
+	b := make([]byte, 0, 32+len(d.Room)+len(d.Text))
+	b = binary.AppendUvarint(append(b, kindSend), cseq)
+	b = append(append(b, byte(d.Kind)), d.Re[:]...)
+	return appendText(appendText(b, d.Room), d.Text)
+}
+
+func answeredRecord(cseq uint64) []byte { return binary.AppendUvarint([]byte{kindAnswered}, cseq) }
+
+func cursorRecord(key string, c chat.Cursor) []byte {
+	b := appendText([]byte{kindCursor}, key)
+	b = binary.AppendUvarint(binary.BigEndian.AppendUint64(b, c.Epoch), c.Seq)
+	return append(b, c.Hash[:]...)
+}
+
+func readRecord(key string, seq uint64) []byte {
+	return binary.AppendUvarint(appendText([]byte{kindRead}, key), seq)
+}
+
+func forgetRecord(key string) []byte { return appendText([]byte{kindForget}, key) }
+
+func epochRecord(epoch uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{kindEpoch}, epoch)
+}
+
+func owedRecord(owed uint64, why string) []byte {
+	return appendText(binary.AppendUvarint([]byte{kindOwed}, owed), why)
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// fields takes a record apart. Once something is missing, bad is set and all else is zero.
+type fields struct {
+	left []byte
+	bad  bool
+}
+
+// bytes returns the next n bytes, or n zeros.
+func (f *fields) bytes(n uint64) []byte {
+	if n > uint64(len(f.left)) {
+		f.bad, f.left = true, nil
+		return make([]byte, min(n, 16))
+	}
+	b := f.left[:n]
+	f.left = f.left[n:]
+	return b
+}
+
+func (f *fields) number() uint64 {
+	v, n := binary.Uvarint(f.left)
+	if n <= 0 {
+		f.bad, f.left = true, nil
+		return 0
+	}
+	f.left = f.left[n:]
+	return v
+}
+
+func (f *fields) epoch() uint64 { return binary.BigEndian.Uint64(f.bytes(8)) }
+
+func (f *fields) text() string { return string(f.bytes(f.number())) }
+
+func (f *fields) draft() Draft {
+	d := Draft{Kind: chat.Kind(f.bytes(1)[0]), Re: chat.ID(f.bytes(8))}
+	d.Room, d.Text = f.text(), f.text()
+	return d
+}

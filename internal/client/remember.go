@@ -1,0 +1,144 @@
+package client
+
+import (
+	"maps"
+	"strings"
+
+	"chatnode/internal/chat"
+)
+
+// restore takes over from Config.State what is not sent: the log that was read, and the places in it.
+func (c *Client) restore() {
+	s := c.cfg.State
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.met, c.epoch = s.met, s.epoch
+	if s.owed > 0 {
+		c.feed.put(Reset{Why: s.why})
+	}
+	if c.cfg.Fresh {
+		return
+	}
+	c.rooms.past = maps.Clone(s.rooms)
+	if c.met && c.cfg.Direct {
+		c.direct = true // so that conversations which began meanwhile are shown as far back as can be
+		c.rooms.recallDirect()
+	}
+}
+
+// restoreSends takes over what was not answered, behind the joins.
+func (c *Client) restoreSends() {
+	s := c.cfg.State
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.n = c.outbox.restore(s.origin, s.next, s.highest, s.sends)
+}
+
+// Shown says that an event was shown to the user, or handed on for good, and all events before it. With Config.State the next client goes
+// on behind it: one that is killed between showing a message and saying so shows that message again, and none is left out. Events that
+// have no place in a room's log are of no interest.
+func (c *Client) Shown(e Event) {
+	s := c.cfg.State
+	if s == nil {
+		return
+	}
+	switch e := e.(type) {
+	case Message:
+		c.shown(e.Room, e.Cursor, false)
+	case Opened:
+		c.shown(e.Room, e.Cursor, false)
+	case Gap:
+		c.shown(e.Room, e.Cursor, false)
+	case Reset:
+		if e.Room == "" {
+			c.complain(s.resetShown())
+		} else {
+			c.shown(e.Room, e.Cursor, true)
+		}
+	case Left:
+		if !strings.HasPrefix(e.Room, chat.DirectMark) {
+			c.complain(s.forget(e.Room))
+		}
+	}
+}
+
+func (c *Client) shown(room string, cursor chat.Cursor, anew bool) {
+	if key := c.keyOf(room); key != "" && cursor != (chat.Cursor{}) {
+		c.complain(c.cfg.State.shown(key, cursor, anew))
+	}
+}
+
+// Read says how far the user has read an open room: up to seq. It never goes back, and is remembered with Config.State.
+func (c *Client) Read(room string, seq uint64) {
+	if key := c.setRead(room, seq); key != "" {
+		c.complain(c.cfg.State.read(key, seq))
+	}
+}
+
+// setRead returns the key of the room, or "" when nothing has changed.
+func (c *Client) setRead(room string, seq uint64) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.rooms.shown(room)
+	if r == nil || seq <= r.read || seq > r.place.cursor.Seq {
+		return ""
+	}
+	r.read = seq
+	return r.key
+}
+
+// keyOf returns the key of a room by the name that an event had. That of a conversation which has none of that name any more is "".
+func (c *Client) keyOf(room string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.rooms.shown(room); r != nil {
+		return r.key
+	}
+	if strings.HasPrefix(room, chat.DirectMark) {
+		return ""
+	}
+	return room
+}
+
+// maxUnfiled is how many answers are noted down together at most.
+const maxUnfiled = 16
+
+// fileAnswers notes down which sends are answered, if that many are. One that is not noted is asked for again by the next client, which does
+// no harm as long as the node remembers its outcome: so those that are not noted count as flying.
+func (c *Client) fileAnswers(atLeast int) {
+	if c.cfg.State == nil {
+		return
+	}
+	c.filing.Lock()
+	defer c.filing.Unlock()
+	c.mu.Lock()
+	cseqs := c.unfiled
+	c.mu.Unlock()
+	if len(cseqs) < atLeast {
+		return
+	}
+	c.complain(c.cfg.State.answered(cseqs))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unfiled = nil // nothing was added: the chat reader does that, and this
+	c.poke()
+}
+
+// complain logs, once, that something was not written down without which the client can go on.
+func (c *Client) complain(err error) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.forgets {
+		c.forgets = true
+		c.log.Error("what was shown and answered can't be noted down; after a crash some of it may come again", "err", err)
+	}
+}

@@ -1,0 +1,260 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/disk"
+	"chatnode/internal/journal"
+)
+
+// The journal is looked at when it is larger than compactAbove, in bytes, and written anew when it is compactTimes what it has to hold.
+const (
+	compactAbove = 1 << 20
+	compactTimes = 4
+)
+
+// book is what is used of a *journal.Journal.
+type book interface {
+	Append(records ...[]byte) error
+	Rewrite(records ...[]byte) error
+	Size() int64
+	Close() error
+}
+
+// State is what a client remembers beyond its process: the sends that are not answered, with their origin and numbers, and for each room
+// the place behind what was shown and how far it was read. Each change is in a file when the method that makes it returns, so a kill loses
+// nothing; a power cut may lose the last few, which the node's welcome then brings to light. A State serves one Client, and one
+// process at a time: its owner holds a lock. A nil State remembers nothing.
+type State struct {
+	// Static after OpenState.
+	path    string
+	damaged bool
+
+	mu      sync.Mutex // guards what follows; held while the file is written
+	journal book
+	limit   int64 // size of the file at which to look whether writing it anew pays
+	memory
+}
+
+// OpenState opens the state in the file at path, which is made when it is not there, with an origin from random when it has none. What is
+// damaged is left out; Damaged then names a copy. A file that is no state, or that a newer chatnode has written, is an error and stays as
+// it is.
+func OpenState(path string, random io.Reader) (*State, error) {
+	s := &State{path: path, limit: compactAbove, memory: newMemory()}
+	j, records, _, err := journal.Open(path, s.putAside)
+	if err != nil {
+		return nil, err
+	}
+	s.journal = j
+	if err = s.recall(records); err == nil && !s.live {
+		var token [16]byte
+		if token, err = newToken(random); err == nil {
+			err = s.note(originRecord(token, 1, 0))
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return s, nil
+}
+
+// recall takes the records in. One that makes no sense is damage, as a wrong checksum is: what was before it counts.
+func (s *State) recall(records [][]byte) error {
+	for i, r := range records {
+		err := s.apply(r)
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, errNewer):
+			return fmt.Errorf("%s: %w", s.path, err)
+		case !s.damaged:
+			err = s.putAside()
+		default:
+			err = nil
+		}
+		if err == nil {
+			err = s.journal.Rewrite(records[:i]...)
+		}
+		return err
+	}
+	return nil
+}
+
+// putAside copies the file to where Damaged says. There is one such copy, the last.
+func (s *State) putAside() error {
+	s.damaged = true
+	all, err := os.ReadFile(s.path)
+	if err != nil {
+		return err
+	}
+	return disk.WriteFile(s.Damaged(), all)
+}
+
+// Damaged returns the path of a copy of the file as it was found, if some of it could not be read; else "".
+func (s *State) Damaged() string {
+	if s.damaged {
+		return s.path + ".damaged"
+	}
+	return ""
+}
+
+// Close writes what the system holds back and closes the file. The client must have ended.
+func (s *State) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.journal.Close()
+}
+
+// note writes records down and takes them in: all of them, or none and an error.
+func (s *State) note(records ...[]byte) error {
+	changes := make([]func(), len(records))
+	for i, r := range records {
+		var err error
+		if changes[i], err = s.decode(r); err != nil {
+			return err
+		}
+	}
+	if err := s.journal.Append(records...); err != nil {
+		return err
+	}
+	for _, change := range changes {
+		change()
+	}
+	if s.journal.Size() > s.limit {
+		s.compact()
+	}
+	return nil
+}
+
+// compact writes the journal anew if most of it is of no use any more. That it fails is no loss: everything stands in the old file.
+func (s *State) compact() {
+	records, size := s.records(), int64(0)
+	for _, r := range records {
+		size += int64(len(r))
+	}
+	if s.journal.Size() > compactTimes*size {
+		_ = s.journal.Rewrite(records...)
+	}
+	s.limit = max(compactAbove, 2*s.journal.Size())
+}
+
+// send writes a send down, which can be written to the node from then on.
+func (s *State) send(cseq uint64, d *Draft) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.note(sendRecord(cseq, d))
+}
+
+// answered writes down that these sends are answered.
+func (s *State) answered(cseqs []uint64) error {
+	if s == nil || len(cseqs) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var records [][]byte
+	for _, cseq := range cseqs {
+		records = append(records, answeredRecord(cseq))
+	}
+	return s.note(records...)
+}
+
+// meet writes down the epoch of a node's log.
+func (s *State) meet(epoch uint64) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.note(epochRecord(epoch))
+}
+
+// renew puts another origin, and these sends counted from 1, in the place of what was, all at once. A reset that is not "" also forgets the
+// rooms, whose log is another one of this epoch, and is owed to the user until resetShown.
+func (s *State) renew(token [16]byte, drafts []Draft, reset string, epoch uint64) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := newMemory()
+	next.epoch, next.met, next.owed, next.why, next.rooms = s.epoch, s.met, s.owed, s.why, s.rooms
+	if reset != "" {
+		next.epoch, next.met, next.owed, next.why, next.rooms = epoch, true, s.owed+1, reset, newMemory().rooms
+	}
+	next.origin, next.live = token, true
+	for _, d := range drafts {
+		next.sends[next.next] = d
+		next.next++
+	}
+	if err := s.journal.Rewrite(next.records()...); err != nil {
+		return err
+	}
+	s.memory = next
+	return nil
+}
+
+// retire writes down that the origin is given up. All its sends are answered.
+func (s *State) retire() error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.note([]byte{kindRetired})
+}
+
+// resetShown writes down that one reset of all rooms was shown.
+func (s *State) resetShown() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owed == 0 {
+		return nil
+	}
+	return s.note(owedRecord(s.owed-1, s.why))
+}
+
+// shown writes down the place behind what was shown of a room; anew says that its log began anew there. What is shown of a log that was
+// reset since is of no use.
+func (s *State) shown(key string, c chat.Cursor, anew bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, known := s.rooms[key]; s.owed > 0 || known && r.known && r.cursor == c {
+		return nil
+	}
+	if anew {
+		return s.note(forgetRecord(key), cursorRecord(key, c))
+	}
+	return s.note(cursorRecord(key, c))
+}
+
+// forget writes down that a room was left.
+func (s *State) forget(key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.rooms[key]; !known {
+		return nil
+	}
+	return s.note(forgetRecord(key))
+}
+
+// read writes down how far a room was read.
+func (s *State) read(key string, seq uint64) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owed > 0 {
+		return nil
+	}
+	return s.note(readRecord(key, seq))
+}

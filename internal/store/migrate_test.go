@@ -1,0 +1,284 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+)
+
+var update = flag.Bool("update", false, "write the golden files of the present schema")
+
+// fixtures holds a store of each schema that has landed, and what is in it. They never change.
+var fixtures = filepath.Join("..", "..", "testdata", "store")
+
+// longer are the present steps and one more.
+func longer(last step) []step { return append(append([]step{}, steps...), last) }
+
+// older makes a store of the present schema with rows in it, and returns its folder and its state.
+func older(t *testing.T) (dir string, state State) {
+	t.Helper()
+	dir = t.TempDir()
+	s, w := mustOpen(t, dir, Options{}), newScribe()
+	w.fill(t, s, 100, 1000)
+	state = mustLoad(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir, state
+}
+
+// holds wants the store in dir to be one of the present schema with this state.
+func holds(t *testing.T, dir string, want State) {
+	t.Helper()
+	s := mustOpen(t, dir, Options{})
+	if diff := cmp.Diff(want, mustLoad(t, s)); diff != "" || s.Opened().From != 0 {
+		t.Errorf("%s, opened %+v, state mismatch (-want +got):\n%s", dir, s.Opened(), diff)
+	}
+	if page, _, err := s.Page(1, 1, 100, 1<<20); len(page) != 100_000 || err != nil {
+		t.Errorf("%s: %d bytes of rows, %v", dir, len(page), err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// alone is a copy of a database in a folder of its own.
+func alone(t *testing.T, path string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	copyFile(t, path, filepath.Join(dir, fileName))
+	return dir
+}
+
+func TestMigrate(t *testing.T) {
+	extra := step(func(ctx context.Context, tx *sql.Conn) error {
+		_, err := tx.ExecContext(ctx, "CREATE TABLE extra (x INTEGER) STRICT; INSERT INTO extra VALUES (1)")
+		return err
+	})
+	dir, state := older(t)
+	path := filepath.Join(dir, fileName)
+	first := fmt.Sprintf("%s.schema%d", path, len(steps))
+	if err := os.WriteFile(first, []byte("of another time"), 0o600); err != nil { // stays, and does not stand in the way
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".part", []byte("half a copy"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openSubject(dir, Options{}, longer(extra))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Opened{File: path, From: len(steps), Copy: first + ".2"}
+	if diff := cmp.Diff(want, s.Opened()); diff != "" {
+		t.Errorf("opened mismatch (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(state, mustLoad(t, s)); diff != "" {
+		t.Errorf("state mismatch (-want +got):\n%s", diff)
+	}
+	count := 0
+	if err := s.db.QueryRow("SELECT count(*) FROM extra").Scan(&count); err != nil || count != 1 {
+		t.Errorf("the step was not taken once: %d, %v", count, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(first); string(data) != "of another time" || err != nil {
+		t.Errorf("the copy that was there: %q, %v", data, err)
+	}
+	if info, err := os.Stat(want.Copy); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("the copy: %v, %v", info, err)
+	}
+	if _, err := os.Stat(path + ".part"); err == nil {
+		t.Error("half a copy stays")
+	}
+	holds(t, alone(t, want.Copy), state)
+	refuse(t, dir, ErrNewer, fmt.Sprint(len(steps)+1))
+
+	s, err = openSubject(dir, Options{}, longer(extra)) // the second time there is nothing to do
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Opened() != (Opened{File: path}) {
+		t.Errorf("a second start: %+v", s.Opened())
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMigrateFails(t *testing.T) {
+	dir, state := older(t)
+	before := files(t, dir)
+	for name, fail := range map[string]step{
+		"by itself": func(ctx context.Context, tx *sql.Conn) error {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM message; DROP TABLE room"); err != nil {
+				return err
+			}
+			return errors.New("no")
+		},
+		"by SQLite": func(ctx context.Context, tx *sql.Conn) error {
+			_, err := tx.ExecContext(ctx, "DELETE FROM message; CREATE TABLE message (x)")
+			return err
+		},
+	} {
+		if _, err := open(dir, Options{}, longer(fail)); err == nil || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "\n") {
+			t.Fatalf("%s: error %v", name, err)
+		}
+		after := files(t, dir)
+		if len(after) != len(before) {
+			t.Errorf("%s: something stays beside the store: %d files, before %d", name, len(after), len(before))
+		}
+		holds(t, dir, state)
+	}
+}
+
+// TestMigrateDies: whenever it dies, the store is the older one or the newer one, and a copy beside it is whole.
+func TestMigrateDies(t *testing.T) {
+	dir, state := older(t)
+	var died string
+	_, err := open(dir, Options{}, longer(func(ctx context.Context, tx *sql.Conn) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE message SET record = zeroblob(5000)"); err != nil {
+			return err
+		}
+		died = crash(t, dir)
+		copies, err := filepath.Glob(filepath.Join(dir, "*.schema*"))
+		if err != nil || len(copies) != 1 {
+			t.Fatalf("copies %q, %v", copies, err)
+		}
+		holds(t, alone(t, copies[0]), state)
+		return errors.New("enough")
+	}))
+	if err == nil {
+		t.Fatal("it was opened")
+	}
+	holds(t, died, state)
+}
+
+// story is what the fixture holds: every kind of entry, and texts of many scripts.
+func story(t *testing.T, s *subject) {
+	t.Helper()
+	w, owner := newScribe(), identity.ID{1, 2, 3}
+	rooms := []Room{
+		{Num: 1, Name: "lobby", Topic: "Tee um drei ☕", Created: 1_700_000_000_000, Owner: owner},
+		{Num: 2, Created: 1_700_000_000_500, Owner: owner, Peers: [2]identity.ID{owner, {9}}},
+		{Num: 4, Name: "kürzer", Created: 1_700_000_001_000, Owner: identity.ID{9}, Keep: Keep{Set: true, Size: 2500}},
+		{Num: 5, Name: "empty", Created: 1_700_000_002_000, Keep: Keep{Set: true, Age: 1}},
+	}
+	outcomes := []Outcome{{CSeq: 4, Seq: 40, ID: chat.ID{1}, Time: 1_700_000_003_000}, {CSeq: 5, Code: chat.BadText, Time: 1_700_000_003_001}, {CSeq: 6, Time: 1_700_000_002_999}}
+	b := &Batch{
+		Rooms: rooms,
+		Origins: []Origin{{Num: 1, Token: OriginToken{1}, Key: owner, Last: 6, Outcomes: outcomes}, {Num: 2, Key: owner, Last: 3, Retired: true},
+			{Num: 3, Token: OriginToken{3}, Key: identity.ID{9}}, {Num: 7, Token: OriginToken{7}, Key: owner, Retired: true}},
+		Names: []Name{{"carol", owner, 1_700_000_000_000}, {"bób", identity.ID{9}, 5}},
+	}
+	texts := []string{"good morning", "größer als Ähre", "今日は会議", "שלום", "🦊 fox", "naïve café", "a\nb", strings.Repeat("long ", 300)}
+	for i := range 60 {
+		room := []uint64{1, 1, 2, 4}[i%4]
+		row := w.say(t, room, []string{"carol", "bób"}[i%2], texts[i%len(texts)], 1_700_000_000_000+int64(i)*1000)
+		row.Salt = [16]byte{byte(i), 0xff}
+		b.Rows = append(b.Rows, row)
+	}
+	b.Rows = append(b.Rows, w.say(t, 5, "carol", "gone", 1_700_000_100_000))
+	mustAppend(t, s, b)
+	if err := s.Retain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.NodeKey([]byte("key of a test")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dump is all that a store holds, as text.
+func dump(t *testing.T, s *subject) string {
+	t.Helper()
+	type row struct {
+		Room, Seq uint64
+		Time      int64
+		Era       int
+		Salt      string
+		Hash      string
+		Name      string
+		Body      string
+		ID        string
+	}
+	var rows []row
+	err := each(t.Context(), s.db, "SELECT id, time, era, salt, hash, record FROM message ORDER BY id", func(scan scan) error {
+		var r row
+		var id int64
+		var salt, hash, record []byte
+		if err := scan(&id, &r.Time, &r.Era, &salt, &hash, &record); err != nil {
+			return err
+		}
+		e, err := event(record)
+		if err != nil {
+			return err
+		}
+		r.Room, r.Seq = rowAt(id)
+		r.Salt, r.Hash, r.Name, r.Body, r.ID = fmt.Sprintf("%x", salt), fmt.Sprintf("%x", hash), e.Name, string(e.Body), fmt.Sprintf("%x", e.ID)
+		rows = append(rows, r)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodeKey, err := s.NodeKey([]byte("none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(map[string]any{"state": mustLoad(t, s), "node key": string(nodeKey), "rows": rows}, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text) + "\n"
+}
+
+// TestFixtures: this version opens a store of each schema that has ever been, and all that was in it is there.
+func TestFixtures(t *testing.T) {
+	if dir := filepath.Join(fixtures, fmt.Sprint("schema", len(steps))); *update {
+		if _, err := os.Stat(dir); err == nil {
+			t.Fatalf("%s is there: what has landed never changes", dir)
+		}
+		s := mustOpen(t, t.TempDir(), Options{})
+		story(t, s)
+		golden := dump(t, s)
+		if err := errors.Join(s.Close(), os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "golden.json"), []byte(golden), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		copyFile(t, filepath.Join(s.dir, fileName), filepath.Join(dir, fileName))
+	}
+	for version := range len(steps) {
+		t.Run(fmt.Sprint("schema", version+1), func(t *testing.T) {
+			dir := filepath.Join(fixtures, fmt.Sprint("schema", version+1))
+			want, err := os.ReadFile(filepath.Join(dir, "golden.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := mustOpen(t, alone(t, filepath.Join(dir, fileName)), Options{Keep: Keep{}})
+			if diff := cmp.Diff(string(want), dump(t, s)); diff != "" {
+				t.Errorf("the store mismatch (-want +got):\n%s", diff)
+			}
+			if from := s.Opened().From; version+1 < len(steps) && from != version+1 {
+				t.Errorf("opened %+v, want it to come from %d", s.Opened(), version+1)
+			}
+			s.settle(t)
+			for words, want := range map[string]int{"cafe": 1, "会議": 1, "AHRE": 1} {
+				if found, err := s.Search(&Query{Words: words, Hits: 1, Bytes: 1}); len(found.Hits) != want || err != nil {
+					t.Errorf("search %q: %d hits, %v; want %d", words, len(found.Hits), err, want)
+				}
+			}
+		})
+	}
+}
