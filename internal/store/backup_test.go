@@ -128,17 +128,6 @@ func TestBackupIsRestored(t *testing.T) {
 	}
 }
 
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	text, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, text, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Nothing is written over, and whatever goes wrong leaves nothing behind.
 func TestBackupRefuses(t *testing.T) {
 	dir := t.TempDir()
