@@ -364,29 +364,30 @@ func (s *Session) control1(record wire.Record) (ended bool, err error) {
 	case *wire.Watch:
 		return false, s.hub.Watch(r.Rooms)
 	case unknown:
-		return false, s.reply(&wire.Failed{Code: chat.Unsupported})
+		return s.reply(&wire.Failed{Code: chat.Unsupported})
 	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors, *wire.History, *wire.Search, *wire.Keep:
 		answer, err := s.hub.Ask(r)
 		if err != nil {
 			return true, err
 		}
-		return false, s.reply(answer)
+		return s.reply(answer)
 	}
 	return true, s.broken("control", fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, record))
 }
 
-// reply hands an answer to the writer and waits until it has been written.
-func (s *Session) reply(answer wire.Record) error {
+// reply hands an answer to the writer and waits until it has been written. It reports ended when the connection has: nobody takes answers to what
+// has been read and not done then.
+func (s *Session) reply(answer wire.Record) (ended bool, err error) {
 	encoded, err := wire.Append(nil, answer)
 	if err != nil {
-		return err
+		return true, err
 	}
-	s.answer <- encoded
+	s.answer <- encoded // has room: the answer before it was taken
 	s.poke()
 	select {
 	case <-s.answered:
-		return nil
+		return false, nil
 	case <-s.link.Done():
-		return nil
+		return true, nil
 	}
 }

@@ -356,3 +356,22 @@ func TestCost(t *testing.T) {
 		}
 	}
 }
+
+// A client that asks much at once and goes leaves nothing behind that waits for it.
+func TestGoneAmidQuestions(t *testing.T) {
+	h := newHost(t)
+	var all []byte
+	for range 100 {
+		all = wire.Must(all, &wire.List{})
+	}
+	for i := range 50 {
+		g := arrive(t, h)
+		g.enter(fmt.Sprint("carol", i))
+		if _, err := g.control.Write(all); err != nil {
+			t.Fatal(err)
+		}
+		expect[*wire.ListIs](g, g.fromControl)
+		g.link.Close()
+		<-g.ended
+	}
+}
