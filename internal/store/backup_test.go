@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -182,5 +183,30 @@ func TestBackupOfTwo(t *testing.T) {
 	text, _ := os.ReadFile(to)
 	if left, _ := filepath.Glob(to + "?*"); !errors.Is(err, fs.ErrExist) || string(text) != "the other's" || len(left) > 0 {
 		t.Errorf("error %v, the file holds %.20q, left are %q", err, text, left)
+	}
+}
+
+// A copy that ends before the store did when it was begun is not taken for one.
+func TestBackupIsCompared(t *testing.T) {
+	dir := t.TempDir()
+	small(t, dir)
+	a, err := OpenArchive(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	rooms, err := a.Rooms(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verify(t.Context(), dir, rooms, still); err != nil {
+		t.Error(err)
+	}
+	rooms[2].Head++
+	if _, err := verify(t.Context(), dir, rooms, still); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "room room3 ends with row 60, and there were 61") {
+		t.Errorf("a copy without the last row: %v", err)
+	}
+	if _, err := verify(t.Context(), dir, append(rooms[:2], RoomState{Room: Room{Num: 77, Name: "lost"}, Head: 1}), still); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a copy without a room: %v", err)
 	}
 }
