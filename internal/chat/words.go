@@ -13,6 +13,9 @@ const MaxQuery = 256
 // Words returns the words of a text as search compares them: letters and digits alone, without case, accents or forms of compatibility (NFKD of
 // UAX 15). A script that writes no spaces gives one word for each character.
 func Words(text string) []string {
+	if isPlain(text) {
+		return plainWords(text)
+	}
 	var words []string
 	var word strings.Builder
 	end := func() {
@@ -34,6 +37,22 @@ func Words(text string) []string {
 		}
 	}
 	end()
+	return words
+}
+
+// plainWords is Words of printable ASCII.
+func plainWords(text string) (words []string) {
+	text = strings.ToLower(text)
+	begin := 0
+	for i := range len(text) + 1 {
+		if i < len(text) && (text[i] >= 'a' && text[i] <= 'z' || text[i] >= '0' && text[i] <= '9') {
+			continue
+		}
+		if i > begin {
+			words = append(words, text[begin:i])
+		}
+		begin = i + 1
+	}
 	return words
 }
 

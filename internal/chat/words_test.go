@@ -67,5 +67,9 @@ func FuzzWords(f *testing.F) {
 			t.Errorf("%q does not find itself", text)
 		}
 		MatchWords(Words(text), QueryTerms(query))
+		plain := strings.Map(func(r rune) rune { return ' ' + r%('~'-' ') }, text)
+		if a, b := Words(plain), Words(plain+"\n"); strings.Join(a, "|") != strings.Join(b, "|") { // the second is not plain
+			t.Errorf("words of %q are %q, and those of the same with a newline %q", plain, a, b)
+		}
 	})
 }

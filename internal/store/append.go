@@ -263,6 +263,7 @@ func (s *SQLite) committed(b *Batch) {
 		size += int64(len(row.Record))
 	}
 	s.mu.Unlock()
+	s.rows.Add(uint64(len(b.Rows)))
 	s.logged += int64(pages*pageSize) + size
 	s.grown += size
 	if s.logged >= checkpointAt || s.opt.Total > 0 && s.grown >= s.opt.Total/trimShare {

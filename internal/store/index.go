@@ -27,6 +27,10 @@ const (
 	indexRound = 50_000
 	// indexPause lets rows gather before they are indexed, so that a busy node does not do it for each.
 	indexPause = 100 * time.Millisecond
+	// indexBusy is how many rows are committed in a second where the index gives way to those who commit them: after each piece of work it
+	// rests indexRest times as long. The rows that it lets pass by wait until that is over.
+	indexBusy = 2000
+	indexRest = 7
 	// indexRetry is how long an index that has no room on the disk waits, and one that could not be made.
 	indexRetry = 30 * time.Second
 )
@@ -43,6 +47,10 @@ type index struct {
 	// Owned by run.
 	file *indexFile
 	late map[uint64]struct{} // rooms that may have more than is indexed, or less
+
+	// Owned by run: what SQLite.rows was, and when.
+	seen  uint64
+	since time.Time
 
 	// reading is held for reading while a search goes on: its file stays open.
 	reading sync.RWMutex
@@ -346,7 +354,11 @@ func (x *index) add(ctx context.Context, rows []stale) error {
 	next := x.file.next
 	err := x.file.do(func() error {
 		for chunk := range slices.Chunk(rows, indexRead) {
+			began := time.Now()
 			if err := x.addChunk(ctx, chunk, done); err != nil {
+				return err
+			}
+			if err := x.giveWay(ctx, time.Since(began)); err != nil {
 				return err
 			}
 		}
@@ -364,6 +376,17 @@ func (x *index) add(ctx context.Context, rows []stale) error {
 	}
 	x.note(done)
 	return nil
+}
+
+// giveWay rests after work that took so long, if rows are being committed faster than indexBusy.
+func (x *index) giveWay(ctx context.Context, took time.Duration) error {
+	rows, now := x.store.rows.Load(), time.Now()
+	rate := float64(rows-x.seen) / now.Sub(x.since).Seconds()
+	x.seen, x.since = rows, now
+	if rate < indexBusy {
+		return nil
+	}
+	return pause(ctx, indexRest*took, nil)
 }
 
 // text is what is indexed of a row.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -87,6 +88,7 @@ type SQLite struct {
 	cancel context.CancelFunc // ends the store's own goroutines
 	own    sync.WaitGroup
 	work   chan struct{} // capacity 1: the log has grown
+	rows   atomic.Uint64 // committed since it was opened
 
 	// closing is done once; closeErr is what came of it.
 	closing  sync.Once
