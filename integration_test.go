@@ -5,10 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,12 +25,18 @@ import (
 	"chatnode/internal/faults"
 	"chatnode/internal/oracle"
 	"chatnode/internal/story"
+	"chatnode/internal/trial"
 )
 
-// TestMain lets the scripts run the real program as "chatnode", keeps tests out of the user's own folders, and fails when one leaves a
-// goroutine behind.
+// TestMain lets the scripts run the real program as "chatnode", and trials run it under their orders. It keeps tests out of the user's own folders, and
+// fails when one leaves a goroutine behind.
 func TestMain(m *testing.M) {
 	os.Setenv("TZ", "UTC")
+	if wrap, moment, ordered := trial.Obey(); ordered {
+		wrapStore = func(s nodeStore) nodeStore { return wrap(s) }
+		storeMoment = moment
+		main()
+	}
 	testscript.Main(leakChecked{m}, map[string]func(){"chatnode": main})
 }
 
@@ -620,68 +626,23 @@ func TestSince(t *testing.T) {
 }
 
 // The stories of the command line: real processes, real signals.
-// TestClientsKilledInMidSend kills one client after the other while the node keeps what they send and the answers are on their way. The next one with
-// the same -data sends what is left: every line is there once, in the order in which they were given.
-func TestClientsKilledInMidSend(t *testing.T) {
-	const lives, each = 10, 40
-	_, addr := startNode(t)
-	alice := join(t, addr, "alice")
-	proxy, err := faults.NewProxy(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Close()
-	dir := t.TempDir()
-	for life := range lives {
-		cmd := exec.Command("chatnode", "-connect", proxy.Addr(), "-name", "ci", "-json", "-data", dir) // this binary: see TestMain
-		in, out := pipesOf(t, cmd)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		printed := bufio.NewScanner(out)
-		until := func(what string) {
-			for printed.Scan() && !strings.Contains(printed.Text(), what) {
-			}
-		}
-		until(`"state":"up"`)
-		proxy.Hold(false, true)
-		for i := range each {
-			fmt.Fprintf(in, `{"type":"send","text":"line %d"}`+"\n", life*each+i)
-		}
-		fmt.Fprintln(in, `{"type":"command","line":"/help"}`)
-		until(`"type":"help"`) // it has taken all lines
-		alice.expectText(fmt.Sprintf("line %d", life*each+life))
-		_ = cmd.Process.Kill() // Wait tells whether it was
-		if err := cmd.Wait(); err == nil {
-			t.Error("it ended by itself")
-		}
-		proxy.Resume()
-	}
-	last := start(t, "ci", "-connect", proxy.Addr(), "-name", "ci", "-data", dir)
-	last.in.Close()
-	if code := <-last.exit; code != exitOK {
-		t.Errorf("the last one ended with %d", code)
-	}
-	alice.expectText(fmt.Sprintf("line %d", lives*each-1))
-	for i, o := range alice.messages("lobby") {
-		if want := fmt.Sprintf("line %d", i); o.Text != want || o.Seq != uint64(i+1) {
-			t.Fatalf("message %d is %q, want %q", o.Seq, o.Text, want)
-		}
-	}
-}
-
-// pipesOf returns the two ends of a program that a test has.
-func pipesOf(t *testing.T, cmd *exec.Cmd) (in io.Writer, out io.Reader) {
-	t.Helper()
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err = cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return in, out
-}
-
 func TestScripts(t *testing.T) { testscript.Run(t, story.Params("testdata/script", patience)) }
+
+// house is what trials need. go test . -run TestServerIsKilled -args -kills 300 has one last longer.
+var house = trial.House{Dial: dialer, Flags: trial.Bind(flag.CommandLine), Patience: patience}
+
+// What a node survives, and how; package trial tells the stories.
+func TestServerIsKilled(t *testing.T)   { trial.ServerIsKilled(t, house) }
+func TestClientsAreKilled(t *testing.T) { trial.ClientsAreKilled(t, house) }
+func TestServerLetsGo(t *testing.T)     { trial.ServerLetsGo(t, house) }
+func TestDiskFills(t *testing.T)        { trial.DiskFills(t, house) }
+func TestSpaceRunsLow(t *testing.T)     { trial.SpaceRunsLow(t, house) }
+func TestShortWrites(t *testing.T)      { trial.ShortWrites(t, house) }
+func TestAppendFails(t *testing.T)      { trial.AppendFails(t, house) }
+func TestReadFails(t *testing.T)        { trial.ReadFails(t, house) }
+func TestOlderCopy(t *testing.T)        { trial.OlderCopy(t, house) }
+func TestTwoNodesOnCopies(t *testing.T) { trial.TwoNodesOnCopies(t, house) }
+func TestStoreIsDeleted(t *testing.T)   { trial.StoreIsDeleted(t, house) }
+func TestFlippedBits(t *testing.T)      { trial.FlippedBits(t, house) }
+func TestFarBehind(t *testing.T)        { trial.FarBehind(t, house) }
+func TestResumeIsShown(t *testing.T)    { trial.ResumeIsShown(t, house) }

@@ -120,6 +120,7 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 		_ = n.hub.Stop() // if it has ended by itself, its own error says why
 	case err := <-ended:
 		ended <- err
+		cut() // nobody will be told anything any more
 	}
 	stopAccepting()
 	_ = listener.Close()

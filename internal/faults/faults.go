@@ -62,12 +62,12 @@ func Sent(end net.Conn) int64 { return end.(*cut).sent.Load() }
 // Proxy is a TCP relay on loopback whose connections can be broken in the ways in which networks break them.
 type Proxy struct {
 	listener net.Listener
-	target   string
 	group    sync.WaitGroup
 	cancel   context.CancelFunc
 
-	// mu promises that pairs holds exactly the relays that run.
+	// mu promises that pairs holds exactly the relays that run, and guards what follows.
 	mu     sync.Mutex
+	target string
 	pairs  map[*pair]struct{}
 	closed bool
 	mute   bool
@@ -99,7 +99,7 @@ func (p *Proxy) accept(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		server, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.target)
+		server, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.aim())
 		if err != nil {
 			client.(*net.TCPConn).SetLinger(0)
 			client.Close()
@@ -117,6 +117,19 @@ func (p *Proxy) accept(ctx context.Context) {
 			p.drop(relay)
 		})
 	}
+}
+
+func (p *Proxy) aim() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target
+}
+
+// Retarget relays the connections to come to another address.
+func (p *Proxy) Retarget(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
 }
 
 func (p *Proxy) add(r *pair) bool {
