@@ -200,6 +200,9 @@ func (s *Session) search(q *wire.Search) (wire.Record, error) {
 		return &wire.SearchIs{}, nil
 	}
 	found, err := s.hub.cfg.Store.Search(&query)
+	if errors.Is(err, store.ErrSlow) {
+		return &wire.Failed{Code: chat.Timeout}, nil
+	}
 	if err != nil {
 		return nil, s.hub.fault(fmt.Errorf("search: %w", err))
 	}

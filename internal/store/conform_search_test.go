@@ -193,7 +193,7 @@ func testSearchHostile(t *testing.T, open func(*testing.T, int64) engine) {
 	} {
 		q := Query{Words: words, Hits: 10, Bytes: 1 << 20}
 		terms := chat.QueryTerms(words)
-		want := len(terms) > 0 && chat.MatchWords([]string{"needle"}, terms)
+		want := len(terms) > 0 && len(words) <= chat.MaxQuery && chat.MatchWords([]string{"needle"}, terms)
 		if got, _ := l.find(t, q); (len(got) == 1) != want {
 			t.Errorf("%.40q finds %d, want one: %t", words, got, want)
 		}

@@ -273,6 +273,9 @@ func (m *Memory) Search(q *Query) (Found, error) {
 		return Found{}, ErrClosed
 	}
 	var found Found
+	if len(q.Words) > chat.MaxQuery || len(q.Name) > chat.MaxQuery {
+		return found, nil
+	}
 	match := newMatcher(q)
 	looked, size := 0, 0
 	for next := range m.newestLocked(q) {

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"math"
 	"strings"
+	"time"
 
 	"chatnode/internal/chat"
 )
 
+// searchTime is how long one search may take: terms of a letter or two can stand in every row.
+const searchTime = 2 * time.Second
+
 // Search returns a page of the rows that a query asks for, the newest first. What it finds may be up to a second old; numbers of pages, Found.Next,
-// are those of an index that can be made again, after which they lead elsewhere. It returns ErrClosed after Close; other errors are the disk's.
+// are those of an index that can be made again, after which they lead elsewhere. It returns ErrSlow when it takes longer than searchTime, and ErrClosed after Close; other errors are the disk's.
 func (s *SQLite) Search(q *Query) (Found, error) {
 	s.asking.RLock()
 	defer s.asking.RUnlock()
@@ -32,10 +36,14 @@ func (s *SQLite) Search(q *Query) (Found, error) {
 		before = int64(q.Before)
 	}
 	page := &searchPage{store: s, query: q, found: found}
-	err := findWords(db, match, before, page.add)
+	ctx, cancel := context.WithTimeout(context.Background(), searchTime)
+	defer cancel()
+	err := findWords(ctx, db, match, before, page.add)
 	switch {
 	case err == nil || errors.Is(err, errPageFull):
 		return page.found, nil
+	case ctx.Err() != nil:
+		return Found{}, ErrSlow
 	case page.err != nil:
 		return Found{}, page.err
 	}
@@ -103,9 +111,9 @@ func (x *index) behind() (rows uint64) {
 
 // findWords calls f with the index number and the id of each row that matches and has a number below before, the newest first, until it returns an
 // error.
-func findWords(db *sql.DB, match string, before int64, f func(doc, id int64) error) error {
+func findWords(ctx context.Context, db *sql.DB, match string, before int64, f func(doc, id int64) error) error {
 	const query = "SELECT w.rowid, d.row FROM words w CROSS JOIN doc d ON d.doc = w.rowid WHERE words MATCH ? AND w.rowid < ? ORDER BY w.rowid DESC"
-	return each(context.Background(), db, query, func(scan scan) error {
+	return each(ctx, db, query, func(scan scan) error {
 		var doc, id int64
 		if err := scan(&doc, &id); err != nil {
 			return err
@@ -117,6 +125,9 @@ func findWords(db *sql.DB, match string, before int64, f func(doc, id int64) err
 // matchExpression returns the query in FTS5's language, empty for one that finds nothing. Nothing of what a person typed can stand outside quotes:
 // words hold letters and digits alone.
 func matchExpression(q *Query) string {
+	if len(q.Words) > chat.MaxQuery || len(q.Name) > chat.MaxQuery {
+		return ""
+	}
 	var parts []string
 	for _, term := range chat.QueryTerms(q.Words) {
 		parts = append(parts, `body : "`+strings.Join(term, " ")+`" *`)

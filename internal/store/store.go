@@ -17,6 +17,8 @@ var (
 	ErrNoRow = errors.New("no such row")
 	// ErrOrder says that a batch's rows do not go on from those that are there.
 	ErrOrder = errors.New("rows do not follow one another")
+	// ErrSlow says that a search would take too long.
+	ErrSlow = errors.New("the search takes too long")
 	// ErrClosed says that the store has been closed.
 	ErrClosed = errors.New("store is closed")
 )
@@ -119,9 +121,9 @@ type State struct {
 
 // Query asks for rows by the words in them.
 type Query struct {
-	Words  string // as a person typed them: each word has to occur, or begin a word that does; case and accents don't matter
+	Words  string // at most chat.MaxQuery bytes (more find nothing), as a person typed them: each word has to occur, or begin a word that does; case and accents don't matter
 	Room   uint64 // 0: any
-	Name   string // of the author, as the row shows it; empty: anyone
+	Name   string // at most chat.MaxQuery bytes; of the author, as the row shows it; empty: anyone
 	Before uint64 // Found.Next of the page before; 0: begin with the newest
 	Hits   int    // at most
 	Bytes  int    // of records, at most, but one hit always fits
