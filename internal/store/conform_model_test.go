@@ -21,7 +21,7 @@ func testModel(t *testing.T, e engine) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	m := &model{rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, names: map[string]Name{}, writer: newScribe(), epoch: mustLoad(t, e).Epoch}
-	for range 400 {
+	for range unhurried(400) {
 		b := m.batch(rng)
 		if err := e.Append(b); err != nil {
 			t.Fatal(err)

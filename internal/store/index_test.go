@@ -222,7 +222,7 @@ func TestIndexForgets(t *testing.T) {
 	s := mustOpen(t, dir, Options{})
 	var all []string
 	for range 4 {
-		all = append(chatter(t, s, w, 3000), all...)
+		all = append(chatter(t, s, w, unhurried(3000)), all...)
 		if rand.IntN(2) == 0 {
 			s.settle(t)
 		}

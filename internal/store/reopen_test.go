@@ -116,7 +116,7 @@ func TestNothingKept(t *testing.T) {
 		}
 		s = mustOpen(t, dir, Options{})
 	}
-	mustAppend(t, s, &Batch{Rows: []Row{w.row(1, 10)}})
+	mustAppend(t, s, &Batch{Rooms: []Room{{Num: 1, Name: "lobby"}}, Rows: []Row{w.row(1, 10)}})
 	if page, next, err := s.Page(1, 2501, 2501, 100); string(page) != string(record(1, 2501, 10)) || next != 2502 || err != nil {
 		t.Errorf("the next row: %q, %d, %v", page, next, err)
 	}

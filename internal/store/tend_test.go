@@ -203,7 +203,7 @@ func TestRetainReaders(t *testing.T) {
 			}
 		})
 	}
-	for range 300 {
+	for range unhurried(300) {
 		w.fill(t, s, 50, 100)
 		if err := s.Retain(t.Context()); err != nil {
 			t.Fatal(err)
@@ -211,7 +211,7 @@ func TestRetainReaders(t *testing.T) {
 	}
 	close(done)
 	readers.Wait()
-	if low, err := s.Low(1); low < 10_000 || err != nil {
+	if low, err := s.Low(1); low < 1_000 || err != nil {
 		t.Errorf("low %d, %v: nothing went", low, err)
 	}
 }
@@ -260,6 +260,9 @@ func TestRetainDies(t *testing.T) {
 // TestLogStaysSmall: however batches come and readers read, the write-ahead log begins anew before it is large; and when somebody has kept it from
 // that, afterwards.
 func TestLogStaysSmall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("it looks at sizes")
+	}
 	for name, tt := range map[string]struct{ batches, rows, size, rooms int }{
 		"single rows": {1200, 1, 60_000, 1}, "large batches": {90, 4096, 150, 1}, "large batches of many rooms": {8, 4096, 150, 4096},
 	} {
