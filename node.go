@@ -29,14 +29,6 @@ const (
 	maxAcceptPause = time.Second
 )
 
-// Defaults that an operator can change.
-const (
-	defaultRate        = 10   // messages a second of one key
-	defaultRoomRate    = 200  // messages a second into one room
-	defaultMaxSessions = 4096 // connections at one time
-	defaultReserve     = 256 << 20
-)
-
 // nodeConfig is what a Node is made of.
 type nodeConfig struct {
 	Store       nodeStore // the node closes it

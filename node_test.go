@@ -31,6 +31,7 @@ import (
 	"chatnode/internal/faults"
 	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
+	"chatnode/internal/settings"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
@@ -483,13 +484,13 @@ func TestAnnounce(t *testing.T) {
 	loopback, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}
 	for name, test := range map[string]struct {
 		addr    net.Addr
-		options options
+		options settings.Options
 		want    string
 	}{
-		"loopback": {loopback, options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\nmessages are kept in /data/chatnode.db\n"},
-		"one":      {everywhere, options{}, "chatnode listens on 192.0.2.1:81\nto join, on any machine that reaches this one:\n    chatnode -connect 192.0.2.1:81 -name YOU\nmessages are kept in /data/chatnode.db\n"},
-		"public":   {loopback, options{public: "chat.example"}, "chatnode listens on chat.example:8080\nto join, on any machine that reaches this one:\n    chatnode -connect chat.example:8080 -name YOU\nmessages are kept in /data/chatnode.db\n"},
-		"json":     {loopback, options{json: true}, `{"type":"listening","addr":"127.0.0.1:8080"}` + "\n"},
+		"loopback": {loopback, settings.Options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\nmessages are kept in /data/chatnode.db\n"},
+		"one":      {everywhere, settings.Options{}, "chatnode listens on 192.0.2.1:81\nto join, on any machine that reaches this one:\n    chatnode -connect 192.0.2.1:81 -name YOU\nmessages are kept in /data/chatnode.db\n"},
+		"public":   {loopback, settings.Options{Public: "chat.example"}, "chatnode listens on chat.example:8080\nto join, on any machine that reaches this one:\n    chatnode -connect chat.example:8080 -name YOU\nmessages are kept in /data/chatnode.db\n"},
+		"json":     {loopback, settings.Options{JSON: true}, `{"type":"listening","addr":"127.0.0.1:8080"}` + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
@@ -508,7 +509,7 @@ var floors = map[string]int{
 	"chat": 0, "disk": 0,
 	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1,
 	"hub": 2, "client": 2,
-	"session": 3, "lines": 3, "bench": 3, "upkeep": 3, "profile": 3,
+	"session": 3, "lines": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3,
 }
 
 // forTests are the rooms that only tests import.
@@ -577,9 +578,9 @@ func TestReadmeNamesEveryFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	var inCode []string
-	for _, group := range optionGroups {
-		for _, opt := range group.options {
-			inCode = append(inCode, fmt.Sprintf("| `%s` | %s |", strings.TrimSpace("-"+opt.name+" "+strings.ReplaceAll(opt.arg, "|", `\|`)), opt.help))
+	for _, group := range settings.Groups {
+		for _, opt := range group.Options {
+			inCode = append(inCode, fmt.Sprintf("| `%s` | %s |", strings.TrimSpace("-"+opt.Name+" "+strings.ReplaceAll(opt.Arg, "|", `\|`)), opt.Help))
 		}
 	}
 	inReadme := regexp.MustCompile("(?m)^\\| `-.*$").FindAllString(string(readme), -1)

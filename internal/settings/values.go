@@ -1,0 +1,72 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+)
+
+// list is a flag that may be given again.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, ",") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+// ids are key ids: a flag that may be given again.
+type ids []identity.ID
+
+func (i *ids) String() string { return fmt.Sprint(*i) }
+func (i *ids) Set(s string) error {
+	id, err := identity.ParseID(s)
+	if err != nil {
+		return errors.New("that is not a key id: one begins with cn1")
+	}
+	*i = append(*i, id)
+	return nil
+}
+
+// period is a duration in chatnode's own spelling.
+type period time.Duration
+
+func (p *period) String() string { return time.Duration(*p).String() }
+func (p *period) Set(s string) error {
+	d, err := chat.ParseDuration(s)
+	if err == nil && d <= 0 {
+		err = errors.New("must be more than 0")
+	}
+	*p = period(d)
+	return err
+}
+
+// size is a number of bytes in chatnode's own spelling.
+type size int64
+
+func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) }
+func (s *size) Set(text string) error {
+	n, err := chat.ParseSize(text)
+	*s = size(n)
+	return err
+}
+
+// Tail is a number of messages, or not given.
+type Tail struct {
+	N     int
+	Given bool
+}
+
+// String returns the number.
+func (t *Tail) String() string { return strconv.Itoa(t.N) }
+
+// Set takes a number from 0 to chat.MaxTail.
+func (t *Tail) Set(s string) (err error) {
+	t.Given = true
+	if t.N, err = strconv.Atoi(s); err == nil && (t.N < 0 || t.N > chat.MaxTail) {
+		err = fmt.Errorf("must be 0 to %d", chat.MaxTail)
+	}
+	return err
+}
