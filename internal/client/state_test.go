@@ -242,7 +242,11 @@ func TestSendWaitsForItsFile(t *testing.T) {
 		s.mu.Lock()
 		s.journal = disk
 		s.mu.Unlock()
-		go r.send("lobby", "a")
+		sent := make(chan error)
+		go func() {
+			_, err := r.Send(t.Context(), Draft{Room: "lobby", Kind: chat.Text, Text: "a"})
+			sent <- err
+		}()
 		synctest.Wait()
 		r.poke() // and the writer looks
 		synctest.Wait()
@@ -252,6 +256,9 @@ func TestSendWaitsForItsFile(t *testing.T) {
 		}
 		r.mu.Unlock()
 		close(disk.takes)
+		if err := <-sent; err != nil {
+			t.Errorf("Send: %v", err)
+		}
 		if pub := onChat[*wire.Pub](p); pub.CSeq != 1 || string(pub.Body) != "a" {
 			t.Errorf("sent %d %q", pub.CSeq, pub.Body)
 		}
