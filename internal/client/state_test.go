@@ -219,6 +219,52 @@ func TestSendOnAFullDisk(t *testing.T) {
 	})
 }
 
+// slowDisk takes a record when it is told to.
+type slowDisk struct {
+	book
+	takes chan struct{}
+}
+
+func (d *slowDisk) Append(records ...[]byte) error {
+	<-d.takes
+	return d.book.Append(records...)
+}
+
+// TestSendWaitsForItsFile: the node is told of nothing that a client killed right then would not know of.
+func TestSendWaitsForItsFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, change := withState(t, t.TempDir())
+		r := start(t, change)
+		defer r.end()
+		p := r.accept(nil)
+		event[LinkUp](r)
+		disk := &slowDisk{book: s.journal, takes: make(chan struct{})}
+		s.mu.Lock()
+		s.journal = disk
+		s.mu.Unlock()
+		sent := make(chan error)
+		go func() {
+			_, err := r.Send(t.Context(), Draft{Room: "lobby", Kind: chat.Text, Text: "a"})
+			sent <- err
+		}()
+		synctest.Wait()
+		r.poke() // and the writer looks
+		synctest.Wait()
+		r.mu.Lock()
+		if r.outbox.sends != 1 || r.outbox.flying != 0 {
+			t.Errorf("%d sends, %d of them are flying; want one that waits", r.outbox.sends, r.outbox.flying)
+		}
+		r.mu.Unlock()
+		close(disk.takes)
+		if err := <-sent; err != nil {
+			t.Errorf("Send: %v", err)
+		}
+		if pub := onChat[*wire.Pub](p); pub.CSeq != 1 || string(pub.Body) != "a" {
+			t.Errorf("sent %d %q", pub.CSeq, pub.Body)
+		}
+	})
+}
+
 // TestPlacesOnAFullDisk: what is shown goes on being shown, and the log says once that it is not remembered.
 func TestPlacesOnAFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

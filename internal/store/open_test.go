@@ -347,3 +347,19 @@ func TestModes(t *testing.T) {
 		}
 	}
 }
+
+// TestDurable: whatever writes to a store waits for the disk at each commit, as SQLite has the options that it was opened with.
+func TestDurable(t *testing.T) {
+	const full = 2 // https://sqlite.org/pragma.html#pragma_synchronous
+	s := mustOpen(t, t.TempDir(), Options{})
+	for name, db := range map[string]querier{"the writer": s.writer.conn, "the keeper": s.keeper} {
+		var synchronous int
+		var mode string
+		err := errors.Join(
+			each(t.Context(), db, "PRAGMA synchronous", func(scan scan) error { return scan(&synchronous) }),
+			each(t.Context(), db, "PRAGMA journal_mode", func(scan scan) error { return scan(&mode) }))
+		if synchronous != full || mode != "wal" || err != nil {
+			t.Errorf("%s has synchronous %d and journal mode %q, %v; want %d and wal", name, synchronous, mode, err, full)
+		}
+	}
+}
