@@ -5,8 +5,9 @@ import (
 )
 
 const (
-	// mostGrowth is how much more memory a node may take while somebody catches up with everything.
-	mostGrowth = 64 << 20
+	// mostGrowth is how much more memory a node may take while somebody catches up with everything, however much that is: what the others say meanwhile
+	// stays in memory, the database has its caches, and the garbage collector its slack.
+	mostGrowth = 160 << 20
 	// publishers is how many talk meanwhile.
 	publishers = 4
 )
