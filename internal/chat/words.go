@@ -24,7 +24,7 @@ func Words(text string) []string {
 			word.Reset()
 		}
 	}
-	for _, r := range norm.NFKD.String(text) {
+	for _, r := range norm.NFKD.String(strings.ToValidUTF8(text, " ")) { // behind a broken byte norm leaves a letter as it is
 		switch {
 		case unicode.Is(unicode.Mn, r): // an accent; or a vowel sign that the same word will lack in the query too
 		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
