@@ -19,7 +19,7 @@ var ways = []struct {
 	{"in a checkpoint", func(_ uint64, linger time.Duration) Orders {
 		return Orders{Moment: store.InCheckpoint, Times: 1, Linger: linger}
 	}},
-	{"while it indexes", func(n uint64, _ time.Duration) Orders { return Orders{Moment: store.InIndex, Times: int64(n)/4 + 1} }},
+	{"while it indexes", func(n uint64, _ time.Duration) Orders { return Orders{Moment: store.InIndex, Times: 1 + int64(n)%2} }},
 }
 
 const (

@@ -61,7 +61,7 @@ func raced() bool {
 func Bind(set *flag.FlagSet) *Flags {
 	f, kills, far := &Flags{}, 30, 100_000
 	if raced() {
-		kills, far = 2*len(ways), 20_000
+		kills, far = len(ways), 20_000
 	}
 	set.Uint64Var(&f.Seed, "seed", 0, "seed of a trial; 0: a new one")
 	set.IntVar(&f.Kills, "kills", kills, "how often a trial kills")
