@@ -260,6 +260,9 @@ func TestPastIsWhole(t *testing.T) {
 			t.Errorf("origin %d: last %d of %d, %d outcomes", o.Num, o.Last, last[o.Num], len(o.Outcomes))
 		}
 	}
+	if err := awaitIndex(t.Context(), opened, &progress{}); err != nil { // which is opened behind the store
+		t.Fatal(err)
+	}
 	if found, err := opened.Search(&store.Query{Name: publisherName(0), Hits: 1, Bytes: 1}); err != nil || len(found.Hits) != 1 {
 		t.Errorf("search: %+v, %v", found, err)
 	}
