@@ -35,11 +35,7 @@ func DiskFills(t testing.TB, house House) {
 	tr.endsAlone(tr.up(Orders{}), 1)
 	c.enough()
 	free()
-	node := tr.up(Orders{})
-	c.settle()
-	tr.kill(node)
-	c.judge()
-	c.expectNothingLost()
+	c.comeThrough()
 }
 
 // SpaceRunsLow has clients flood a node on a small disk down to its reserve: nothing more is taken, everyone is told so, once, and reads on. It
@@ -140,11 +136,7 @@ func ShortWrites(t testing.TB, house House) {
 		}
 		tr.endsAlone(node, 1, 3)
 	}
-	node := tr.up(Orders{})
-	c.settle()
-	tr.kill(node)
-	c.judge()
-	c.expectNothingLost()
+	c.comeThrough()
 }
 
 // AppendFails has clients flood a node whose disk fails in the middle of it: with nothing of the batch written, or with all of it. Either way nobody
@@ -159,11 +151,7 @@ func AppendFails(t testing.TB, house House) {
 		tr.endsAlone(tr.up(Orders{FailKept: 10 + tr.random.Uint64N(mostAppends)}), 1)
 	}
 	stop()
-	node := tr.up(Orders{})
-	c.settle()
-	tr.kill(node)
-	c.judge()
-	c.expectNothingLost()
+	c.comeThrough()
 }
 
 // ReadFails has clients that come and go read from a disk that fails in the middle of it.
@@ -176,9 +164,14 @@ func ReadFails(t testing.TB, house House) {
 		tr.endsAlone(tr.up(Orders{FailRead: 1 + tr.random.Uint64N(10)}), 1)
 	}
 	stop()
-	node := tr.up(Orders{})
+	c.comeThrough()
+}
+
+// comeThrough starts a sound node once more, and sees that everybody has everything and that nothing is lost.
+func (c *crowd) comeThrough() {
+	node := c.up(Orders{})
 	c.settle()
-	tr.kill(node)
+	c.kill(node)
 	c.judge()
 	c.expectNothingLost()
 }

@@ -28,11 +28,7 @@ func Check(ctx context.Context, args []string, c *Console) error {
 	if err != nil {
 		return help(c, err, checkPage)
 	}
-	path, err := o.source(c, o.args)
-	if err != nil {
-		return err
-	}
-	a, err := open(ctx, path)
+	a, err := o.open(ctx, c)
 	if err != nil {
 		return err
 	}

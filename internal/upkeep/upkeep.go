@@ -103,6 +103,15 @@ func (o *order) source(c *Console, named []string) (string, error) {
 	return dir, nil
 }
 
+// open opens the store that a command line is about.
+func (o *order) open(ctx context.Context, c *Console) (*store.Archive, error) {
+	path, err := o.source(c, o.args)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, path)
+}
+
 // open opens a store.
 func open(ctx context.Context, path string) (*store.Archive, error) {
 	a, err := store.OpenArchive(ctx, path)
