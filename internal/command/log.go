@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"chatnode/internal/chat"
 )
@@ -136,11 +135,6 @@ func (q *SearchQuery) take(key, value string) bool {
 		return err == nil && before > 0
 	}
 	return false
-}
-
-// fitPerson reports whether somebody could go by that name, or have that key id. Neither begins with the mark.
-func fitPerson(name string) bool {
-	return name != "" && len(name) <= maxPerson && utf8.ValidString(name) && !strings.HasPrefix(name, chat.DirectMark)
 }
 
 // command returns the line that asks for the page after this one.

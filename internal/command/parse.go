@@ -108,7 +108,7 @@ func (e *Entry) person(arg Arg, value, mark string) (string, error) {
 	if e.Name == nick && !chat.ValidName(chat.BaseName(value)) {
 		return "", badUsage(e, "%s", chat.NameRule)
 	}
-	if len(value) > maxPerson || !utf8.ValidString(value) {
+	if !fitPerson(value) {
 		return "", badUsage(e, "%s is not a name", quote(value))
 	}
 	return mark + value, nil
@@ -116,6 +116,11 @@ func (e *Entry) person(arg Arg, value, mark string) (string, error) {
 
 // maxPerson is the length in bytes that no name with its suffix and no key id exceeds.
 const maxPerson = 128
+
+// fitPerson reports whether somebody could go by that name, or have that key id. Neither begins with the mark of a person.
+func fitPerson(name string) bool {
+	return name != "" && len(name) <= maxPerson && utf8.ValidString(name) && !strings.HasPrefix(name, chat.DirectMark)
+}
 
 // cutWord cuts s at its first space of any kind.
 func cutWord(s string) (word, rest string) {
