@@ -485,6 +485,21 @@ func TestStoreThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestSlowSearch: a search that takes too long costs its asker the answer, and nobody else anything.
+func TestSlowSearch(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		alice := w.attach("alice")
+		alice.say("lobby", "one")
+		w.store.set(func() { w.store.broken = func(string) error { return store.ErrSlow } })
+		wantFailed(t, alice.ask(&wire.Search{Words: "o n e", N: 1}), chat.Timeout)
+		w.store.set(func() { w.store.broken = nil })
+		if _, got := alice.search(wire.Search{Words: "one", N: 1}); len(got) != 1 {
+			t.Errorf("the next search finds %q", got)
+		}
+	})
+}
+
 // TestFirstFaultCounts has two readers fail: Run returns what the first one met, however busy it is.
 func TestFirstFaultCounts(t *testing.T) {
 	bubble(t, func(t *testing.T) {

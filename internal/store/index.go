@@ -39,10 +39,11 @@ const (
 // that it holds can be made again, and is when it does not fit the store or can't be read: the store goes on without it meanwhile.
 type index struct {
 	// Static after construction.
-	store *SQLite
-	path  string
-	work  chan struct{} // capacity 1: rows have come or gone
-	bad   chan error    // capacity 1: why the index can't be read
+	store    *SQLite
+	path     string
+	patience time.Duration // how long one search may take
+	work     chan struct{} // capacity 1: rows have come or gone
+	bad      chan error    // capacity 1: why the index can't be read
 
 	// Owned by run.
 	file *indexFile
@@ -63,7 +64,7 @@ type index struct {
 
 func newIndex(s *SQLite) *index {
 	return &index{store: s, path: filepath.Join(s.dir, indexName), work: make(chan struct{}, 1), bad: make(chan error, 1), late: map[uint64]struct{}{},
-		done: map[uint64]indexed{}}
+		done: map[uint64]indexed{}, patience: searchTime}
 }
 
 // nudge has the index look for rows soon.

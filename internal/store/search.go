@@ -36,7 +36,7 @@ func (s *SQLite) Search(q *Query) (Found, error) {
 		before = int64(q.Before)
 	}
 	page := &searchPage{store: s, query: q, found: found}
-	ctx, cancel := context.WithTimeout(context.Background(), searchTime)
+	ctx, cancel := context.WithTimeout(context.Background(), x.patience)
 	defer cancel()
 	err := findWords(ctx, db, match, before, page.add)
 	switch {
