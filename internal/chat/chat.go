@@ -25,8 +25,10 @@ const (
 	MaxWatched   = 16      // rooms whose presence one session watches
 	MaxInFlight  = 64      // publishes of one origin that are not yet answered; as many outcomes are remembered
 	MaxInFlightB = 256 << 10
-	MaxTail      = 500 // messages that a join may ask for from before it, or a question for history
-	MaxHits      = 50  // messages that one search may ask for
+	MaxTail      = 500                 // messages that a join may ask for from before it, or a question for history
+	MaxHits      = 50                  // messages that one search may ask for
+	MaxUses      = 1000                // keys that may come in by one invitation
+	MaxInvite    = 30 * 24 * time.Hour // how long one is good
 )
 
 // Kind says what a message is. Only kinds listed here are accepted; their numbers never change.
@@ -81,6 +83,10 @@ const (
 	Unsupported  Code = 32
 	Empty        Code = 33
 	BadQuery     Code = 34
+	NotInvited   Code = 35
+	BadInvite    Code = 36
+	TooFast      Code = 37
+	NotSecure    Code = 38
 )
 
 var codes = map[Code]struct{ name, sentence string }{
@@ -111,6 +117,10 @@ var codes = map[Code]struct{ name, sentence string }{
 	Goodbye:      {"goodbye", "goodbye"},
 	Unsupported:  {"unsupported", "the node does not answer that question"},
 	Empty:        {"empty", "a message needs some text"},
+	NotInvited:   {"not_invited", "this node takes only whom it knows or who was invited: ask somebody there for an invitation"},
+	BadInvite:    {"bad_invite", "that invitation is not good any more, or never was: ask for a new one"},
+	TooFast:      {"too_fast", "too much at once; try again later"},
+	NotSecure:    {"not_secure", "this link is not encrypted: an invitation would be everybody's who listens"},
 	BadQuery:     {"bad_query", fmt.Sprintf("a search needs a word or a name to look for, in at most %d bytes", MaxQuery)},
 }
 

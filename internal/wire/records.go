@@ -46,10 +46,12 @@ const (
 	TypeHistoryIs  = 41
 	TypeSearch     = 42
 	TypeSearchIs   = 43
-	TypeInvite     = 44 // reserved
-	TypeInviteIs   = 45 // reserved
+	TypeInvite     = 44
+	TypeInviteIs   = 45
 	TypeKeep       = 46
 	TypeKeepIs     = 47
+	TypeRelease    = 48
+	TypeReleaseIs  = 49
 
 	firstQuestion, lastQuestion = 32, 126
 )
@@ -172,6 +174,8 @@ type Named struct {
 	Name    string // the name that now holds
 	Code    chat.Code
 	Suggest string // for NameTaken: one that is free
+
+	RetryAfterMS uint64 // for TooFast
 }
 
 // Pub offers one message. CSeq counts an origin's publishes: 1, 2, 3, …
@@ -235,6 +239,7 @@ type Hello struct {
 	Proof        []byte // see identity.Key.Prove
 	Origin       []byte // 16 random bytes, a secret of this client and the node
 	FirstUnacked uint64 // the lowest cseq that the client has not seen answered
+	Token        []byte // of an invitation, TokenLen bytes; empty: none
 }
 
 // Welcome answers a Hello.
@@ -324,9 +329,10 @@ type Person struct {
 
 // Failed answers a question that has no answer.
 type Failed struct {
-	_    struct{} `cbor:",toarray"`
-	Type uint8
-	Code chat.Code
+	_            struct{} `cbor:",toarray"`
+	Type         uint8
+	Code         chat.Code
+	RetryAfterMS uint64 // 0: the same question will fail again
 }
 
 // Names asks who is in a room, in the order of their folded names, from after After on.
@@ -483,6 +489,42 @@ type KeepIs struct {
 	Size  uint64
 }
 
+// TokenLen is the length of an invitation's token, in bytes. Whoever shows it to the node may come in.
+const TokenLen = 16
+
+// Invite asks for an invitation.
+type Invite struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Room  string // where it leads; empty: nowhere in particular
+	Uses  uint64 // how many keys may come in by it, at most chat.MaxUses
+	ForMS uint64 // how long it is good, at most chat.MaxInvite
+}
+
+// InviteIs answers Invite.
+type InviteIs struct {
+	_         struct{} `cbor:",toarray"`
+	Type      uint8
+	Token     []byte // TokenLen bytes; the node itself keeps only a hash of it
+	Uses      uint64
+	Expires   int64    // milliseconds since the Unix epoch
+	Addresses []string // where others reach the node, each a host and a port, the best first; may be empty
+}
+
+// Release asks for a name to be taken from the key that owns it.
+type Release struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Name string
+}
+
+// ReleaseIs answers Release.
+type ReleaseIs struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Owner Person // with the name that was released
+}
+
 func (r *Event) stamp()      { r.Type = TypeEvent }
 func (r *Ack) stamp()        { r.Type = TypeAck }
 func (r *Refused) stamp()    { r.Type = TypeRefused }
@@ -516,6 +558,10 @@ func (r *Search) stamp()     { r.Type = TypeSearch }
 func (r *SearchIs) stamp()   { r.Type = TypeSearchIs }
 func (r *Keep) stamp()       { r.Type = TypeKeep }
 func (r *KeepIs) stamp()     { r.Type = TypeKeepIs }
+func (r *Invite) stamp()     { r.Type = TypeInvite }
+func (r *InviteIs) stamp()   { r.Type = TypeInviteIs }
+func (r *Release) stamp()    { r.Type = TypeRelease }
+func (r *ReleaseIs) stamp()  { r.Type = TypeReleaseIs }
 
 // makers makes an empty record for each type that this package knows.
 var makers = map[uint8]func() Record{
@@ -535,5 +581,7 @@ var makers = map[uint8]func() Record{
 	TypeAuthorsAre: func() Record { return new(AuthorsAre) }, TypeHistory: func() Record { return new(History) },
 	TypeHistoryIs: func() Record { return new(HistoryIs) }, TypeSearch: func() Record { return new(Search) },
 	TypeSearchIs: func() Record { return new(SearchIs) }, TypeKeep: func() Record { return new(Keep) },
-	TypeKeepIs: func() Record { return new(KeepIs) },
+	TypeKeepIs: func() Record { return new(KeepIs) }, TypeInvite: func() Record { return new(Invite) },
+	TypeInviteIs: func() Record { return new(InviteIs) }, TypeRelease: func() Record { return new(Release) },
+	TypeReleaseIs: func() Record { return new(ReleaseIs) },
 }

@@ -74,7 +74,7 @@ func samples() []sample {
 	const cu, cd, hu, hd = "control up", "control down", "chat up", "chat down"
 	return []sample{
 		{"challenge", cd, &Challenge{Version: Version, Nonce: nonce}},
-		{"hello", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1}},
+		{"hello", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1, Token: []byte{}}},
 		{"welcome-new", cd, &Welcome{Version: Version, Node: nodeID, Title: "plant 7", Name: "carol", From: 3, Epoch: storyEpoch, Outcomes: []Outcome{}, Limits: limits, Time: storyTime}},
 		{"watch", cu, &Watch{Rooms: []string{"lobby"}}},
 		{"join-tail", hu, &Join{Room: "lobby", Tail: 50}},
@@ -134,6 +134,15 @@ func samples() []sample {
 		{"keep-bounds", cu, &Keep{Room: "lobby", Mode: KeepBounds, AgeMS: 90 * 24 * 3600 * 1000, Size: 1 << 30}},
 		{"keep-default", cu, &Keep{Room: "lobby", Mode: KeepDefault}},
 		{"keep-is", cd, &KeepIs{Set: true, AgeMS: 90 * 24 * 3600 * 1000, Size: 1 << 30}},
+		{"hello-token", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1,
+			Token: counting(0xa0, TokenLen)}},
+		{"bye-not-invited", cd, &Bye{Code: chat.NotInvited}},
+		{"named-too-fast", hd, &Named{Name: "carol", Code: chat.TooFast, RetryAfterMS: 60_000}},
+		{"failed-too-fast", cd, &Failed{Code: chat.TooFast, RetryAfterMS: 5000}},
+		{"invite", cu, &Invite{Room: "lobby", Uses: 5, ForMS: 24 * 3600 * 1000}},
+		{"invite-is", cd, &InviteIs{Token: counting(0xa0, TokenLen), Uses: 5, Expires: storyTime + 24*3600*1000, Addresses: []string{"192.0.2.5:8080", "[2001:db8::5]:8080"}}},
+		{"release", cu, &Release{Name: "carol"}},
+		{"release-is", cd, &ReleaseIs{Owner: Person{ID: bobID, Name: "Carol"}}},
 		{"event-100", hd, eventOf100()},
 	}
 }
