@@ -63,6 +63,9 @@ func Fold(name string) string {
 	return norm.NFKC.String(strings.ToLower(strings.ToUpper(norm.NFKC.String(name))))
 }
 
+// Skeleton returns the form by which a node tells names apart: two names of one skeleton are one to a reader's eye.
+func Skeleton(name string) string { return Fold(name) }
+
 // Suffixed returns name with the mark that tells its owner from an earlier one of that name. id is the text of the owner's key id.
 func Suffixed(name, id string) string {
 	if len(id) > suffixLen {
