@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"regexp"
@@ -58,7 +57,7 @@ type town struct {
 // newTown runs a node's hub until end is called.
 func newTown(t *testing.T) (tw *town, end func()) {
 	t.Helper()
-	n, err := newNode(nodeConfig{Store: store.NewMemory(1 << 20), Key: newKey(t), Title: "town", Log: slog.New(slog.DiscardHandler)})
+	n, err := newNode(nodeConfig{Store: store.NewMemory(1 << 20), Key: newKey(t), Title: "town", Insecure: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,34 +378,16 @@ func TestLinkHandshakeEnds(t *testing.T) {
 	}
 }
 
-// Guests that never say who they are cost the node a bounded number of connections for a bounded time.
-func TestGuestsAreCounted(t *testing.T) {
-	n, err := newNode(nodeConfig{Store: store.NewMemory(1 << 20), Key: newKey(t), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stranger := netip.MustParseAddr("192.0.2.7")
-	for i := range maxGuestsEach {
-		if !n.admit(stranger) {
-			t.Fatalf("guest %d of one address is turned away", i+1)
-		}
-	}
-	if n.admit(stranger) {
-		t.Errorf("guest %d of one address is let in", maxGuestsEach+1)
-	}
-	if !n.admit(netip.MustParseAddr("192.0.2.8")) {
-		t.Error("another address suffers for it")
-	}
-	n.release(stranger)
-	if !n.admit(stranger) {
-		t.Error("a place that was given back is not to be had")
+// What strangers send on the chat port costs only them: the node forgets them, and a client beside them chats on.
+func TestStrangers(t *testing.T) {
+	for name, flags := range map[string][]string{"encrypted": nil, "insecure": {"-insecure"}} {
+		t.Run(name, func(t *testing.T) { meetStrangers(t, flags) })
 	}
 }
 
-// What strangers send on the chat port costs only them: the node forgets them, and a client beside them chats on.
-func TestStrangers(t *testing.T) {
-	_, addr := startNode(t)
-	carol := join(t, addr, "carol")
+func meetStrangers(t *testing.T, flags []string) {
+	_, addr := startNode(t, flags...)
+	carol := join(t, addr, "carol", flags...)
 	before := runtime.NumGoroutine()
 	hello := wire.Must(nil, &wire.Hello{Version: wire.Version, Name: "mallory", Key: make([]byte, 32), Proof: make([]byte, 64), Origin: make([]byte, 16)})
 	frames := func(stream byte, body []byte) []byte {
@@ -482,19 +463,31 @@ func TestReachable(t *testing.T) {
 
 func TestAnnounce(t *testing.T) {
 	loopback, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}
+	const joining = "to join, on any machine that reaches this one:\n"
+	const node = "this node is cn1ubiig7mfa4cyfthxhffqtceeptbrfs4iewnyssez63zdttyxsgszog3u: clients show that when they first meet it\n"
+	const open = "anyone who reaches it may join; -invite-only keeps strangers out\n"
+	const kept = "messages are kept in /data/chatnode.db\n"
 	for name, test := range map[string]struct {
 		addr    net.Addr
 		options settings.Options
 		want    string
 	}{
-		"loopback": {loopback, settings.Options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\nmessages are kept in /data/chatnode.db\n"},
-		"one":      {everywhere, settings.Options{}, "chatnode listens on 192.0.2.1:81\nto join, on any machine that reaches this one:\n    chatnode -connect 192.0.2.1:81 -name YOU\nmessages are kept in /data/chatnode.db\n"},
-		"public":   {loopback, settings.Options{Public: "chat.example"}, "chatnode listens on chat.example:8080\nto join, on any machine that reaches this one:\n    chatnode -connect chat.example:8080 -name YOU\nmessages are kept in /data/chatnode.db\n"},
-		"json":     {loopback, settings.Options{JSON: true}, `{"type":"listening","addr":"127.0.0.1:8080"}` + "\n"},
+		"loopback": {loopback, settings.Options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\n" + node + kept},
+		"one":      {everywhere, settings.Options{}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node + open + kept},
+		"public":   {loopback, settings.Options{Public: "chat.example"}, "chatnode listens on chat.example:8080\n" + joining + "    chatnode -connect chat.example:8080 -name YOU\n" + node + open + kept},
+		"closed": {everywhere, settings.Options{InviteOnly: true}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node +
+			"only those it knows may join, and whom you invite: you are its admin, and /invite makes an invitation\n" + kept},
+		"insecure": {everywhere, settings.Options{Insecure: true}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -insecure -connect 192.0.2.1:81 -name YOU\n" +
+			"NOT ENCRYPTED: everybody on the way can read and change what is said here\n" + open + kept},
+		"json": {loopback, settings.Options{JSON: true}, `{"type":"listening","addr":"127.0.0.1:8080","node":"cn1ubiig7mfa4cyfthxhffqtceeptbrfs4iewnyssez63zdttyxsgszog3u","encrypted":true}` + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			key, err := identity.NewKey(bytes.NewReader([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}))
+			if err != nil {
+				t.Fatal(err)
+			}
 			var out strings.Builder
-			if err := announce(&out, &test.options, test.addr, "/data/chatnode.db"); err != nil {
+			if err := announce(&out, &test.options, test.addr, key.ID(), "/data/chatnode.db"); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, out.String()); diff != "" {
@@ -507,7 +500,7 @@ func TestAnnounce(t *testing.T) {
 // floors are the rooms of the house, by the floor they stand on: a room imports rooms of lower floors alone.
 var floors = map[string]int{
 	"chat": 0, "disk": 0,
-	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1,
+	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1, "door": 1,
 	"hub": 2, "client": 2,
 	"session": 3, "lines": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3,
 }
@@ -524,7 +517,7 @@ var owners = map[string][]string{
 	"golang.org/x/term":              {""},
 	"github.com/fxamacker/cbor/v2":   {"wire"},
 	"golang.org/x/text/unicode/norm": {"chat"},
-	"golang.org/x/time/rate":         {"hub", "session"},
+	"golang.org/x/time/rate":         {"hub", "session", "door"},
 	"golang.org/x/sys/unix":          {"frame", "disk"},
 	"golang.org/x/sys/windows":       {"disk"},
 	"github.com/gofrs/flock":         {"disk"},
