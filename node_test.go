@@ -439,6 +439,44 @@ func meetStrangers(t *testing.T, flags []string) {
 	}
 }
 
+// Whoever takes the port for something else is told what it is and how to join, in one sentence; a client that disagrees about encryption shows it.
+func TestGuestsAreTold(t *testing.T) {
+	_, secure := startNode(t)
+	_, plain := startNode(t, "-insecure")
+	how := map[string]string{
+		secure: "this is a chat node; join it with: chatnode -connect " + secure + " -name YOU",
+		plain:  "this is a chat node, and it does not encrypt its links; join it with: chatnode -insecure -connect " + plain + " -name YOU",
+	}
+	for address, sentence := range how {
+		for guest, says := range map[string]string{"HTTP": "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "IRC": "NICK carol\r\n", "SSH": "SSH-2.0-x\r\n", "garbage": "\xff\xff\xff\xff"} {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			_, _ = io.WriteString(conn, says)
+			if answer, err := io.ReadAll(conn); !strings.HasSuffix(string(answer), "chatnode: "+sentence+"\r\n") || err != nil {
+				t.Errorf("%s is told %q, %v; want %q", guest, answer, err, sentence)
+			}
+			conn.Close()
+		}
+	}
+	want := plain + ": the node says: " + how[plain]
+	if _, err := (&way{addresses: []string{plain}, key: newKey(t)}).dial(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("a client that encrypts is told %v, want %s", err, want)
+	}
+	link, err := (&way{addresses: []string{secure}, key: newKey(t), insecure: true}).dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer link.Close()
+	_, _ = io.ReadAll(link.Control()) // ends when the node has answered
+	want = "the node says: this node encrypts its links; join it without -insecure: chatnode -connect " + secure + " -name YOU"
+	if err := link.(*Link).Err(); err == nil || err.Error() != want {
+		t.Errorf("a client that does not encrypt is told %v, want %s", err, want)
+	}
+}
+
 func TestReachable(t *testing.T) {
 	for name, test := range map[string]struct {
 		addr  net.TCPAddr
