@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -261,7 +262,7 @@ func openStore(o *settings.Options, log *slog.Logger) (_ nodeStore, _ *identity.
 	dir := o.Data
 	_, port, _ := net.SplitHostPort(withPort(o.Listen)) // it has been listened on
 	if o.Ephemeral || dir == "" && port == "0" {
-		key, err := keyFrom(o.Identity)
+		key, err := ephemeralKey(o, port)
 		return store.NewMemory(store.DefaultMemory), key, inMemory, err
 	}
 	if dir == "" {
@@ -286,6 +287,25 @@ func openStore(o *settings.Options, log *slog.Logger) (_ nodeStore, _ *identity.
 		log.Info("the store was restored from a backup: clients will see a reset")
 	}
 	return kept, key, opened.File, nil
+}
+
+// ephemeralKey returns the key of a node that keeps nothing else: one of its port, so that clients find the same node there when it is started again. On
+// port 0, or where no file can be, it is a new one.
+func ephemeralKey(o *settings.Options, port string) (*identity.Key, error) {
+	dir, err := disk.DataDir()
+	if o.Identity != "" || port == "0" || err != nil {
+		return keyFrom(o.Identity)
+	}
+	dir = filepath.Join(dir, port)
+	file := filepath.Join(dir, "ephemeral.key")
+	if disk.MakeDir(dir) != nil {
+		return keyFrom("")
+	}
+	key, err := keyFrom(file)
+	if _, missing := os.Lstat(file); err != nil && errors.Is(missing, fs.ErrNotExist) {
+		return keyFrom("")
+	}
+	return key, err
 }
 
 // listenError says in plain words why an address can't be served on.
