@@ -218,14 +218,12 @@ func (n *Node) serve(ctx context.Context, conn net.Conn) {
 	link, s, err := n.greet(ctx, conn, address)
 	<-n.handshakes
 	if err != nil {
-		if n.warden.Reports(address, time.Now()) {
-			n.logEnd(log, "handshake", link, err)
-		}
+		n.logEnd(log, "handshake", address, link, err)
 		return
 	}
 	defer n.drop(link)
 	log.Debug("joined")
-	n.logEnd(log, "session", link, s.Serve(ctx))
+	n.logEnd(log, "session", address, link, s.Serve(ctx))
 }
 
 // greet makes a link and a session of a connection, within handshakeLimit. When it fails, the connection is closed.
@@ -296,13 +294,14 @@ func (n *Node) sentence(guest door.Guest, local net.Addr) string {
 	return "this is a chat node; join it with: chatnode -connect " + address + " -name YOU"
 }
 
-// logEnd says how a connection ended: in one line, and loudly only when somebody broke the rules.
-func (n *Node) logEnd(log *slog.Logger, what string, link *Link, err error) {
+// logEnd says how a connection ended: in one line, loudly only when somebody broke the rules, and not for each connection of one address.
+func (n *Node) logEnd(log *slog.Logger, what string, address netip.Addr, link *Link, err error) {
 	var breach *frame.PolicyError
 	if link != nil && errors.As(link.Err(), &breach) {
 		err = breach
 	}
 	switch {
+	case err != nil && !n.warden.Reports(address, time.Now()):
 	case breach != nil:
 		log.Warn(what+" ended", "breach", breach.Reason)
 	case err != nil && link != nil:

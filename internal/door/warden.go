@@ -65,8 +65,11 @@ func (w *Warden) Release(address netip.Addr) {
 	}
 }
 
-// Reports says whether a failure of this address is to be logged: one a minute is, so that nobody fills the log.
+// Reports says whether a failure of this address is to be logged: one a minute is, so that nobody fills the log over the network.
 func (w *Warden) Reports(address netip.Addr, now time.Time) bool {
+	if address.IsLoopback() {
+		return true
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.visitsLocked(address, now)
