@@ -530,6 +530,7 @@ var owners = map[string][]string{
 	"github.com/gofrs/flock":         {"disk"},
 	"modernc.org/sqlite":             {"store"},
 	"modernc.org/sqlite/lib":         {"store"},
+	"rsc.io/qr":                      {"lines"},
 }
 
 func TestFloors(t *testing.T) {
