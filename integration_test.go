@@ -473,7 +473,7 @@ func TestNames(t *testing.T) {
 	_, addr := startNode(t)
 	first, second := start(t, "first", "-connect", addr, "-name", "carol", "-follow"), (*program)(nil)
 	first.expectType("opened")
-	second = start(t, "second", "-connect", addr, "-name", "Carol", "-follow")
+	second = start(t, "second", "-connect", addr, "-name", "Carol", "-follow", "-identity", filepath.Join(t.TempDir(), "another.key"))
 	up := second.expectType("link")
 	if !strings.HasPrefix(up.Name, "Carol~") {
 		t.Errorf("the second Carol goes by %q, want Carol~ and a suffix", up.Name)
