@@ -184,11 +184,25 @@ func TestChangedNode(t *testing.T) {
 			if err := r.result(); !errors.Is(err, changed) || err.Error() != changed.Error() {
 				t.Errorf("Run returned %v", err)
 			}
-			if said := strings.Contains(r.out.String(), `{"type":"error","code":"changed","text":"the node at plant:8080 is another`); said != json {
+			said := strings.Contains(r.out.String(), `{"type":"error","code":"changed","text":"the node at plant:8080 is another one than before. before: cn1-`)
+			if said != json {
 				t.Errorf("it prints %q", r.out.String())
 			}
 		})
 	}
+}
+
+// TestTooFastAtFirst: who gives up is told when it is of use to come back.
+func TestTooFastAtFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk()
+		d.noLink = true
+		r := start(t, d, nil)
+		r.told(client.LinkDown{Code: chat.TooFast, RetryIn: 40 * time.Second})
+		r.wants("", "-- no link yet: too much at once; try again later; trying again in 40 s\n")
+		pass(defaultTimeout)
+		wantsEnd(t, r.result(), ErrUnreachable, "within 10s: too much at once; try again in 40 s")
+	})
 }
 
 func TestAddressFor(t *testing.T) {

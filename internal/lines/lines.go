@@ -181,7 +181,8 @@ func faultOf(err error) fault {
 	case errors.Is(err, client.ErrClosed), errors.Is(err, context.Canceled):
 		return fault{code: "closed", text: "chatnode was ending before this was done"}
 	}
-	return fault{code: endCode(err), text: chat.OneLine(err.Error())}
+	// What has several lines elsewhere, as a changed node has, is one here.
+	return fault{code: endCode(err), text: chat.OneLine(strings.Join(strings.Fields(err.Error()), " "))}
 }
 
 // again says in a refusal's sentence when to try again, if that is known.

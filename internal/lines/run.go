@@ -250,7 +250,11 @@ func (r *runner) reason() string {
 	if r.down.Err == nil && r.down.Code == chat.OK {
 		return ""
 	}
-	return ": " + chat.OneLine(downReason(r.down))
+	text := downReason(r.down)
+	if r.down.Code == chat.TooFast {
+		text = again(text, r.down.RetryIn)
+	}
+	return ": " + chat.OneLine(text)
 }
 
 // and puts a verdict behind another sentence.
