@@ -67,14 +67,16 @@ func (tr *trial) awaits(p *process, what string, done func() bool) {
 func ResumeIsShown(t testing.TB, house House) {
 	tr := begin(t, house)
 	c := tr.gather("alice")
-	node := tr.up(Orders{})
+	key := filepath.Join(tr.home, "node.key") // so that it is the same node, when all it had kept is gone
+	up := func() *process { return tr.up(Orders{}, "-identity", key) }
+	node := up()
 	proxy, err := faults.NewProxy(tr.address)
 	tr.check(err)
 	t.Cleanup(proxy.Close)
 	readers := tr.readers(proxy.Addr())
 	c.sayTo(readers)
 	tr.kill(node)
-	node = tr.up(Orders{})
+	node = up()
 	c.sayTo(readers)
 	tr.expectNoLossShown(readers)
 
@@ -85,20 +87,20 @@ func ResumeIsShown(t testing.TB, house House) {
 	tr.kill(node)
 	tr.copyStore(tr.dir, old)
 	tr.retain(1)
-	node = tr.up(Orders{})
+	node = up()
 	proxy.Resume()
 	tr.isShown(readers, "gap", "", "older messages in #lobby are not kept any more")
 	c.sayTo(readers)
 
 	tr.kill(node)
 	tr.copyStore(old, tr.dir)
-	node = tr.up(Orders{})
+	node = up()
 	tr.isShown(readers, "reset", "ahead", "#lobby begins anew: the node's log ends before what was shown here")
 	c.sayTo(readers)
 
 	tr.kill(node)
 	tr.check(os.RemoveAll(tr.dir))
-	node = tr.up(Orders{})
+	node = up()
 	tr.isShown(readers, "reset", "epoch", "all rooms begin anew: the node has begun a new log")
 	c.sayTo(readers)
 	tr.stop(node)
