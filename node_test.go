@@ -520,16 +520,18 @@ var upstairs = map[string]bool{"store identity": true, "store wire": true}
 
 // owners are the rooms that may import a library.
 var owners = map[string][]string{
-	"github.com/hashicorp/yamux":     {""},
-	"golang.org/x/term":              {""},
-	"github.com/fxamacker/cbor/v2":   {"wire"},
-	"golang.org/x/text/unicode/norm": {"chat"},
-	"golang.org/x/time/rate":         {"hub", "session"},
-	"golang.org/x/sys/unix":          {"frame", "disk"},
-	"golang.org/x/sys/windows":       {"disk"},
-	"github.com/gofrs/flock":         {"disk"},
-	"modernc.org/sqlite":             {"store"},
-	"modernc.org/sqlite/lib":         {"store"},
+	"github.com/hashicorp/yamux":        {""},
+	"golang.org/x/term":                 {""},
+	"github.com/fxamacker/cbor/v2":      {"wire"},
+	"github.com/rivo/uniseg":            {"chat"},
+	"golang.org/x/text/unicode/norm":    {"chat"},
+	"golang.org/x/text/secure/bidirule": {"chat"},
+	"golang.org/x/time/rate":            {"hub", "session"},
+	"golang.org/x/sys/unix":             {"frame", "disk"},
+	"golang.org/x/sys/windows":          {"disk"},
+	"github.com/gofrs/flock":            {"disk"},
+	"modernc.org/sqlite":                {"store"},
+	"modernc.org/sqlite/lib":            {"store"},
 }
 
 func TestFloors(t *testing.T) {
