@@ -137,6 +137,19 @@ func BaseName(name string) string {
 	return base
 }
 
+// maxShown is how many columns Shown gives to what is no name.
+const maxShown = 40
+
+// Shown returns a name, a room's name or a key's id as it may stand in a sentence: as it is where it has the form of one, with a suffix or
+// without, and otherwise in quotation marks, short, and fit for one line. No node can call somebody a sentence and have the client say it.
+func Shown(name string) string {
+	base, suffix, marked := strings.Cut(name, SuffixMark)
+	if wellFormed(base, maxShown*2) && (!marked || wellFormed(suffix, maxShown)) {
+		return name
+	}
+	return `"` + strings.ReplaceAll(Truncate(OneLine(name), maxShown), `"`, "'") + `"`
+}
+
 // MakeName returns the first of candidates that is a valid name once characters that no name can hold are left out, and "guest" when
 // none is.
 func MakeName(candidates ...string) string {

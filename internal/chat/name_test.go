@@ -198,6 +198,29 @@ func TestSuffix(t *testing.T) {
 	}
 }
 
+func TestShown(t *testing.T) {
+	for name, want := range map[string]string{
+		"carol":       "carol",
+		"carol~7q2f":  "carol~7q2f",
+		"हिन्दी~ab12": "हिन्दी~ab12",
+		"саrol":       "саrol", // not to be had any more, but of a name's form
+		"cn1abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwxyz": "cn1abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwxyz",
+		"":                      `""`,
+		"bob: hi":               `"bob: hi"`,
+		"carol~7q 2f":           `"carol~7q 2f"`,
+		"carol~":                `"carol~"`,
+		`"bob" `:                `"'bob' "`,
+		"* bob":                 `"* bob"`,
+		"\u202ebob\n13:00 root": `"` + "\ufffdbob" + `\n13:00 root"`,
+		strings.Repeat("a", 99): `"` + strings.Repeat("a", 39) + `…"`,
+		strings.Repeat("小", 99): `"` + strings.Repeat("小", 19) + `…"`,
+	} {
+		if got := Shown(name); got != want {
+			t.Errorf("Shown(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestMakeName(t *testing.T) {
 	tests := map[string]struct {
 		candidates []string
