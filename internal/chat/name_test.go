@@ -267,6 +267,9 @@ func FuzzMakeName(f *testing.F) {
 		if !ValidName(name) || utf8.RuneCountInString(name) > MaxName {
 			t.Fatalf("MakeName(%q) = %q, which is not valid", candidate, name)
 		}
+		if OneLine(name) != name || Shown(name) != name || CleanText(Text, name) != name || !MayBeRoom(strings.ToLower(name)) && Fold(name) == name {
+			t.Fatalf("the name %q is shown as %q, as %q in a line", name, Shown(name), OneLine(name))
+		}
 		if again := MakeName(name); again != name {
 			t.Fatalf("MakeName(%q) = %q, then %q", candidate, name, again)
 		}
