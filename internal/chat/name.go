@@ -85,6 +85,8 @@ func Fold(name string) string {
 	return norm.NFKC.String(strings.ToLower(strings.ToUpper(norm.NFKC.String(name))))
 }
 
+//go:generate go run ./gen/confusables.go $CONFUSABLES
+
 // Skeleton returns the form by which a node tells names apart: two names of one skeleton are one to a reader's eye (UTS 39, 4, over
 // Fold). Whatever folds alike has one skeleton, and the skeleton of a skeleton is itself. Letters that look alike only as capitals are alike where no
 // small letter of ASCII has to give way for it: i is l, since I is, and the Cyrillic в is b; but the Greek ν is v, and not n as well. It
