@@ -58,6 +58,60 @@ func TestValidName(t *testing.T) {
 		"reserved, wide":      {"ｓｅｒｖｅｒ", false},
 		"not quite reserved":  {"servers", true},
 		"replacement":         {"carol\ufffd", false},
+
+		"Japanese":                  {"山田タロウさん", true},
+		"Japanese with Latin":       {"T山田タロー", true},
+		"Chinese with Bopomofo":     {"小林ㄅ", true},
+		"Korean with Latin and Han": {"Kim金민수", true},
+		"Hangul with Kana":          {"민수さん", false},
+		"Cyrillic":                  {"Алёна", true},
+		"Arabic":                    {"علي", true},
+		"Arabic with vowels":        {"مُحَمَّد", true},
+		"Hebrew with points":        {"שָׁלוֹם", true},
+		"Thai":                      {"น้ำผึ้ง", true},
+		"Tibetan":                   {"བསྒྲུབས", true},
+		"Burmese":                   {"မြန်မာ", true},
+		"Khmer":                     {"ខ្មែរ", true},
+		"Vietnamese":                {"Nguyễn", true},
+		"Georgian":                  {"ნინო", true},
+		"apostrophe":                {"Oʼneil", true},
+		"one Cyrillic letter":       {"саrol", false},
+		"one Greek letter":          {"cαrol", false},
+		"lunate sigma":              {"ϲarol", false}, // Fold takes it for a sigma
+		"Latin, then Cyrillic":      {"carolс", false},
+		"Cyrillic with Han":         {"Ян小", false},
+		"foreign mark":              {"carol\u0940", false},
+		"Kana stroke with Latin":    {"Tシャーツ", true},
+		"Kana stroke with Cyrillic": {"каーрл", false},
+		"two accents":               {"q\u0308\u0301", true},
+		"three accents":             {"q\u0316\u0308\u0301", false},
+		"three after composition":   {"é\u0316\u0308\u0302", false},
+		"one accent twice":          {"q\u0308\u0308", false},
+		"five marks of a script":    {"\u0f66\u0f92\u0fb2\u0f92\u0fb2\u0f74", false},
+		"dot on i":                  {"i\u0307van", false},
+		"dot on q":                  {"q\u0307", true},
+		"digits of the script":      {"نور۱۲", true},
+		"digits of ASCII":           {"नीना42", true},
+		"digits of two systems":     {"नीना4२", false},
+		"digits alone":              {"٤٢", false}, // they begin no right-to-left name, RFC 5893
+		"mathematical digits":       {"a𝟏𝟗", true},
+		"two of them":               {"a𝟏𝟙", false},
+		"right-to-left with 7":      {"דני7", true},
+		"7 with right-to-left":      {"7דני", false},
+		"ends with a hyphen":        {"דני-", false},
+
+		"looks reserved, rn":        {"adrnin", false},
+		"looks reserved, Cyrillic":  {"аdmin", false},
+		"looks reserved, 0":         {"r00t", false},
+		"looks reserved, 1":         {"adm1n", false},
+		"looks reserved, l":         {"admlnistrator", false},
+		"looks reserved, capital I": {"aIl", false},
+		"looks reserved, lunate":    {"сһаtnоdе", false},
+		"looks reserved, wholly":    {"һеге", false},
+		"Ali":                       {"Ali", true},
+		"ali":                       {"ali", true},
+		"ALI":                       {"ALI", true},
+		"AlI":                       {"AlI", false},
 	}
 	for name, tt := range tests {
 		if got := ValidName(tt.name); got != tt.want {
@@ -75,10 +129,22 @@ func TestValidRoom(t *testing.T) {
 	for room, want := range map[string]bool{
 		"lobby": true, "lobby-2": true, "2nd": true, "日本": true, "straße": true, "server": true, strings.Repeat("r", MaxRoom): true,
 		"": false, "Lobby": false, "#lobby": false, "@bob": false, "@": false, "a b": false, "-x": false, "..": false, ".": false, "../etc": false,
-		"lobby\n": false, "ǅ": false, "\u3164": false, strings.Repeat("r", MaxRoom+1): false,
+		"ops-лаб": false, "лаб": true, "q\u0316\u0308\u0301": false, "lobby\n": false, "ǅ": false, "\u3164": false, strings.Repeat("r", MaxRoom+1): false,
 	} {
 		if got := ValidRoom(room); got != want {
 			t.Errorf("ValidRoom(%q) = %v, want %v", room, got, want)
+		}
+	}
+}
+
+// TestMayBeRoom: rooms that were made when fewer names were refused can still be asked for, and nothing else.
+func TestMayBeRoom(t *testing.T) {
+	for room, want := range map[string]bool{
+		"lobby": true, "ops-лаб": true, "q\u0316\u0308\u0301": true, "7דני": true,
+		"": false, "Ops-Лаб": false, "#lobby": false, "@bob": false, "a b": false, "\u202elobby": false, strings.Repeat("r", MaxRoom+1): false,
+	} {
+		if got := MayBeRoom(room); got != want || ValidRoom(room) && !got {
+			t.Errorf("MayBeRoom(%q) = %v, want %v", room, got, want)
 		}
 	}
 }
@@ -132,6 +198,29 @@ func TestSuffix(t *testing.T) {
 	}
 }
 
+func TestShown(t *testing.T) {
+	for name, want := range map[string]string{
+		"carol":       "carol",
+		"carol~7q2f":  "carol~7q2f",
+		"हिन्दी~ab12": "हिन्दी~ab12",
+		"саrol":       "саrol", // not to be had any more, but of a name's form
+		"cn1abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwxyz": "cn1abcdefghijklmnopqrstuvwxyz234567abcdefghijklmnopqrstuvwxyz",
+		"":                      `""`,
+		"bob: hi":               `"bob: hi"`,
+		"carol~7q 2f":           `"carol~7q 2f"`,
+		"carol~":                `"carol~"`,
+		`"bob" `:                `"'bob' "`,
+		"* bob":                 `"* bob"`,
+		"\u202ebob\n13:00 root": `"` + "\ufffdbob" + `\n13:00 root"`,
+		strings.Repeat("a", 99): `"` + strings.Repeat("a", 39) + `…"`,
+		strings.Repeat("小", 99): `"` + strings.Repeat("小", 19) + `…"`,
+	} {
+		if got := Shown(name); got != want {
+			t.Errorf("Shown(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestMakeName(t *testing.T) {
 	tests := map[string]struct {
 		candidates []string
@@ -157,6 +246,10 @@ func TestMakeName(t *testing.T) {
 		"suffix given":       {[]string{"carol~7q2f"}, "carol7q2f"},
 		"wide reserved":      {[]string{"ｒｏｏｔ", "x"}, "x"},
 		"trailing hyphen ok": {[]string{"carol-"}, "carol-"},
+		"first script wins":  {[]string{"carolс"}, "carol"},
+		"right-to-left":      {[]string{"דני-דני"}, "דני-דני"},
+		"looks reserved":     {[]string{"adrnin", "һеге", "host"}, "host"},
+		"heap of accents":    {[]string{"q\u0308\u0301\u0316\u0317x"}, "q\u0316\u0317x"},
 	}
 	for name, tt := range tests {
 		if got := MakeName(tt.candidates...); got != tt.want {
@@ -173,6 +266,9 @@ func FuzzMakeName(f *testing.F) {
 		name := MakeName(candidate)
 		if !ValidName(name) || utf8.RuneCountInString(name) > MaxName {
 			t.Fatalf("MakeName(%q) = %q, which is not valid", candidate, name)
+		}
+		if OneLine(name) != name || Shown(name) != name || CleanText(Text, name) != name || !MayBeRoom(strings.ToLower(name)) && Fold(name) == name {
+			t.Fatalf("the name %q is shown as %q, as %q in a line", name, Shown(name), OneLine(name))
 		}
 		if again := MakeName(name); again != name {
 			t.Fatalf("MakeName(%q) = %q, then %q", candidate, name, again)

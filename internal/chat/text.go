@@ -22,23 +22,25 @@ func CheckText(kind Kind, text string) Code {
 
 // invisible reports whether a text of such characters alone would show as nothing.
 func invisible(r rune) bool {
-	return unicode.IsSpace(r) || unsafe(r) || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return unicode.IsSpace(r) || unsafe(r) || isIgnorable(r) || r == '\u2800' // Braille without a dot
 }
 
 // CleanText returns text without the characters that could drive a reader's terminal or turn its direction: controls other than
-// newline and tab, line and paragraph separators, bidirectional controls, tags, noncharacters. A topic loses its newlines too.
+// newline and tab, line and paragraph separators, bidirectional controls, tags, noncharacters, and more marks than a character can bear.
+// A topic loses its newlines too. A clean text comes back as it is. It takes time linear in len(text).
 func CleanText(kind Kind, text string) string {
 	if isPlain(text) {
 		return text
 	}
+	var on cluster
 	return strings.Map(func(r rune) rune {
-		if (r == '\n' || r == '\t') && kind != Topic {
+		switch {
+		case r == '\n' || r == '\t':
+			if on.take(r); kind == Topic {
+				return ' '
+			}
 			return r
-		}
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if unsafe(r) {
+		case unsafe(r) || !on.take(r):
 			return -1
 		}
 		return r
@@ -71,21 +73,29 @@ func isPlain[T string | []byte](text T) bool {
 }
 
 // OneLine returns text fit for one line of a screen or a log, whatever it holds: a newline becomes the two characters \n, a tab four
-// spaces, every other unsafe character and broken byte U+FFFD.
+// spaces, every other unsafe character and broken byte U+FFFD, and what a character can't bear is left out. A fit text comes back as it is.
 func OneLine(text string) string {
-	if !strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || unsafe(r) }) {
+	if isPlain(text) {
+		return text
+	}
+	var on cluster
+	if !strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || unsafe(r) || !on.take(r) }) {
 		return text
 	}
 	var b strings.Builder
+	on = cluster{}
 	for _, r := range text {
 		switch {
 		case r == '\n':
 			b.WriteString(`\n`)
+			on.take('n')
 		case r == '\t':
 			b.WriteString("    ")
+			on.take(' ')
 		case unsafe(r):
 			b.WriteRune(utf8.RuneError)
-		default:
+			on.take(utf8.RuneError)
+		case on.take(r):
 			b.WriteRune(r)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 
 // Answer is what a command tells whoever typed it: one of the types below.
 type Answer interface {
-	// Lines returns the answer as lines for a person, times in zone. Names and topics stand in it as they came: the
-	// sink cleans them (chat.OneLine).
+	// Lines returns the answer as lines for a person, times in zone. Texts and topics stand in it as they came: the
+	// sink cleans them (chat.OneLine). Names have a name's form (chat.Shown).
 	Lines(zone *time.Location) []string
 }
 
@@ -69,7 +69,7 @@ func (a NamesAnswer) Lines(*time.Location) []string {
 	}
 	line := ""
 	for i, p := range a.People {
-		if line += " " + p.Name; len(line) > 70 || i == len(a.People)-1 {
+		if line += " " + chat.Shown(p.Name); chat.Width(line) > 70 || i == len(a.People)-1 {
 			lines, line = append(lines, " "+line), ""
 		}
 	}
@@ -82,7 +82,7 @@ func (a NamesAnswer) Lines(*time.Location) []string {
 // Lines returns name and key, then presence, then rooms.
 func (a WhoisAnswer) Lines(zone *time.Location) []string {
 	when := a.Since.In(zone).Format("2006-01-02 15:04")
-	lines := []string{fmt.Sprintf("%s has the key %s", a.Who.Name, a.Who.ID)}
+	lines := []string{fmt.Sprintf("%s has the key %s", chat.Shown(a.Who.Name), a.Who.ID)}
 	switch {
 	case a.Sessions > 0:
 		lines = append(lines, fmt.Sprintf("  here since %s, %s", when, count(a.Sessions, "connection", "connections")))
@@ -144,10 +144,10 @@ func (a HelpAnswer) Lines(*time.Location) []string {
 
 // Label returns a room as people read it: "#ops", or "@bob" for a conversation with one person.
 func Label(room string) string {
-	if strings.HasPrefix(room, chat.DirectMark) {
-		return room
+	if person, direct := strings.CutPrefix(room, chat.DirectMark); direct {
+		return chat.DirectMark + chat.Shown(person)
 	}
-	return "#" + room
+	return "#" + chat.Shown(room)
 }
 
 func labels(rooms []string) []string {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"chatnode/internal/chat"
@@ -75,5 +76,17 @@ func TestUsage(t *testing.T) {
 func TestLabel(t *testing.T) {
 	if a, b := Label("ops"), Label(chat.DirectMark+"bob"); a != "#ops" || b != "@bob" {
 		t.Errorf("labels are %q and %q", a, b)
+	}
+}
+
+// TestNamesFillColumns: wide names end a line as soon as they fill it, though each has few letters.
+func TestNamesFillColumns(t *testing.T) {
+	answer := NamesAnswer{Room: "lobby"}
+	for range 12 {
+		answer.People = append(answer.People, Who{Name: "山田小林"})
+	}
+	lines := answer.Lines(time.UTC)
+	if len(lines) != 3 || chat.Width(lines[1]) > 80 || strings.Count(lines[1], "山田小林") != 8 {
+		t.Errorf("lines of wide names: %q", lines)
 	}
 }

@@ -117,7 +117,7 @@ func (q *SearchQuery) take(key, value string) bool {
 			return true
 		}
 		room := strings.ToLower(strings.TrimPrefix(value, "#"))
-		if !chat.ValidRoom(room) {
+		if !chat.MayBeRoom(room) {
 			return false
 		}
 		q.Room = room
@@ -231,6 +231,7 @@ type Said struct {
 
 // Told returns a message as people read it, behind its time: "carol: hi", "* carol waves".
 func Told(name string, kind chat.Kind, text string) string {
+	name = chat.Shown(name)
 	switch {
 	case kind == chat.Text:
 		return name + ": " + text

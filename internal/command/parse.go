@@ -94,7 +94,7 @@ func (e *Entry) fit(arg Arg, value string) (string, error) {
 
 func (e *Entry) room(value string) (string, error) {
 	room := strings.ToLower(strings.TrimPrefix(value, "#"))
-	if !chat.ValidRoom(room) {
+	if !chat.MayBeRoom(room) {
 		return "", badUsage(e, "%s", chat.RoomRule)
 	}
 	return room, nil
@@ -144,15 +144,7 @@ func unknown(word string) error {
 
 // quote shortens what somebody typed to what a sentence can hold.
 func quote(s string) string {
-	const limit = 40
-	if len(s) <= limit {
-		return chat.OneLine(s)
-	}
-	cut := limit
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return chat.OneLine(s[:cut]) + "…"
+	return chat.Truncate(chat.OneLine(s), 40)
 }
 
 // suggest names the command that word was most likely meant to be, if any comes near it.

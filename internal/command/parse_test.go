@@ -171,3 +171,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestOlderRoomsAreAskedFor: a room that was made when names could mix scripts is still within reach.
+func TestOlderRoomsAreAskedFor(t *testing.T) {
+	if call, err := Parse("/join #Ops-Лаб"); err != nil || call.Name != "join" {
+		t.Errorf("/join: %+v, %v", call, err)
+	}
+	if q, err := parseSearch("tea in ops-лаб"); err != nil || q.Room != "ops-лаб" {
+		t.Errorf("/search: %+v, %v", q, err)
+	}
+	if _, err := Parse("/join a\u202eb"); err == nil {
+		t.Error("/join takes what can't be a room's name")
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for text, want := range map[string]string{
+		"x":                     "x",
+		strings.Repeat("a", 40): strings.Repeat("a", 40),
+		strings.Repeat("a", 41): strings.Repeat("a", 39) + "…",
+		strings.Repeat("小", 99): strings.Repeat("小", 19) + "…",
+		"\x1b[2J\n":             "\ufffd[2J\\n",
+	} {
+		if got := quote(text); got != want {
+			t.Errorf("quote(%q) = %q, want %q", text, got, want)
+		}
+	}
+}

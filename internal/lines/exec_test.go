@@ -35,7 +35,7 @@ func TestCommands(t *testing.T) {
 		"part the last":    {terminal, "/part\nhi\n", nil, []string{"part lobby"}, "", "-- you are in no room: /join one first\n", false},
 		"part in a pipe":   {piped, "/join ops\n/part\nhi\n/part ops\n", []string{"lobby text hi"}, nil, "12:00 carol: hi\n", "-- line 4: you are not in that room\n", true},
 		"nick":             {terminal, "/nick cat\n", nil, []string{"nick cat"}, "", "", false},
-		"names":            {terminal, "/names\n", nil, nil, "-- 1 person in #lobby:\n--   bob�[2J\n", "", false},
+		"names":            {terminal, "/names\n", nil, nil, "-- 1 person in #lobby:\n--   \"bob�[2J\"\n", "", false},
 		"whois":            {terminal, "/whois eve\n", nil, nil, "", "-- nobody of that name is known here\n", false},
 		"whois in a pipe":  {piped, "/whois eve\n", nil, nil, "", "-- line 1: nobody of that name is known here\n", true},
 		"history": {terminal, "/history 2\n", nil, []string{"history lobby 2 0 "},

@@ -80,9 +80,9 @@ func (h *human) event(e client.Event) {
 	case client.Reset:
 		h.tell("%s --", resetText(e))
 	case client.Joined:
-		h.tell("%s has joined %s", e.Name, command.Label(e.Room))
+		h.tell("%s has joined %s", chat.Shown(e.Name), command.Label(e.Room))
 	case client.Gone:
-		h.tell("%s has left %s", e.Name, command.Label(e.Room))
+		h.tell("%s has left %s", chat.Shown(e.Name), command.Label(e.Room))
 	case client.Renamed:
 		h.renamed(e)
 	case client.Present:
@@ -129,9 +129,9 @@ func (h *human) linkUp(e client.LinkUp) {
 	case e.Resumed && h.ever && e.Name == h.name:
 		h.tell("back")
 	case e.Resumed && h.ever:
-		h.tell("back as %s", e.Name)
+		h.tell("back as %s", chat.Shown(e.Name))
 	default:
-		h.tell("connected to %s as %s", e.Title, e.Name)
+		h.tell("connected to %s as %s", e.Title, chat.Shown(e.Name))
 	}
 	h.name, h.up, h.ever, h.said = e.Name, true, true, ""
 }
@@ -197,7 +197,7 @@ func (h *human) present(e client.Present) {
 	if len(e.People) > 0 && len(e.People) <= few {
 		text += ":"
 		for _, p := range e.People {
-			text += " " + p.Name
+			text += " " + chat.Shown(p.Name)
 		}
 	}
 	h.tell("%s", text)
@@ -207,7 +207,7 @@ func (h *human) present(e client.Present) {
 func (h *human) renamed(e client.Renamed) {
 	e.Room = ""
 	if e.ID != h.self && e != h.lastNew {
-		h.tell("%s is now %s", e.Old, e.New)
+		h.tell("%s is now %s", chat.Shown(e.Old), chat.Shown(e.New))
 	}
 	h.lastNew = e
 }
@@ -216,11 +216,11 @@ func (h *human) named(e client.Named) {
 	switch {
 	case e.Code == chat.OK:
 		h.name = e.Name
-		h.tell("you are now %s", e.Name)
+		h.tell("you are now %s", chat.Shown(e.Name))
 	case e.Suggest != "":
-		h.tell("you are still %s: %s; %s is free", e.Name, e.Code.Sentence(), e.Suggest)
+		h.tell("you are still %s: %s; %s is free", chat.Shown(e.Name), e.Code.Sentence(), chat.Shown(e.Suggest))
 	default:
-		h.tell("you are still %s: %s", e.Name, again(e.Code.Sentence(), e.RetryAfter))
+		h.tell("you are still %s: %s", chat.Shown(e.Name), again(e.Code.Sentence(), e.RetryAfter))
 	}
 }
 

@@ -116,7 +116,7 @@ var (
 	ErrNotKept     = errors.New("not known to be kept")    // exit 7: a message or command was refused, or was sent and not answered
 )
 
-// endError is one of the errors above with its sentence.
+// endError is one of the errors above, or what went wrong, with its sentence, which is fit for one line.
 type endError struct {
 	kind error
 	text string

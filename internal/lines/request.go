@@ -128,7 +128,7 @@ func (q *request) send(o *requestObject) error {
 func validTarget(room string) bool {
 	const maxPerson = 128
 	person, direct := strings.CutPrefix(room, chat.DirectMark)
-	return !direct && chat.ValidRoom(room) || direct && person != "" && len(person) <= maxPerson && chat.OneLine(person) == person
+	return !direct && chat.MayBeRoom(room) || direct && person != "" && len(person) <= maxPerson && chat.OneLine(person) == person
 }
 
 func (q *request) command(o *requestObject) error {

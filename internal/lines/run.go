@@ -232,7 +232,7 @@ func (r *runner) result(ran error) error {
 	case errors.As(ran, new(*identity.ChangedError)):
 		return ran // in sentences of its own; what is not kept is tried again when the user has spoken
 	case ran != nil && !errors.Is(ran, context.Canceled):
-		return fmt.Errorf("keep a link to the node: %w%s", ran, and(verdict))
+		return &endError{ran, "keep a link to the node: " + chat.OneLine(ran.Error()) + and(verdict)}
 	case r.lost && !r.ever:
 		return &endError{ErrUnreachable, fmt.Sprintf("no node could be reached within %v%s", r.cfg.Timeout, r.reason())}
 	case r.lost && verdict == nil:

@@ -146,7 +146,7 @@ func (t *timeline) read(ctx context.Context, room *RoomState, seq uint64, limit 
 
 // missed notes a row that can't be told.
 func (t *timeline) missed(room *RoomState, seq uint64, why string) {
-	t.fault = cmp.Or(t.fault, &Fault{fmt.Sprintf("%s, row %d: %s", room.label(), seq, why)})
+	t.fault = cmp.Or(t.fault, &Fault{chat.OneLine(fmt.Sprintf("%s, row %d: %s", room.label(), seq, why))})
 }
 
 // load reads a reel's next rows; it has none when the room's log has ended.

@@ -5,8 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"chatnode/internal/chat"
 	"chatnode/internal/store"
 )
 
@@ -38,11 +38,7 @@ func (b *bar) step(s store.Step) {
 		return
 	}
 	b.drawn = now
-	line := barText(s)
-	for utf8.RuneCountInString(line) >= b.wide { // a line that wraps can't be drawn over
-		_, size := utf8.DecodeLastRuneInString(line)
-		line = line[:len(line)-size]
-	}
+	line := chat.Truncate(barText(s), b.wide-1)  // one that wraps can't be drawn over
 	_, _ = io.WriteString(b.out, eraseLine+line) // a bar that can't be drawn is not missed
 }
 

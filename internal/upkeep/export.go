@@ -167,7 +167,7 @@ func (e *export) known() string {
 	var names []string
 	for i := range e.rooms {
 		if !e.rooms[i].Direct() {
-			names = append(names, e.rooms[i].Name)
+			names = append(names, chat.Shown(e.rooms[i].Name))
 		}
 	}
 	slices.Sort(names)

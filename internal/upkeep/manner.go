@@ -51,7 +51,7 @@ func (o *objects) message(m store.Message) error {
 	}
 	cursor := chat.Cursor{Epoch: o.epoch, Seq: m.Seq, Hash: m.Hash}
 	object := messageObject{
-		Type: "message", Room: keyTitle(&m.Room.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: fmt.Sprintf("%016x", o.epoch), Cursor: cursor.String(),
+		Type: "message", Room: chat.OneLine(keyTitle(&m.Room.Room)), Seq: m.Seq, ID: m.ID.String(), Epoch: fmt.Sprintf("%016x", o.epoch), Cursor: cursor.String(),
 		Name: chat.OneLine(m.Name), Author: author, Kind: m.Kind.String(), Time: time.UnixMilli(m.Time).UTC().Format("2006-01-02T15:04:05.000Z"),
 		Text: chat.CleanText(m.Kind, string(m.Body)),
 	}
@@ -85,17 +85,7 @@ func (t *timeline) message(m store.Message) error {
 		fmt.Fprintf(t.out, "-- %s\n", at.Format("Monday, 2 January 2006 (MST)"))
 	}
 	first, rest, _ := strings.Cut(string(m.Body), "\n")
-	line := m.Name + ": " + first
-	switch {
-	case m.Kind == chat.Action:
-		line = "* " + m.Name + " " + first
-	case m.Kind == chat.Topic && first == "":
-		line = "-- " + m.Name + " took the topic away"
-	case m.Kind == chat.Topic:
-		line = "-- " + m.Name + " set the topic: " + first
-	case m.Kind != chat.Text:
-		line = fmt.Sprintf("-- %s (%s): %s", m.Name, m.Kind, first)
-	}
+	line := command.Told(m.Name, m.Kind, first)
 	_, err := fmt.Fprintf(t.out, "%s %s %s\n", at.Format(time.DateTime), chat.OneLine(t.title(&m.Room.Room)), chat.OneLine(line))
 	for rest != "" {
 		first, rest, _ = strings.Cut(rest, "\n")
@@ -117,7 +107,7 @@ func (t *timeline) title(r *store.Room) string {
 // nameOf returns the name that a key goes by now, or the key.
 func (t *timeline) nameOf(id identity.ID) string {
 	if name, named := t.names[id]; named {
-		return name
+		return chat.Shown(name)
 	}
 	return id.String()
 }

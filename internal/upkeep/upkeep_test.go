@@ -443,7 +443,7 @@ func TestBar(t *testing.T) {
 		}
 	}
 	b.wide = 12
-	if got := draw(time.Second, store.Step{Doing: "checking", Done: 1, Total: 2}); got != eraseLine+"checking  █" {
+	if got := draw(time.Second, store.Step{Doing: "checking", Done: 1, Total: 2}); got != eraseLine+"checking  …" {
 		t.Errorf("on a narrow terminal: %q", got)
 	}
 	out.Reset()
