@@ -147,7 +147,10 @@ func New(cfg Config) (*Hub, error) {
 // somebody who is on the way back.
 func (h *Hub) restore(state *store.State) {
 	held := h.cfg.Now().Add(nameHold)
-	for _, n := range state.Names {
+	for _, n := range state.People {
+		if n.Name == "" {
+			continue
+		}
 		a := h.account(n.Key)
 		a.name, a.fold, a.seen, a.held = n.Name, chat.Fold(n.Name), time.UnixMilli(n.Seen), held
 		h.names[a.fold] = a

@@ -77,7 +77,7 @@ func (h *Hub) rename(a *account, name string) {
 	}
 	a.name, a.fold = name, fold
 	h.names[fold] = a
-	h.batch.name(store.Name{Name: name, Key: a.id, Seen: chat.Millis(h.cfg.Now())})
+	h.batch.person(store.Person{Key: a.id, Name: name, Seen: chat.Millis(h.cfg.Now())})
 	for s := range a.sessions {
 		for _, sub := range s.subs {
 			if sub.room.members[a] > 0 {
@@ -91,7 +91,7 @@ func (h *Hub) rename(a *account, name string) {
 func (h *Hub) unname(a *account) {
 	if a.name != "" {
 		delete(h.names, a.fold)
-		h.batch.name(store.Name{Name: a.name})
+		h.batch.person(store.Person{Key: a.id, Seen: chat.Millis(a.seen)})
 		a.name, a.fold = "", ""
 	}
 }

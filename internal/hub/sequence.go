@@ -35,8 +35,8 @@ type answer struct {
 	size     int // of the record it answers
 }
 
-// name puts a claim into the batch.
-func (b *batch) name(n store.Name) { b.Names = append(b.Names, n) }
+// person puts what is known of somebody into the batch.
+func (b *batch) person(p store.Person) { b.People = append(b.People, p) }
 
 // origin puts an origin into the batch, once.
 func (b *batch) origin(o *origin) {
