@@ -77,14 +77,17 @@ func newNode(cfg nodeConfig) (*Node, error) {
 	rooms, err := hub.New(hub.Config{
 		Store: cfg.Store, Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
 		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions,
-		Admins: cfg.Admins, Reserve: cfg.Reserve,
+		Reserve: cfg.Reserve,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Node{
 		store: cfg.Store, hub: rooms, log: cfg.Log,
-		host:       &session.Host{Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log},
+		host: &session.Host{
+			Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log,
+			Admin: func(id identity.ID) bool { return slices.Contains(cfg.Admins, id) },
+		},
 		handshakes: make(chan struct{}, maxHandshakes),
 		links:      map[*Link]struct{}{}, guests: map[netip.Addr]int{},
 	}, nil
@@ -231,7 +234,7 @@ func (n *Node) greet(ctx context.Context, conn net.Conn) (*Link, *session.Sessio
 		return nil, nil, err
 	}
 	n.add(link)
-	s, err := n.host.Handshake(ctx, link)
+	s, err := n.host.Handshake(ctx, link, session.Caller{Address: address})
 	if err != nil {
 		n.drop(link)
 		return link, nil, err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,6 +154,7 @@ type world struct {
 	cancel  context.CancelFunc
 	ended   chan error // Run's result, once
 	failed  error      // what Run is to end with
+	ahead   atomic.Int64
 }
 
 // newWorld starts a hub. It ends with the test, which fails if Run returns anything but world.failed.
@@ -160,7 +162,7 @@ func newWorld(t *testing.T, options ...func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: &slowStore{Memory: store.NewMemory(64 << 20)}, ended: make(chan error, 1)}
 	cfg := Config{
-		Store: w.store, Log: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rand.NewChaCha8([32]byte{1}), Memory: 8 << 20,
+		Store: w.store, Log: slog.New(slog.DiscardHandler), Now: w.now, Rand: rand.NewChaCha8([32]byte{1}), Memory: 8 << 20,
 	}
 	for _, o := range options {
 		o(&cfg)
@@ -177,6 +179,17 @@ func newWorld(t *testing.T, options ...func(*Config)) *world {
 	go func() { w.ended <- w.hub.Run(ctx) }()
 	t.Cleanup(func() { w.end() })
 	return w
+}
+
+// now is the hub's time: that of the bubble, and what was skipped.
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+
+// skip lets much time pass at once, and then what the hub does by itself once a second be done. The bubble's own clock would have it do that millions
+// of times.
+func (w *world) skip(d time.Duration) {
+	w.ahead.Add(int64(d - presenceEvery))
+	time.Sleep(presenceEvery)
+	synctest.Wait()
 }
 
 // end stops the hub and waits for it. It may be called twice.
