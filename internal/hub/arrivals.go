@@ -20,7 +20,7 @@ type arrivals map[netip.Prefix]*rate.Limiter
 
 // take counts a key that comes from an address, or returns how long it has to wait. This machine's own have no bound, nor has an unknown one.
 func (s arrivals) take(from netip.Addr, now time.Time) (wait time.Duration) {
-	from = from.Unmap().WithZone("")
+	from = from.Unmap()
 	if !from.IsValid() || from.IsLoopback() {
 		return 0
 	}

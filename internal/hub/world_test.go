@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,7 @@ type slowStore struct {
 	fail    error
 	paging  func() // called before each Page
 	appends int
+	watch   func(*store.Batch) // called before each Append; nil: nobody looks
 	pages   int
 	bytes   int                            // of all pages
 	broken  func(what string) error        // asked before each read; nil lets all pass
@@ -92,6 +94,9 @@ func (s *slowStore) Append(b *store.Batch) error {
 	s.mu.Lock()
 	s.appends++
 	gate, delay, fail := s.gate, s.delay, s.fail
+	if s.watch != nil {
+		s.watch(b)
+	}
 	s.mu.Unlock()
 	if gate != nil {
 		<-gate
@@ -136,6 +141,18 @@ func (s *slowStore) block() (release func()) {
 		s.set(func() { s.gate = nil })
 		close(gate)
 	}
+}
+
+// batches returns the people and invitations of what was appended while f ran.
+func (s *slowStore) batches(f func()) (all []store.Batch) {
+	s.set(func() {
+		s.watch = func(b *store.Batch) {
+			all = append(all, store.Batch{People: slices.Clone(b.People), Invites: slices.Clone(b.Invites)})
+		}
+	})
+	f()
+	s.set(func() { s.watch = nil })
+	return all
 }
 
 func (s *slowStore) counts() (appends, pages int) {
