@@ -119,6 +119,15 @@ func (m *Memory) Append(b *Batch) error {
 			m.origin[o.Num] = o
 		}
 	}
+	m.setPeopleLocked(b)
+	for m.bytes > m.limit {
+		m.trimLocked()
+	}
+	return nil
+}
+
+// setPeopleLocked makes true what the batch says of people and invitations.
+func (m *Memory) setPeopleLocked(b *Batch) {
 	for _, p := range b.People {
 		if p.Gone {
 			delete(m.people, p.Key)
@@ -133,10 +142,6 @@ func (m *Memory) Append(b *Batch) error {
 			m.invite[i.Hash] = i
 		}
 	}
-	for m.bytes > m.limit {
-		m.trimLocked()
-	}
-	return nil
 }
 
 // checkLocked returns an error that wraps ErrOrder unless the batch's rows go on from those that are there.
