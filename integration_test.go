@@ -494,8 +494,8 @@ func TestNames(t *testing.T) {
 		t.Errorf("/nick to a taken name: %+v, want name_taken", named)
 	}
 	second.waitFor("the people present", func() bool { return second.printed("present") })
-	first.interrupt()
-	second.expect("the first to leave", func(o object) bool { return o.Type == "left" && o.Name == "carol" })
+	first.command("/nick caz")
+	second.expect("the first to be called caz", func(o object) bool { return o.Type == "renamed" })
 	second.command("/nick carol")
 	if named := second.expectType("named"); named.Code != "ok" || named.Name != "carol" {
 		t.Errorf("/nick to a name that was given up: %+v, want carol", named)

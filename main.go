@@ -16,6 +16,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -251,12 +252,16 @@ func runNode(ctx context.Context, o *settings.Options, stdout, stderr io.Writer)
 	if host, err := os.Hostname(); title == "" && err == nil {
 		title = host
 	}
+	addresses, local := reachable(listener.Addr())
+	if o.Public != "" {
+		addresses, local = []string{withPort(o.Public)}, false
+	}
 	node, err := newNode(nodeConfig{
 		Store: wrapStore(kept), Key: key, Title: chat.OneLine(title), Rate: o.Rate, RoomRate: o.RoomRate, MaxSessions: o.MaxSessions,
-		Admins: o.Admins, Reserve: o.KeepFree, Insecure: o.Insecure, Public: o.Public, Log: log,
+		InviteOnly: o.InviteOnly, Admin: adminOf(o), Addresses: addresses, Reserve: o.KeepFree, Insecure: o.Insecure, Log: log,
 	})
 	if err == nil {
-		err = announce(stdout, o, listener.Addr(), key.ID(), where)
+		err = announce(stdout, o, listener.Addr(), addresses, local, key.ID(), where)
 	}
 	if err != nil {
 		return errors.Join(&startError{err}, kept.Close(), listener.Close())
@@ -268,6 +273,12 @@ func runNode(ctx context.Context, o *settings.Options, stdout, stderr io.Writer)
 	err = node.Serve(ctx, listener)
 	log.Info("stopped")
 	return err
+}
+
+// adminOf returns who may do everything on a node: whom the flags name, and whoever has a key of the account that runs it. Those keys are looked up each
+// time, as the first of them may be made after the node has started.
+func adminOf(o *settings.Options) func(identity.ID) bool {
+	return func(id identity.ID) bool { return slices.Contains(o.Admins, id) || slices.Contains(profile.Keys(), id) }
 }
 
 // inMemory is where the messages of an ephemeral node are.
@@ -336,11 +347,7 @@ func listenError(address string, err error) error {
 }
 
 // announce says where the node listens, who it is, and how others join.
-func announce(stdout io.Writer, o *settings.Options, addr net.Addr, id identity.ID, where string) error {
-	addresses, local := reachable(addr)
-	if o.Public != "" {
-		addresses, local = []string{withPort(o.Public)}, false
-	}
+func announce(stdout io.Writer, o *settings.Options, addr net.Addr, addresses []string, local bool, id identity.ID, where string) error {
 	if o.JSON {
 		_, err := fmt.Fprintf(stdout, `{"type":"listening","addr":%s,"node":%q,"encrypted":%t}`+"\n", strconv.Quote(addr.String()), id, !o.Insecure)
 		return err

@@ -38,10 +38,11 @@ type nodeConfig struct {
 	Rate        float64
 	RoomRate    float64
 	MaxSessions int
-	Admins      []identity.ID
-	Reserve     int64  // bytes on the disk below which nothing is taken
-	Insecure    bool   // links are not encrypted
-	Public      string // a host and a port: where others reach the node, if not where it listens
+	InviteOnly  bool
+	Admin       func(identity.ID) bool // may this key do everything here? nil: nobody may
+	Reserve     int64                  // bytes on the disk below which nothing is taken
+	Insecure    bool                   // links are not encrypted
+	Addresses   []string               // where others reach the node, the best first
 	Log         *slog.Logger
 }
 
@@ -66,7 +67,7 @@ type Node struct {
 	host   *session.Host
 	tls    *tls.Config // nil: links are not encrypted
 	warden *door.Warden
-	public string
+	public []string // addresses where others reach it
 	log    *slog.Logger
 
 	// handshakes has a token for each guest that may shake hands at one time.
@@ -82,14 +83,16 @@ func newNode(cfg nodeConfig) (*Node, error) {
 	rooms, err := hub.New(hub.Config{
 		Store: cfg.Store, Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
 		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions,
-		Admins: cfg.Admins, Reserve: cfg.Reserve,
+		InviteOnly: cfg.InviteOnly, Addresses: cfg.Addresses, Reserve: cfg.Reserve,
 	})
 	if err != nil {
 		return nil, err
 	}
 	n := &Node{
-		store: cfg.Store, hub: rooms, warden: door.NewWarden(), public: cfg.Public, log: cfg.Log,
-		host:       &session.Host{Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log},
+		store: cfg.Store, hub: rooms, warden: door.NewWarden(), public: cfg.Addresses, log: cfg.Log,
+		host: &session.Host{
+			Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log, Admin: cfg.Admin,
+		},
 		handshakes: make(chan struct{}, maxHandshakes),
 		links:      map[*Link]struct{}{},
 	}
@@ -281,9 +284,9 @@ func (n *Node) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 
 // sentence says what this is, and how to join, to a guest who took it for something else.
 func (n *Node) sentence(guest door.Guest, local net.Addr) string {
-	address := n.public
-	if address == "" {
-		address = local.String()
+	address := local.String()
+	if len(n.public) > 0 {
+		address = n.public[0]
 	}
 	switch {
 	case guest == door.Plain:

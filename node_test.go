@@ -519,7 +519,6 @@ func TestAnnounce(t *testing.T) {
 	}{
 		"loopback": {loopback, settings.Options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\n" + node + kept},
 		"one":      {everywhere, settings.Options{}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node + open + kept},
-		"public":   {loopback, settings.Options{Public: "chat.example"}, "chatnode listens on chat.example:8080\n" + joining + "    chatnode -connect chat.example:8080 -name YOU\n" + node + open + kept},
 		"closed": {everywhere, settings.Options{InviteOnly: true}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node +
 			"only those it knows may join, and whom you invite: you are its admin, and /invite makes an invitation\n" + kept},
 		"insecure": {everywhere, settings.Options{Insecure: true}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -insecure -connect 192.0.2.1:81 -name YOU\n" +
@@ -532,7 +531,8 @@ func TestAnnounce(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			if err := announce(&out, &test.options, test.addr, key.ID(), "/data/chatnode.db"); err != nil {
+			addresses, local := reachable(test.addr)
+			if err := announce(&out, &test.options, test.addr, addresses, local, key.ID(), "/data/chatnode.db"); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, out.String()); diff != "" {

@@ -111,7 +111,7 @@ func newScribe(opened *store.SQLite) (*scribe, error) {
 		crand.Read(o.Token[:])
 		o.Key = key
 		s.origins = append(s.origins, o)
-		s.batch.Names = append(s.batch.Names, store.Name{Name: publisherName(i), Key: key, Seen: now})
+		s.batch.People = append(s.batch.People, store.Person{Key: key, Name: publisherName(i), Since: now, Seen: now})
 	}
 	s.room = store.Room{Num: 1, Name: roomName, Created: now, Owner: s.origins[0].Key}
 	s.batch.Rooms = append(s.batch.Rooms, s.room)

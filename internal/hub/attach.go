@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -11,13 +12,17 @@ import (
 	"chatnode/internal/wire"
 )
 
-// Guest is who asks to be let in: a key that has been proved, and what its client said in its hello.
+// Guest is who asks to be let in: a key that has been proved, what its client said in its hello, and what is known of its connection.
 type Guest struct {
 	Key          identity.ID
 	Origin       store.OriginToken
 	Name         string
 	FirstUnacked uint64
-	Wake         func() // see Session
+	Token        []byte     // of an invitation; empty: none
+	Admin        bool       // the key may everything
+	Secure       bool       // what is told to it goes over an encrypted link
+	Address      netip.Addr // where it comes from; the zero one has no limits
+	Wake         func()     // see Session
 }
 
 // Attached is what a guest is told in the welcome.
@@ -37,8 +42,8 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Code.Sentence() }
 
-// Attach lets a guest in. A session that has the same origin is told goodbye, and what it has queued is dropped. It returns a *Refusal, or
-// ErrStopped.
+// Attach lets a guest in. A key that was never let in before joins, for good: on a node that takes only whom it knows, by an invitation or as an
+// admin's. A session that has the same origin is told goodbye, and what it has queued is dropped. It returns a *Refusal, or ErrStopped.
 func (h *Hub) Attach(g Guest) (*Session, *Attached, error) {
 	var s *Session
 	var welcome *Attached
@@ -52,27 +57,20 @@ func (h *Hub) Attach(g Guest) (*Session, *Attached, error) {
 func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 	now := h.cfg.Now()
 	o := h.origins[g.Origin]
-	replaces := o != nil && o.session != nil
-	needsName := o == nil || h.nameOf(g.Key) == ""
-	switch {
-	case o != nil && o.Key != g.Key:
-		return nil, nil, &Refusal{Code: chat.BadOrigin}
-	case h.stopping:
-		return nil, nil, &Refusal{Code: chat.Stopping, Retry: h.jitter(retryHint)}
-	case needsName && !chat.ValidName(chat.BaseName(g.Name)):
-		return nil, nil, &Refusal{Code: chat.BadName}
-	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions && !replaces:
-		return nil, nil, &Refusal{Code: chat.Full, Retry: h.jitter(retryFull)}
-	}
-	if replaces {
-		old := o.session
-		h.detach(old)
-		old.bye(chat.Replaced, 0, "")
+	invite, refusal := h.admit(&g, o, now)
+	if refusal != nil {
+		return nil, nil, refusal
 	}
 	a := h.account(g.Key)
+	if o != nil && o.session != nil {
+		h.replace(o.session)
+	}
 	wants := a.name
-	if needsName {
+	if o == nil || a.name == "" {
 		wants = chat.BaseName(g.Name)
+	}
+	h.arrive(a, &g, invite, now)
+	if wants != a.name {
 		h.rename(a, h.free(wants, a))
 	}
 	if o == nil {
@@ -81,7 +79,7 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 		h.origins[g.Origin] = o
 		h.authors[o.Num] = g.Key
 	}
-	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, space: make(chan struct{}, 1)}
+	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, admin: g.Admin, secure: g.Secure, space: make(chan struct{}, 1)}
 	s.ready = s.few[:0]
 	o.session = s
 	a.sessions[s] = struct{}{}
@@ -95,6 +93,70 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 	return s, &Attached{Name: a.name, From: o.Num, LastCSeq: o.Last, Outcomes: outcomesFrom(o, g.FirstUnacked), Time: now}, nil
 }
 
+// admit says why a guest who comes with origin o, nil for a new one, can't be let in, or, with nil, that it is, and by which invitation, if any. What
+// costs something to have asked comes last.
+func (h *Hub) admit(g *Guest, o *origin, now time.Time) (*store.Invite, *Refusal) {
+	a := h.accounts[g.Key]
+	replaces := o != nil && o.session != nil
+	needsName := o == nil || a == nil || a.name == ""
+	switch {
+	case o != nil && o.Key != g.Key:
+		return nil, &Refusal{Code: chat.BadOrigin}
+	case h.stopping:
+		return nil, &Refusal{Code: chat.Stopping, Retry: h.jitter(retryHint)}
+	case needsName && !chat.ValidName(chat.BaseName(g.Name)):
+		return nil, &Refusal{Code: chat.BadName}
+	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions && !replaces:
+		return nil, &Refusal{Code: chat.Full, Retry: h.jitter(retryFull)}
+	case a != nil && len(a.sessions) >= maxSessionsEach && !replaces:
+		return nil, &Refusal{Code: chat.TooFast, Retry: retryFull}
+	case a != nil && a.joined:
+		return nil, nil
+	}
+	return h.admitNew(g, now)
+}
+
+// admitNew is admit for a key that has not joined.
+func (h *Hub) admitNew(g *Guest, now time.Time) (*store.Invite, *Refusal) {
+	if invite := h.invitation(g.Token, now); invite != nil {
+		return invite, nil
+	}
+	switch {
+	case g.Admin:
+		return nil, nil
+	case h.cfg.InviteOnly && len(g.Token) > 0:
+		return nil, &Refusal{Code: chat.BadInvite}
+	case h.cfg.InviteOnly:
+		return nil, &Refusal{Code: chat.NotInvited}
+	}
+	if wait := h.arrivals.take(g.Address, now); wait > 0 {
+		return nil, &Refusal{Code: chat.TooFast, Retry: wait}
+	}
+	return nil, nil
+}
+
+// arrive notes that a guest is here, and, where that has not been before, that it has joined and used an invitation.
+func (h *Hub) arrive(a *account, g *Guest, invite *store.Invite, now time.Time) {
+	a.seen = chat.Millis(now)
+	a.trusted = a.trusted || g.Admin
+	if !a.joined {
+		a.joined, a.since = true, a.seen
+		if invite != nil {
+			a.inviter = invite.Inviter
+			h.useInvite(invite)
+		}
+		h.save(a)
+	} else if len(a.sessions) == 0 {
+		h.save(a)
+	}
+}
+
+// replace ends a session whose origin a newer connection of the same key goes on with: its account is not away for a moment.
+func (h *Hub) replace(s *Session) {
+	h.detach(s)
+	s.bye(chat.Replaced, 0, "")
+}
+
 // outcomesFrom returns the remembered outcomes from cseq first on, as a welcome tells them.
 func outcomesFrom(o *origin, first uint64) []wire.Outcome {
 	var out []wire.Outcome
@@ -106,21 +168,31 @@ func outcomesFrom(o *origin, first uint64) []wire.Outcome {
 	return out
 }
 
-// Detach ends the session. goodbye says that its client asked for it and has had all answers: its origin is retired, and its name is free
-// at once. It is safe to call after the session was replaced.
+// Detach ends the session. goodbye says that its client asked for it and has had all answers: its origin is retired. It is safe to call after the
+// session was replaced.
 func (s *Session) Detach(goodbye bool) error {
 	return s.hub.call(func() {
 		if s.detached {
 			return
 		}
 		s.hub.detach(s)
-		if goodbye {
-			s.account.held = time.Time{}
-		}
+		s.hub.depart(s.account)
 		if goodbye || s.origin.Last == 0 { // otherwise there is nothing of it to remember
 			s.hub.retire(s.origin)
 		}
 	})
+}
+
+// depart notes when the last session of an account has ended.
+func (h *Hub) depart(a *account) {
+	if len(a.sessions) > 0 {
+		return
+	}
+	a.seen = chat.Millis(h.cfg.Now())
+	if a.released {
+		h.unname(a)
+	}
+	h.save(a)
 }
 
 // detach takes a session out of every table.
@@ -137,11 +209,7 @@ func (h *Hub) detach(s *Session) {
 	s.unwatch()
 	delete(h.sessions, s)
 	delete(s.account.sessions, s)
-	now := h.cfg.Now()
-	s.origin.session, s.origin.seen = nil, now
-	if len(s.account.sessions) == 0 {
-		s.account.seen, s.account.held = now, now.Add(nameHold)
-	}
+	s.origin.session, s.origin.seen = nil, h.cfg.Now()
 }
 
 // unsubscribe drops a subscription where it is, and its session from among those who are in the room.
@@ -306,17 +374,4 @@ func (s *Session) in(r *room) *subscription {
 		}
 	}
 	return nil
-}
-
-// nick gives a key another name, if it can have it.
-func (h *Hub) nick(a *account, name string) *wire.Named {
-	base := chat.BaseName(name) // with the key's own suffix it is what a refusal suggests
-	if !chat.ValidName(base) || name != base && name != chat.Suffixed(base, a.id.String()) {
-		return &wire.Named{Name: a.name, Code: chat.BadName}
-	}
-	if free := h.free(name, a); free != name {
-		return &wire.Named{Name: a.name, Code: chat.NameTaken, Suggest: free}
-	}
-	h.rename(a, name)
-	return &wire.Named{Name: name}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"sync"
 	"testing"
 
@@ -25,6 +26,10 @@ type client struct {
 	key     identity.ID
 	origin  store.OriginToken
 	asked   string // the name in its hello
+	token   []byte
+	admin   bool
+	plain   bool // its link is not encrypted
+	address netip.Addr
 	session *Session
 	welcome *Attached
 	told    *oracle.Client
@@ -98,7 +103,7 @@ func (c *client) another(label string) *client {
 
 func (c *client) guest() Guest {
 	woken := c.woken
-	return Guest{Key: c.key, Origin: c.origin, Name: c.asked, Wake: func() {
+	return Guest{Key: c.key, Origin: c.origin, Name: c.asked, Token: c.token, Admin: c.admin, Secure: !c.plain, Address: c.address, Wake: func() {
 		select {
 		case woken <- struct{}{}:
 		default:

@@ -122,6 +122,7 @@ func TestDirectWithSomeoneNameless(t *testing.T) {
 		alice, bob := w.attach("alice"), w.attach("bob")
 		alice.say("@bob", "one")
 		bob.leave(true)
+		w.skip(nameIdle)
 		other := w.newClient("other")
 		other.asked = "bob"
 		other.attach()

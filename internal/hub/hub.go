@@ -29,8 +29,6 @@ const (
 
 	// DefaultMemory is how many bytes of segments all rooms hold together, unless Config says otherwise.
 	DefaultMemory = 256 << 20
-	// nameHold is how long a name stays with a key whose last connection broke, or that had it when the hub was made.
-	nameHold = time.Minute
 	// presenceEvery is the interval at which changes of presence go out, countEvery that of a crowded room, crowd its number of people.
 	presenceEvery = time.Second
 	countEvery    = 10 * time.Second
@@ -73,8 +71,10 @@ type Config struct {
 	// Reserve is how many bytes Store.Free has to report for publishes to be taken; 0 for no limit. Names, origins and bounds of rooms are
 	// written below it too: they are small, and whoever clears the disk up may need them.
 	Reserve int64
-	// Admins may change how long any room is kept.
-	Admins []identity.ID
+	// InviteOnly closes the node to keys that have not joined, unless they are let in as an admin's or show an invitation.
+	InviteOnly bool
+	// Addresses are where others reach the node, the best first, each a host and a port: what is told along with an invitation.
+	Addresses []string
 }
 
 // Hub is one node's rooms, people and sessions.
@@ -95,8 +95,11 @@ type Hub struct {
 	// Owned by Run.
 	rooms    map[string]*room              // by name; direct conversations are in directs alone
 	directs  map[[2]identity.ID]*room      // by the sorted keys of the two
-	accounts map[identity.ID]*account      // everybody who is here, was here lately, or has a name
-	names    map[string]*account           // by folded name
+	accounts map[identity.ID]*account      // everybody who has joined, or was written to
+	names    map[string]*account           // by the skeleton of the name
+	invites  map[[32]byte]store.Invite     // by hash; some may have expired
+	arrivals arrivals                      // of new keys
+	reviewed time.Time                     // when people were last looked through
 	origins  map[store.OriginToken]*origin // not retired
 	authors  map[uint64]identity.ID        // whose a from# is
 	sessions map[*Session]struct{}         // attached
@@ -132,7 +135,7 @@ func New(cfg Config) (*Hub, error) {
 		rates:   rates{perKey: cfg.Rate, perRoom: cfg.RoomRate, rooms: map[string]*rate.Limiter{}},
 		numbers: numbers{rooms: map[uint64]*room{}}, failed: make(chan error, 1),
 		rooms: map[string]*room{}, directs: map[[2]identity.ID]*room{},
-		accounts: map[identity.ID]*account{}, names: map[string]*account{},
+		accounts: map[identity.ID]*account{}, names: map[string]*account{}, invites: map[[32]byte]store.Invite{}, arrivals: arrivals{},
 		origins: map[store.OriginToken]*origin{}, authors: map[uint64]identity.ID{}, sessions: map[*Session]struct{}{},
 		lastRoom: state.LastRoom, lastFrom: state.LastFrom, saltOff: saltPool,
 		changed: map[*room]struct{}{}, published: map[uint64]*room{},
@@ -143,18 +146,18 @@ func New(cfg Config) (*Hub, error) {
 	return h, nil
 }
 
-// restore fills the tables from what the store held. Names are held as if all links had just broken, as they have: nobody takes the name of
-// somebody who is on the way back.
+// restore fills the tables from what the store held.
 func (h *Hub) restore(state *store.State) {
-	held := h.cfg.Now().Add(nameHold)
-	for _, n := range state.Names {
-		a := h.account(n.Key)
-		a.name, a.fold, a.seen, a.held = n.Name, chat.Fold(n.Name), time.UnixMilli(n.Seen), held
-		h.names[a.fold] = a
+	h.restorePeople(state.People)
+	for _, i := range state.Invites {
+		h.invites[i.Hash] = i
 	}
 	for i := range state.Origins {
 		o := &origin{Origin: state.Origins[i], kept: true}
 		h.authors[o.Num] = o.Key
+		if a := h.accounts[o.Key]; a != nil && o.Last > 0 {
+			a.wrote = true
+		}
 		if !o.Retired {
 			h.origins[o.Token] = o
 		}
@@ -213,13 +216,20 @@ func (h *Hub) Run(ctx context.Context) error {
 
 // tick does what is due once a second.
 func (h *Hub) tick() error {
+	now := h.cfg.Now()
 	h.tellPresence()
 	h.forget()
+	h.expireInvites(now)
+	if now.Sub(h.reviewed) >= reviewEvery {
+		h.review(now)
+	}
 	h.rates.forget()
 	if h.full {
-		return h.checkSpace()
+		if err := h.checkSpace(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return h.sequence(nil) // commits what came of all that
 }
 
 // fault returns err, which came from reading the store, and ends the hub unless it is one that the store's contract gives a meaning: a disk that

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"chatnode/internal/chat"
@@ -42,7 +41,7 @@ func (s *Session) mayKeep(r *room) bool {
 	if r == nil || r.Direct() {
 		return false
 	}
-	return r.Owner == s.account.id || slices.Contains(s.hub.cfg.Admins, s.account.id)
+	return r.Owner == s.account.id || s.account.isAdmin()
 }
 
 // setKeep changes how long a room is kept, and tells the others in it once that is committed. A room that the store does not know yet takes it

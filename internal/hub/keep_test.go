@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"chatnode/internal/chat"
-	"chatnode/internal/identity"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
@@ -43,11 +42,11 @@ func (w *world) kept(name string) (r store.RoomState) {
 // TestKeep has a room's maker and an admin change how long it is kept, which all others in it are told and nobody else may do.
 func TestKeep(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t, func(c *Config) { c.Admins = []identity.ID{keyOf("admin")} })
+		w := newWorld(t)
 		carol, bob, admin, away := w.attach("carol", "ops"), w.attach("bob", "ops"), w.attach("boss"), w.attach("away")
 		admin.leave(true)
 		admin = w.newClient("admin")
-		admin.asked = "chief"
+		admin.asked, admin.admin = "chief", true
 		admin.attach()
 		laptop := carol.another("laptop")
 		laptop.do(&wire.Join{Room: "ops"})
@@ -88,8 +87,10 @@ func TestKeep(t *testing.T) {
 // TestKeepOfAConversation may be asked and is nobody's to change, not even an admin's.
 func TestKeepOfAConversation(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t, func(c *Config) { c.Admins = []identity.ID{keyOf("carol")} })
-		carol := w.attach("carol")
+		w := newWorld(t)
+		carol := w.newClient("carol")
+		carol.admin = true
+		carol.attach()
 		w.attach("bob")
 		wantKeep(t, carol.ask(&wire.Keep{Room: "@bob"}), wire.KeepIs{})
 		wantFailed(t, carol.ask(&wire.Keep{Room: "@bob", Mode: wire.KeepBounds, Size: 1}), chat.Denied)
@@ -118,24 +119,5 @@ func TestKeepOfANewRoom(t *testing.T) {
 		carol2 := w2.attach("carol")
 		wantKeep(t, carol2.ask(&wire.Keep{Room: "ops"}), wire.KeepIs{Set: true, Size: 5})
 		wantKeep(t, carol2.ask(&wire.Keep{Room: "ops", Mode: wire.KeepDefault}), wire.KeepIs{}) // still hers
-	})
-}
-
-// TestNamesAreHeldAfterARestart: whoever comes first does not get the name of somebody who is on the way back.
-func TestNamesAreHeldAfterARestart(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.asking("carol", "carol")
-		w.asking("dave", "dave")
-		w.end()
-		time.Sleep(time.Hour)
-		w2 := newWorld(t, func(c *Config) { c.Store = &slowStore{Memory: w.store.Memory} })
-		wantName(t, w2.asking("other", "carol"), suffixed("carol", "other"))
-		time.Sleep(nameHold - time.Second)
-		wantName(t, w2.asking("carol", "carol"), "carol")
-		wantName(t, w2.asking("third", "dave"), suffixed("dave", "third"))
-		time.Sleep(time.Second)
-		wantName(t, w2.asking("fourth", "dave"), "dave") // he has not come back
-		wantName(t, w2.asking("fifth", "carol"), suffixed("carol", "fifth"))
 	})
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,39 +78,93 @@ func TestNameGranted(t *testing.T) {
 	})
 }
 
-// TestNameIsHeldAfterABreak keeps a name for its key for a minute, and not after a goodbye.
-func TestNameIsHeldAfterABreak(t *testing.T) {
+// TestNameBelongsToItsKey: neither a break nor a goodbye frees a name, only so much time.
+func TestNameBelongsToItsKey(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
-		carol := w.asking("carol", "carol")
-		carol.leave(false)
-		time.Sleep(nameHold - time.Second)
-		other := w.asking("other", "carol")
-		wantName(t, other, suffixed("carol", "other"))
-		carol.attach()
-		wantName(t, carol, "carol")
-		carol.leave(false)
-		time.Sleep(nameHold)
-		third := w.asking("third", "carol")
-		wantName(t, third, "carol")
-		carol.attach() // a resume, and the name is gone
-		wantName(t, carol, suffixed("carol", "carol"))
-		third.leave(true)
-		fourth := w.asking("fourth", "carol")
-		wantName(t, fourth, "carol")
+		carol, dave := w.asking("carol", "carol"), w.asking("dave", "dave")
+		carol.leave(true)
+		dave.leave(false)
+		w.skip(nameIdle - time.Hour)
+		wantName(t, w.asking("other", "CAROL"), suffixed("CAROL", "other"))
+		carol.attach() // for a moment
+		carol.leave(true)
+		w.skip(2 * time.Hour)
+		wantName(t, w.asking("third", "carol"), suffixed("carol", "third"))
+		wantName(t, w.asking("fourth", "dave"), "dave")
+		dave.attach()
+		wantName(t, dave, suffixed("dave", "dave"))
+		w.skip(2 * nameIdle)
+		wantName(t, w.asking("fifth", "dave"), suffixed("dave", "fifth")) // who stays keeps it
 	})
 }
 
-// TestGoodbyeOfOneSessionKeepsTheName says goodbye with one session of a key while another stays, and then breaks that.
-func TestGoodbyeOfOneSessionKeepsTheName(t *testing.T) {
+// TestIdleNamesAreReleased: nobody has to ask for a name that nobody uses any more.
+func TestIdleNamesAreReleased(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
+		carol, dave := w.asking("carol", "carol"), w.asking("dave", "dave")
+		carol.leave(false)
+		w.skip(nameIdle - time.Minute)
+		if got := dave.ask(&wire.Whois{Who: "carol"}).(*wire.WhoisIs); got.Person.Name != "carol" {
+			t.Errorf("a minute before it is %+v", got)
+		}
+		w.skip(time.Minute + reviewEvery)
+		wantFailed(t, dave.ask(&wire.Whois{Who: "carol"}), chat.NoSuchUser)
+		if p := w.stored("carol"); p.Name != "" || p.Since == 0 {
+			t.Errorf("the store has %+v, want somebody without a name", p)
+		}
+	})
+}
+
+// stored returns what the store knows of the key of a label.
+func (w *world) stored(label string) (found store.Person) {
+	w.t.Helper()
+	state, err := w.store.Load()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, p := range state.People {
+		if p.Key == keyOf(label) {
+			found = p
+		}
+	}
+	return found
+}
+
+// TestSeen: the store learns when somebody comes, when their last session ends, and once a day while they stay.
+func TestSeen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		begin := w.now()
 		carol := w.asking("carol", "carol")
 		laptop := carol.another("laptop")
-		carol.leave(true)
-		wantName(t, w.asking("other", "carol"), suffixed("carol", "other"))
-		laptop.leave(false)
-		wantName(t, w.asking("third", "carol"), suffixed("carol", "third"))
+		want := store.Person{Key: carol.key, Name: "carol", Since: begin.UnixMilli(), Seen: begin.UnixMilli()}
+		wantStored := func(what string, seen time.Time) {
+			t.Helper()
+			w.settle()
+			if want.Seen = seen.UnixMilli(); w.stored("carol") != want {
+				t.Errorf("%s: the store has %+v, want %+v", what, w.stored("carol"), want)
+			}
+		}
+		wantStored("here", begin)
+		w.skip(time.Hour)
+		laptop.leave(true)
+		wantStored("the other session ends", begin)
+		for range 10 {
+			w.skip(day)
+			if age := w.now().Sub(time.UnixMilli(w.stored("carol").Seen)); age > day {
+				t.Errorf("while she is here, the store's time is %v old", age)
+			}
+		}
+		w.skip(2 * time.Hour)
+		carol.leave(false)
+		left := w.now()
+		wantStored("gone", left)
+		w.skip(day)
+		wantStored("gone for a day", left)
+		carol.attach()
+		wantStored("here again", w.now())
 	})
 }
 
@@ -136,12 +192,30 @@ func TestResumeUnderAnUnfitName(t *testing.T) {
 		mallory := w.asking("mallory", "mallory")
 		mallory.say("lobby", "hi")
 		mallory.leave(false)
-		time.Sleep(nameHold)
+		w.skip(nameIdle)
 		w.asking("other", "mallory")
 		mallory.asked = "\x1b[31madmin"
 		var refusal *Refusal
 		if err := mallory.tryAttach(mallory.guest()); !errors.As(err, &refusal) || refusal.Code != chat.BadName {
 			t.Errorf("Attach = %v, want %v", err, chat.BadName)
+		}
+	})
+}
+
+// TestAnotherWish: whoever comes anew and asks for another name has that one then, suffixed if need be, and the former is free.
+func TestAnotherWish(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		carol := w.asking("carol", "carol")
+		w.asking("dave", "dave")
+		carol.leave(true)
+		carol = w.newClient("carol, anew")
+		carol.key, carol.asked = keyOf("carol"), "dave"
+		carol.attach()
+		wantName(t, carol, suffixed("dave", "carol"))
+		wantName(t, w.asking("other", "carol"), "carol")
+		if p := w.stored("carol"); p.Name != carol.welcome.Name {
+			t.Errorf("the store has %+v", p)
 		}
 	})
 }
@@ -175,29 +249,77 @@ func TestNick(t *testing.T) {
 	})
 }
 
-// TestClaimsInTheStore renames, takes over and forgets: the store never has two keys claim names that fold alike.
+// TestClaimsInTheStore renames, lets go and takes over: the store never has two keys claim names that look alike.
 func TestClaimsInTheStore(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		carol := w.asking("carol", "Carol")
 		carol.do(&wire.Nick{Name: "CAROL"}, &wire.Nick{Name: "Carol"})
 		carol.leave(false)
-		time.Sleep(nameHold)
+		w.ahead.Add(int64(nameIdle)) // nobody has looked for idle names since
 		w.asking("other", "carol")
-		state, err := w.store.Load()
-		if err != nil {
-			t.Fatal(err)
+		if got := []string{w.stored("carol").Name, w.stored("other").Name}; got[0] != "" || got[1] != "carol" {
+			t.Errorf("the names are %q, want the second key to have it", got)
 		}
-		var got []string
-		for _, n := range state.Names {
-			got = append(got, n.Name)
-			if n.Key != keyOf("other") {
-				t.Errorf("%s belongs to another key", n.Name)
+	})
+}
+
+// TestRaceForAName: of two keys that ask for a name at once one gets it, in whatever batch they are.
+func TestRaceForAName(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		host := w.asking("host", "host")
+		release := w.store.block()
+		host.submit(host.pub("lobby", "the sequencer waits for this one")) // what comes behind it is one batch
+		synctest.Wait()
+		racers := []*client{w.newClient("one"), w.newClient("two"), w.newClient("three")}
+		var group sync.WaitGroup
+		for i, c := range racers {
+			c.asked = []string{"carol", "Carol", "CAROL"}[i]
+			group.Go(c.attach)
+		}
+		synctest.Wait()
+		release()
+		group.Wait()
+		w.settle()
+		plain := 0
+		for i, c := range racers {
+			if label := []string{"one", "two", "three"}[i]; c.welcome.Name == c.asked {
+				plain++
+			} else {
+				wantName(t, c, suffixed(c.asked, label))
 			}
 		}
-		if diff := cmp.Diff([]string{"carol"}, got); diff != "" {
-			t.Errorf("claims (-want +got):\n%s", diff)
+		if plain != 1 {
+			t.Errorf("%d of three have the name, want one", plain)
 		}
+	})
+}
+
+// TestNamesThatLookAlikeInAStore: names were told apart otherwise when they were given. Who was seen last keeps it; the other has none, for good.
+func TestNamesThatLookAlikeInAStore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		kept := store.NewMemory(1 << 20)
+		now := time.Now().UnixMilli()
+		if err := kept.Append(&store.Batch{People: []store.Person{
+			{Key: keyOf("old"), Name: "carol", Since: 1, Seen: now - 2}, {Key: keyOf("new"), Name: "Carol", Since: 2, Seen: now - 1},
+			{Key: keyOf("last"), Name: "bob", Since: 5, Seen: now}, {Key: keyOf("first"), Name: "BOB", Since: 4, Seen: now},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			w := newWorld(t, func(c *Config) { c.Store = &slowStore{Memory: kept} })
+			time.Sleep(2 * time.Second)
+			for label, want := range map[string]string{"old": "", "new": "Carol", "last": "bob", "first": ""} {
+				if got := w.stored(label); got.Name != want || got.Since == 0 {
+					t.Errorf("the store has %+v, want the name %q", got, want)
+				}
+			}
+			w.end()
+		}
+		w := newWorld(t, func(c *Config) { c.Store = &slowStore{Memory: kept} })
+		wantName(t, w.asking("old", "carol"), suffixed("carol", "old"))
+		wantName(t, w.asking("new", "carol"), "carol")
 	})
 }
 

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -12,8 +13,17 @@ import (
 	"chatnode/internal/store"
 )
 
-// suffixStep is how many characters of an id a suffix has, and grows by where two ids end alike.
-const suffixStep = 4
+const (
+	// reviewEvery is how often people are looked through: for names that nobody uses any more, and for who has been here for long. Of those the
+	// store learns when it is seenEvery old that they are, so that after a crash it knows what was true a day before.
+	reviewEvery = time.Hour
+	seenEvery   = 24*time.Hour - reviewEvery
+	// maxSessionsEach is how many sessions one key has at a time.
+	maxSessionsEach = 16
+	// nicksEach is how often one key can take another name, nicksBurst how many times at once.
+	nicksEach  = 10 * time.Second
+	nicksBurst = 5
+)
 
 // account is a key and what hangs on it.
 type account struct {
@@ -25,12 +35,29 @@ type account struct {
 	roomLimit *rate.Limiter
 
 	// Owned by Run.
-	name     string // empty until it has asked for one, or when another key took it over
-	fold     string // of name: what it is found and sorted by
-	sessions map[*Session]struct{}
-	directs  []*room
-	seen     time.Time // when the last session ended
-	held     time.Time // until then the name waits for the key to come back
+	joined      bool   // it was let in once: the store knows it
+	name        string // that belongs to it; empty: none does
+	fold        string // of name: what it is found and sorted by
+	skeleton    string // of name: what it is told from others by
+	released    bool   // the name is its own until its last session ends, and not in the store
+	wrote       bool   // something of it was ever answered
+	trusted     bool   // it was let in as an admin's
+	since, seen int64  // milliseconds, when it joined and when it was last known to be here; 0: not known
+	inviter     identity.ID
+	sessions    map[*Session]struct{}
+	directs     []*room
+	nickLimit   *rate.Limiter // nil: full
+	inviteLimit *rate.Limiter // nil: full
+}
+
+// isAdmin reports whether a session of the account was let in as an admin's.
+func (a *account) isAdmin() bool {
+	for s := range a.sessions {
+		if s.admin {
+			return true
+		}
+	}
+	return false
 }
 
 // account returns the account of a key, which it makes when there is none.
@@ -47,73 +74,68 @@ func (h *Hub) account(id identity.ID) *account {
 	return a
 }
 
-// holds reports whether the account's name can't go to another key now.
-func (a *account) holds(now time.Time) bool {
-	return len(a.sessions) > 0 || now.Before(a.held)
+// save has the store know what is true of an account now.
+func (h *Hub) save(a *account) {
+	p := store.Person{Key: a.id, Name: a.name, Since: a.since, Seen: a.seen, Inviter: a.inviter}
+	if a.released {
+		p.Name = ""
+	}
+	h.batch.person(p)
 }
 
-// free returns name if a can have it, else name with as much of the end of a's id as tells it from others.
-func (h *Hub) free(name string, a *account) string {
-	id := a.id.String()
-	for n := 0; ; n += suffixStep {
-		if n > 0 {
-			name = chat.BaseName(name) + chat.SuffixMark + id[len(id)-n:]
+// restorePeople makes accounts of those whom the store knows. Of two whose names look alike, which they did not when they were given, who was seen
+// last keeps it.
+func (h *Hub) restorePeople(people []store.Person) {
+	slices.SortFunc(people, func(a, b store.Person) int {
+		return cmp.Or(cmp.Compare(b.Seen, a.Seen), cmp.Compare(b.Since, a.Since), bytes.Compare(a.Key[:], b.Key[:]))
+	})
+	for _, p := range people {
+		a := h.account(p.Key)
+		a.joined, a.since, a.seen, a.inviter = true, p.Since, p.Seen, p.Inviter
+		if p.Name == "" {
+			continue
 		}
-		if owner := h.names[chat.Fold(name)]; owner == nil || owner == a || !owner.holds(h.cfg.Now()) {
-			return name
+		skeleton := chat.Skeleton(p.Name)
+		if other := h.names[skeleton]; other != nil {
+			h.cfg.Log.Warn("two names look alike: one goes", "name", p.Name, "key", p.Key.String(), "stays_with", other.id.String())
+			h.save(a)
+			continue
 		}
+		a.name, a.fold, a.skeleton = p.Name, chat.Fold(p.Name), skeleton
+		h.names[skeleton] = a
 	}
 }
 
-// rename gives a the name, which is free; whoever had it before has none then.
-func (h *Hub) rename(a *account, name string) {
-	if a.name == name {
-		return
-	}
-	h.unname(a)
-	fold := chat.Fold(name)
-	if old := h.names[fold]; old != nil {
-		h.unname(old)
-	}
-	a.name, a.fold = name, fold
-	h.names[fold] = a
-	h.batch.name(store.Name{Name: name, Key: a.id, Seen: chat.Millis(h.cfg.Now())})
-	for s := range a.sessions {
-		for _, sub := range s.subs {
-			if sub.room.members[a] > 0 {
-				h.change(sub.room, a)
-			}
-		}
-	}
-}
-
-// unname gives a's name up, if it has one.
-func (h *Hub) unname(a *account) {
-	if a.name != "" {
-		delete(h.names, a.fold)
-		h.batch.name(store.Name{Name: a.name})
-		a.name, a.fold = "", ""
-	}
-}
-
-// nameOf returns the name that a key goes by now, empty when it has none.
-func (h *Hub) nameOf(id identity.ID) string {
-	if a := h.accounts[id]; a != nil {
-		return a.name
-	}
-	return ""
-}
-
-// person returns the account that goes by that name or key id, or nil.
+// person returns the account that goes by that name or key id, or nil. A name that only looks like it is another one: who writes to somebody must not
+// reach somebody else.
 func (h *Hub) person(who string) *account {
 	if id, err := identity.ParseID(who); err == nil {
 		return h.accounts[id]
 	}
-	return h.names[chat.Fold(who)]
+	if a := h.names[chat.Skeleton(who)]; a != nil && a.fold == chat.Fold(who) {
+		return a
+	}
+	return nil
+}
+
+// review releases names that nobody has used for long, and notes who is here.
+func (h *Hub) review(now time.Time) {
+	h.reviewed = now
+	h.arrivals.forget(now)
+	for _, a := range h.accounts {
+		switch {
+		case len(a.sessions) > 0 && now.Sub(time.UnixMilli(a.seen)) >= seenEvery:
+			a.seen = chat.Millis(now)
+			h.save(a)
+		case a.name != "" && a.idle(now):
+			h.cfg.Log.Info("a name was not used for long and is free again", "key", a.id.String())
+			h.unname(a)
+		}
+	}
 }
 
 // forget drops, once there are too many of them, the origins and accounts that have been idle longest. An origin that returns after that is
-// told that the node knows nothing of it, which its client shows.
+// told that the node knows nothing of it, which its client shows. An account goes only where nothing is lost with it but its name.
 func (h *Hub) forget() {
 	if len(h.origins) > maxOrigins {
 		var idle []*origin
@@ -130,16 +152,23 @@ func (h *Hub) forget() {
 	if len(h.accounts) > maxAccounts {
 		var away []*account
 		for _, a := range h.accounts {
-			if len(a.sessions) == 0 && len(a.directs) == 0 {
+			if h.forgettable(a) {
 				away = append(away, a)
 			}
 		}
-		slices.SortFunc(away, func(a, b *account) int { return cmp.Compare(a.seen.UnixMilli(), b.seen.UnixMilli()) })
+		slices.SortFunc(away, func(a, b *account) int { return cmp.Compare(a.seen, b.seen) })
 		for _, a := range away[:len(away)/4] {
 			h.unname(a)
+			h.batch.person(store.Person{Key: a.id, Gone: true})
 			delete(h.accounts, a.id)
 		}
 	}
+}
+
+// forgettable reports whether an account may go: nothing says that its person was ever here, and it could come back as it came.
+func (h *Hub) forgettable(a *account) bool {
+	invited := h.cfg.InviteOnly && !a.inviter.IsZero()
+	return len(a.sessions)+len(a.directs) == 0 && !a.wrote && !a.trusted && !invited
 }
 
 // origin is a sequence of publishes of one key.

@@ -36,6 +36,10 @@ func (s *Session) Ask(question wire.Record) (answer wire.Record, err error) {
 			answer = s.hub.authorsOf(q)
 		case *wire.Keep:
 			answer = s.keep(q)
+		case *wire.Invite:
+			answer = s.invite(q)
+		case *wire.Release:
+			answer = s.release(q)
 		default:
 			answer = &wire.Failed{Code: chat.Unsupported}
 		}
@@ -90,10 +94,7 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 	if a == nil {
 		return &wire.Failed{Code: chat.NoSuchUser}
 	}
-	answer := &wire.WhoisIs{Person: a.person(), Sessions: uint64(len(a.sessions)), Since: chat.Millis(a.seen)}
-	if a.seen.IsZero() {
-		answer.Since = 0
-	}
+	answer := &wire.WhoisIs{Person: a.person(), Sessions: uint64(len(a.sessions)), Since: a.seen}
 	var oldest *Session
 	for x := range a.sessions {
 		if oldest == nil || x.since.Before(oldest.since) {

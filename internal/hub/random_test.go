@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -29,7 +30,6 @@ type modelRow struct{ name, text string }
 type person struct {
 	name  string
 	here  int  // sessions
-	held  bool // the last one broke
 	known bool // has ever been here
 }
 
@@ -132,9 +132,6 @@ func (a *actor) come(rng *rand.Rand) {
 	if a.session != nil {
 		a.lose()
 		p.here--
-		if p.here == 0 {
-			p.held = true
-		}
 	}
 	want := p.name
 	if !known || p.name == "" {
@@ -214,12 +211,7 @@ func (a *actor) quit(goodbye bool) {
 	}
 	a.lose()
 	a.leave(goodbye)
-	p := a.m.people[a.key]
-	if p.here--; p.here == 0 {
-		p.held = !goodbye
-	} else if goodbye {
-		p.held = false
-	}
+	a.m.people[a.key].here--
 	if goodbye {
 		a.n++
 		label := fmt.Sprint(a.label, " with origin ", a.n)
@@ -332,6 +324,8 @@ func (a *actor) part(room string) {
 }
 
 func (a *actor) nick(name string) {
+	synctest.Wait()
+	time.Sleep(nicksEach) // or it would be too fast
 	current := a.m.people[a.key].name
 	if a.m.free(name, a.key) == name {
 		a.m.rename(a.key, name)
@@ -344,7 +338,7 @@ func (a *actor) nick(name string) {
 
 func (m *model) free(name string, id identity.ID) string {
 	owner, claimed := m.names[name]
-	if p := m.people[owner]; claimed && owner != id && (p.here > 0 || p.held) {
+	if claimed && owner != id {
 		return chat.Suffixed(name, id.String())
 	}
 	return name
@@ -352,9 +346,6 @@ func (m *model) free(name string, id identity.ID) string {
 
 func (m *model) rename(id identity.ID, name string) {
 	delete(m.names, m.people[id].name)
-	if owner, claimed := m.names[name]; claimed {
-		m.people[owner].name = ""
-	}
 	m.names[name] = id
 	m.people[id].name = name
 }

@@ -28,6 +28,24 @@ func limiter(perSecond float64) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(perSecond), int(math.Ceil(perSecond*burstSeconds)))
 }
 
+// take counts one against a limit of burst at once and one more each each, which is made at its first use, or returns how long it is until that
+// would be possible.
+func take(l **rate.Limiter, each time.Duration, burst int, now time.Time) (wait time.Duration) {
+	if *l == nil {
+		*l = rate.NewLimiter(rate.Every(each), burst)
+	}
+	r := (*l).ReserveN(now, 1)
+	if wait = r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// millis returns a time to wait as a record tells it, never too short.
+func millis(wait time.Duration) uint64 {
+	return uint64((wait + time.Millisecond - 1) / time.Millisecond)
+}
+
 // room returns the limiter of a room, nil where there is no limit.
 func (r *rates) room(name string) *rate.Limiter {
 	if r.perRoom == 0 || len(name) > 4*chat.MaxRoom {

@@ -35,8 +35,14 @@ type answer struct {
 	size     int // of the record it answers
 }
 
-// name puts a claim into the batch.
-func (b *batch) name(n store.Name) { b.Names = append(b.Names, n) }
+// person puts what is known of somebody into the batch. Their order counts (see store.Batch); of two in a row of one key the second says it all.
+func (b *batch) person(p store.Person) {
+	if n := len(b.People); n > 0 && b.People[n-1].Key == p.Key {
+		b.People[n-1] = p
+		return
+	}
+	b.People = append(b.People, p)
+}
 
 // origin puts an origin into the batch, once.
 func (b *batch) origin(o *origin) {
@@ -131,6 +137,7 @@ func (h *Hub) pub(s *Session, p *wire.Pub, size int) {
 	s.nacked = 0
 	out := h.decide(s, p)
 	o.settle(out)
+	s.account.wrote = true
 	h.batch.origin(o)
 	h.answer(s, size, outcomeRecord(out))
 }

@@ -22,6 +22,8 @@ type Session struct {
 	origin  *origin
 	wake    func()
 	since   time.Time
+	admin   bool // may what admins may
+	secure  bool // its link is encrypted
 
 	// Owned by Run.
 	subs     []*subscription

@@ -50,8 +50,8 @@ func TestNoSpace(t *testing.T) {
 		if _, got := bob.search(wire.Search{Words: "one", N: 5}); len(got) != 1 {
 			t.Errorf("a search finds %q", got)
 		}
-		if state, _ := w.store.Load(); len(state.Names) != 3 {
-			t.Errorf("%d names are kept, want those of all three", len(state.Names))
+		if state, _ := w.store.Load(); len(state.People) != 3 {
+			t.Errorf("%d people are kept, want those of all three", len(state.People))
 		}
 		free.Store(reserve + reserve/8 - 1) // not enough to begin again
 		time.Sleep(3 * time.Second)

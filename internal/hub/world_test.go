@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +28,7 @@ type slowStore struct {
 	fail    error
 	paging  func() // called before each Page
 	appends int
+	watch   func(*store.Batch) // called before each Append; nil: nobody looks
 	pages   int
 	bytes   int                            // of all pages
 	broken  func(what string) error        // asked before each read; nil lets all pass
@@ -91,6 +94,9 @@ func (s *slowStore) Append(b *store.Batch) error {
 	s.mu.Lock()
 	s.appends++
 	gate, delay, fail := s.gate, s.delay, s.fail
+	if s.watch != nil {
+		s.watch(b)
+	}
 	s.mu.Unlock()
 	if gate != nil {
 		<-gate
@@ -137,6 +143,18 @@ func (s *slowStore) block() (release func()) {
 	}
 }
 
+// batches returns the people and invitations of what was appended while f ran.
+func (s *slowStore) batches(f func()) (all []store.Batch) {
+	s.set(func() {
+		s.watch = func(b *store.Batch) {
+			all = append(all, store.Batch{People: slices.Clone(b.People), Invites: slices.Clone(b.Invites)})
+		}
+	})
+	f()
+	s.set(func() { s.watch = nil })
+	return all
+}
+
 func (s *slowStore) counts() (appends, pages int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,6 +171,7 @@ type world struct {
 	cancel  context.CancelFunc
 	ended   chan error // Run's result, once
 	failed  error      // what Run is to end with
+	ahead   atomic.Int64
 }
 
 // newWorld starts a hub. It ends with the test, which fails if Run returns anything but world.failed.
@@ -160,7 +179,7 @@ func newWorld(t *testing.T, options ...func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: &slowStore{Memory: store.NewMemory(64 << 20)}, ended: make(chan error, 1)}
 	cfg := Config{
-		Store: w.store, Log: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rand.NewChaCha8([32]byte{1}), Memory: 8 << 20,
+		Store: w.store, Log: slog.New(slog.DiscardHandler), Now: w.now, Rand: rand.NewChaCha8([32]byte{1}), Memory: 8 << 20,
 	}
 	for _, o := range options {
 		o(&cfg)
@@ -177,6 +196,17 @@ func newWorld(t *testing.T, options ...func(*Config)) *world {
 	go func() { w.ended <- w.hub.Run(ctx) }()
 	t.Cleanup(func() { w.end() })
 	return w
+}
+
+// now is the hub's time: that of the bubble, and what was skipped.
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+
+// skip lets much time pass at once, and then what the hub does by itself once a second be done. The bubble's own clock would have it do that millions
+// of times.
+func (w *world) skip(d time.Duration) {
+	w.ahead.Add(int64(d - presenceEvery))
+	time.Sleep(presenceEvery)
+	synctest.Wait()
 }
 
 // end stops the hub and waits for it. It may be called twice.

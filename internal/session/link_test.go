@@ -151,10 +151,14 @@ type guest struct {
 	ended         chan error // what Handshake or Serve returned
 }
 
-func newHost(t *testing.T) *Host {
+func newHost(t *testing.T, options ...func(*hub.Config)) *Host {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	h, err := hub.New(hub.Config{Store: store.NewMemory(64 << 20), Log: log, Now: time.Now, Rand: rand.Reader})
+	cfg := hub.Config{Store: store.NewMemory(64 << 20), Log: log, Now: time.Now, Rand: rand.Reader}
+	for _, o := range options {
+		o(&cfg)
+	}
+	h, err := hub.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,8 +173,14 @@ func newHost(t *testing.T) *Host {
 	return &Host{Hub: h, Title: "plant", Rand: rand.Reader, Log: log}
 }
 
-// arrive connects a guest and runs the node's side of it.
+// arrive connects a guest over a plain link and runs the node's side of it.
 func arrive(t *testing.T, h *Host) *guest {
+	t.Helper()
+	return arriveAs(t, h, func(identity.ID) Caller { return Caller{} })
+}
+
+// arriveAs is arrive of a guest of whom the node knows what caller says of the guest's key.
+func arriveAs(t *testing.T, h *Host, caller func(identity.ID) Caller) *guest {
 	t.Helper()
 	key, err := identity.NewKey(rand.Reader)
 	if err != nil {
@@ -182,7 +192,7 @@ func arrive(t *testing.T, h *Host) *guest {
 	g.fromControl, g.fromChat = wire.NewReader(g.control), wire.NewReader(g.chat)
 	var node sync.WaitGroup
 	node.Go(func() {
-		s, err := h.Handshake(t.Context(), g.link, Caller{})
+		s, err := h.Handshake(t.Context(), g.link, caller(key.ID()))
 		if err == nil {
 			err = s.Serve(context.Background())
 		}

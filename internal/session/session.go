@@ -58,6 +58,14 @@ type Host struct {
 	Rate  float64 // told to clients: messages a second, 0 for no limit
 	Rand  io.Reader
 	Log   *slog.Logger
+	// Admin reports whether a key may do everything here. It is asked in each handshake, by many goroutines. Nil: nobody may.
+	Admin func(identity.ID) bool
+}
+
+// Caller is what is known of who is at the other end of a link before it has said a word.
+type Caller struct {
+	Key     identity.ID // that the link's encryption has proved; zero: the link is not encrypted
+	Address netip.Addr  // zero: not known
 }
 
 // Session is one client's connection after its handshake.
@@ -78,14 +86,9 @@ type Session struct {
 	answered chan struct{}
 }
 
-// Caller is what is known of who is at the other end of a link before it has said a word.
-type Caller struct {
-	Key     identity.ID // proved by the link itself; zero on one that is not encrypted
-	Address netip.Addr
-}
-
-// Handshake lets the client at the other end of link in, or tells it why not, gives it a moment to read that, and returns a *hub.Refusal. The
-// end of ctx ends the handshake; link is then of no more use. On any error link has been closed.
+// Handshake lets the client at the other end of link in, or tells it why not, gives it a moment to read that, and returns a *hub.Refusal. A client
+// that says a key which is not the caller's is a stranger between the two, and gets nowhere. The end of ctx ends the handshake; link is then of no
+// more use. On any error link has been closed.
 func (h *Host) Handshake(ctx context.Context, link Link, caller Caller) (*Session, error) {
 	stop := context.AfterFunc(ctx, func() { link.Close() })
 	s, err := h.handshake(ctx, link, caller)
@@ -123,7 +126,9 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 	}
 	guest := hub.Guest{
 		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke,
+		Token: hello.Token, Secure: !caller.Key.IsZero(), Address: caller.Address,
 	}
+	guest.Admin = h.Admin != nil && h.Admin(guest.Key)
 	attached, welcome, err := h.Hub.Attach(guest)
 	if refusal := (*hub.Refusal)(nil); errors.As(err, &refusal) {
 		return nil, errors.Join(err, refuse(ctx, link, refusal.Code, refusal.Retry))
@@ -155,15 +160,15 @@ func readHello(control *wire.Reader) (*wire.Hello, error) {
 	return hello, nil
 }
 
-// checkHello returns the code with which a hello is refused, or OK. The link's key has to be the hello's: a proof that was made for another link, and
-// passed on, proves nothing here.
 func checkHello(hello *wire.Hello, nonce []byte, caller Caller) chat.Code {
 	switch {
 	case hello.Version != wire.Version:
 		return chat.BadVersion
 	case len(hello.Origin) != originLen:
 		return chat.BadOrigin
-	case !identity.CheckProof(hello.Key, hello.Proof, nonce, hello.Origin), !caller.Key.IsZero() && caller.Key != identity.IDOf(hello.Key):
+	case !identity.CheckProof(hello.Key, hello.Proof, nonce, hello.Origin):
+		return chat.BadProof
+	case !caller.Key.IsZero() && caller.Key != identity.IDOf(hello.Key):
 		return chat.BadProof
 	}
 	return chat.OK
@@ -374,7 +379,7 @@ func (s *Session) control1(record wire.Record) (ended bool, err error) {
 		return false, s.hub.Watch(r.Rooms)
 	case unknown:
 		return s.reply(&wire.Failed{Code: chat.Unsupported})
-	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors, *wire.History, *wire.Search, *wire.Keep:
+	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors, *wire.History, *wire.Search, *wire.Keep, *wire.Invite, *wire.Release:
 		answer, err := s.hub.Ask(r)
 		if err != nil {
 			return true, err

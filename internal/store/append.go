@@ -19,7 +19,9 @@ type writer struct {
 	row, rows               *sql.Stmt // one row, chunk rows
 	room, low, trim         *sql.Stmt
 	origin, forgetOrigin    *sql.Stmt
-	name, unname, last      *sql.Stmt
+	person, forgetPerson    *sql.Stmt
+	invite, forgetInvite    *sql.Stmt
+	last                    *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 
@@ -60,8 +62,12 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		&w.origin: "INSERT INTO origin VALUES (?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (token, key, last, outcomes) = " +
 			"(excluded.token, excluded.key, excluded.last, excluded.outcomes)",
 		&w.forgetOrigin: "DELETE FROM origin WHERE num = ?",
-		&w.name:         "INSERT INTO name VALUES (?,?,?) ON CONFLICT (name) DO UPDATE SET (key, seen) = (excluded.key, excluded.seen)",
-		&w.unname:       "DELETE FROM name WHERE name = ?",
+		&w.person: "INSERT INTO person VALUES (?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET (name, since, seen, inviter) = " +
+			"(excluded.name, excluded.since, excluded.seen, excluded.inviter)",
+		&w.forgetPerson: "DELETE FROM person WHERE key = ?",
+		&w.invite: "INSERT INTO invite VALUES (?,?,?,?,?,?) ON CONFLICT (hash) DO UPDATE SET (room, uses, expires, made, inviter) = " +
+			"(excluded.room, excluded.uses, excluded.expires, excluded.made, excluded.inviter)",
+		&w.forgetInvite: "DELETE FROM invite WHERE hash = ?",
 		&w.last:         "UPDATE meta SET value = ?2 WHERE key = ?1 AND value < ?2",
 	} {
 		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
@@ -176,8 +182,13 @@ func (w *writer) write(b *Batch, era int) error {
 		}
 		lastFrom = max(lastFrom, b.Origins[i].Num)
 	}
-	for _, n := range b.Names {
-		if err := w.writeName(n); err != nil {
+	for i := range b.People {
+		if err := w.writePerson(&b.People[i]); err != nil {
+			return err
+		}
+	}
+	for i := range b.Invites {
+		if err := w.writeInvite(&b.Invites[i]); err != nil {
 			return err
 		}
 	}
@@ -231,11 +242,20 @@ func (w *writer) writeOrigin(o *Origin) (err error) {
 	return err
 }
 
-func (w *writer) writeName(n Name) (err error) {
-	if n.Key.IsZero() {
-		_, err = w.unname.Exec(n.Name)
+func (w *writer) writePerson(p *Person) (err error) {
+	if p.Gone {
+		_, err = w.forgetPerson.Exec(p.Key[:])
 	} else {
-		_, err = w.name.Exec(n.Name, n.Key[:], n.Seen)
+		_, err = w.person.Exec(p.Key[:], sql.NullString{String: p.Name, Valid: p.Name != ""}, p.Since, p.Seen, idOrNull(p.Inviter))
+	}
+	return err
+}
+
+func (w *writer) writeInvite(i *Invite) (err error) {
+	if i.Uses == 0 {
+		_, err = w.forgetInvite.Exec(i.Hash[:])
+	} else {
+		_, err = w.invite.Exec(i.Hash[:], i.Room, i.Uses, i.Expires, i.Made, i.Inviter[:])
 	}
 	return err
 }
@@ -249,7 +269,7 @@ func (s *SQLite) committed(b *Batch) {
 		}
 		s.rooms[r.Num].Room = r
 	}
-	pages := 2 + len(b.Rooms) + len(b.Origins) + len(b.Names) // about: each is in a page of its own, which is written whole
+	pages := 2 + len(b.Rooms) + len(b.Origins) + len(b.People) + len(b.Invites) // about: each is in a page of its own, which is written whole
 	size := int64(0)
 	for i := range b.Rows {
 		row := &b.Rows[i]

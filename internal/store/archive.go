@@ -181,7 +181,7 @@ func (a *Archive) Authors(ctx context.Context) (map[uint64]identity.ID, error) {
 // Names returns the name that each key goes by.
 func (a *Archive) Names(ctx context.Context) (map[identity.ID]string, error) {
 	names := map[identity.ID]string{}
-	err := each(ctx, a.conn, "SELECT name, key FROM name", func(scan scan) error {
+	err := each(ctx, a.conn, "SELECT name, key FROM person WHERE name IS NOT NULL", func(scan scan) error {
 		var name string
 		var raw []byte
 		if err := scan(&name, &raw); err != nil {

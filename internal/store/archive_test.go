@@ -103,13 +103,14 @@ func (c *chronicler) commit() {
 	c.batch = Batch{}
 }
 
-// small makes a store in dir: three rooms, a conversation, three origins, one of them retired, two names, and a room without its first rows.
+// small makes a store in dir: three rooms, a conversation, three origins, one of them retired, two people, two invitations, and a room without its first rows.
 func small(t testing.TB, dir string) {
 	c := newChronicler(t, dir, Options{Keep: Keep{}})
 	direct := Room{Num: 4, Peers: [2]identity.ID{key(1), key(2)}}
 	c.heads[4] = &RoomState{Room: direct}
 	c.batch.Rooms = append(c.batch.Rooms, direct, Room{Num: 5, Name: "empty"})
-	c.batch.Names = []Name{{Name: "carol", Key: key(1), Seen: 1}, {Name: "bob~7q2f", Key: key(2), Seen: 2}}
+	c.batch.People = []Person{{Name: "carol", Key: key(1), Seen: 1}, {Name: "bob~7q2f", Key: key(2), Seen: 2, Inviter: key(1)}, {Key: key(3), Since: 1, Seen: 1}}
+	c.batch.Invites = []Invite{{Hash: [32]byte{1}, Uses: 1, Made: 1, Expires: 2, Inviter: key(1)}, {Hash: [32]byte{2}, Room: "ops", Uses: 9, Made: 1, Expires: 1, Inviter: key(1)}}
 	for range 30 {
 		for room := range uint64(4) {
 			c.say(room+1, 1)

@@ -116,6 +116,9 @@ func TestBackupIsRestored(t *testing.T) {
 		if got := s.Opened().Restored; got != (i == 0) || len(s.eras) != 2 {
 			t.Errorf("start %d: restored %v, %d epochs", i+1, got, len(s.eras))
 		}
+		if got := mustLoad(t, s); len(got.People) != 3 || len(got.Invites) != 2 {
+			t.Errorf("start %d: %d people and %d invitations, want 3 and 2", i+1, len(got.People), len(got.Invites))
+		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

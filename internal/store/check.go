@@ -29,10 +29,10 @@ type Step struct {
 }
 
 // Check returns the first thing in the store that can't be true, as a *Fault; any other error means that it could not be read to the end. It
-// holds the tables of rooms, origins and names in memory, and at most 16 bytes for each message.
+// holds the tables of rooms, origins and people in memory, and at most 16 bytes for each message.
 func (a *Archive) Check(ctx context.Context, progress Progress) (Tally, error) {
 	c := &checker{archive: a, progress: progress, origins: map[uint64]uint32{}}
-	for _, part := range []func(context.Context) error{c.eras, c.meta, c.rooms, c.people, c.names, c.messages, c.once, c.remembered, c.pages} {
+	for _, part := range []func(context.Context) error{c.eras, c.meta, c.rooms, c.senders, c.people, c.invites, c.messages, c.once, c.remembered, c.pages} {
 		if err := part(ctx); err != nil {
 			return Tally{}, a.explain(ctx, err)
 		}
@@ -174,8 +174,8 @@ func (c *checker) rooms(ctx context.Context) error {
 	})
 }
 
-// people looks at the origins.
-func (c *checker) people(ctx context.Context) error {
+// senders looks at the origins.
+func (c *checker) senders(ctx context.Context) error {
 	tokens := map[OriginToken]bool{}
 	return each(ctx, c.archive.conn, "SELECT num, token, key, last, outcomes FROM origin ORDER BY num", func(scan scan) error {
 		var num, last int64
@@ -200,28 +200,6 @@ func (c *checker) people(ctx context.Context) error {
 		}
 		c.origins[uint64(num)] = uint32(len(c.authors))
 		c.authors = append(c.authors, author{num: uint64(num), last: uint64(last), outcomes: outcomes, count: len(parsed)})
-		return nil
-	})
-}
-
-func (c *checker) names(ctx context.Context) error {
-	folded, keys := map[string]string{}, map[identity.ID]string{}
-	return each(ctx, c.archive.conn, "SELECT name, key FROM name", func(scan scan) error {
-		var name string
-		var raw []byte
-		if err := scan(&name, &raw); err != nil {
-			return err
-		}
-		if len(raw) != len(identity.ID{}) || identity.ID(raw).IsZero() {
-			return faultf("the name %q belongs to no key", name)
-		}
-		if other, taken := folded[chat.Fold(name)]; taken {
-			return faultf("the names %q and %q are the same", other, name)
-		}
-		if other, taken := keys[identity.ID(raw)]; taken {
-			return faultf("the names %q and %q belong to the same key", other, name)
-		}
-		folded[chat.Fold(name)], keys[identity.ID(raw)] = name, name
 		return nil
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 )
 
 // testModel compares a store with a plain model of it over a random run.
@@ -20,7 +21,7 @@ func testModel(t *testing.T, e engine) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	m := &model{rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, names: map[string]Name{}, writer: newScribe(), epoch: mustLoad(t, e).Epoch}
+	m := newModel(mustLoad(t, e).Epoch)
 	for range unhurried(400) {
 		b := m.batch(rng)
 		if err := e.Append(b); err != nil {
@@ -38,8 +39,15 @@ type model struct {
 	lastRoom, lastFrom uint64
 	rooms              map[uint64]*modelRoom
 	origins            map[uint64]Origin
-	names              map[string]Name
+	people             map[identity.ID]Person
+	invites            map[[32]byte]Invite
 	writer             *scribe
+}
+
+func newModel(epoch uint64) *model {
+	return &model{
+		epoch: epoch, rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, people: map[identity.ID]Person{}, invites: map[[32]byte]Invite{}, writer: newScribe(),
+	}
 }
 
 type modelRoom struct {
@@ -74,13 +82,40 @@ func (m *model) batch(rng *rand.Rand) *Batch {
 		b.Origins = append(b.Origins, m.origin(rng))
 	}
 	if rng.IntN(3) == 0 {
-		n := Name{Name: fmt.Sprint("name", rng.IntN(5)), Key: key(byte(rng.IntN(3))), Seen: rng.Int64N(1000)}
-		b.Names = append(b.Names, n)
-		if m.names[n.Name] = n; n.Key.IsZero() {
-			delete(m.names, n.Name)
+		b.People = append(b.People, m.persons(rng)...)
+	}
+	if rng.IntN(3) == 0 {
+		i := Invite{Hash: [32]byte{byte(rng.IntN(5))}, Uses: rng.IntN(3), Expires: rng.Int64N(1000), Inviter: key(1)}
+		b.Invites = append(b.Invites, i)
+		if m.invites[i.Hash] = i; i.Uses == 0 {
+			delete(m.invites, i.Hash)
 		}
 	}
 	return b
+}
+
+// persons changes or forgets somebody. A name that another has is taken from them first.
+func (m *model) persons(rng *rand.Rand) (changes []Person) {
+	p := Person{Key: key(byte(rng.IntN(5))), Since: rng.Int64N(1000), Seen: rng.Int64N(1000), Gone: rng.IntN(5) == 0}
+	if rng.IntN(2) == 0 {
+		p.Name = fmt.Sprint("name", rng.IntN(3))
+	}
+	if rng.IntN(2) == 0 {
+		p.Inviter = key(9)
+	}
+	for _, other := range m.people {
+		if other.Name == p.Name && other.Name != "" && other.Key != p.Key {
+			other.Name = ""
+			changes = append(changes, other)
+		}
+	}
+	changes = append(changes, p)
+	for _, c := range changes {
+		if m.people[c.Key] = c; c.Gone {
+			delete(m.people, c.Key)
+		}
+	}
+	return changes
 }
 
 // origin makes a new origin or goes on with one, and returns it as a batch holds it.
@@ -127,14 +162,17 @@ func (m *model) compare(t *testing.T, e engine, rng *rand.Rand) {
 			want.Origins = append(want.Origins, o)
 		}
 	}
-	for i := range 5 {
-		if n, ok := m.names[fmt.Sprint("name", i)]; ok {
-			want.Names = append(want.Names, n)
+	for i := range byte(5) {
+		if p, ok := m.people[key(i)]; ok {
+			want.People = append(want.People, p)
+		}
+		if invite, ok := m.invites[[32]byte{i}]; ok {
+			want.Invites = append(want.Invites, invite)
 		}
 	}
 	// cmp takes 60 ms for a state like this: it is asked only what differs.
 	got := mustLoad(t, e)
-	same := slices.Equal(want.Rooms, got.Rooms) && slices.Equal(want.Names, got.Names) && slices.EqualFunc(want.Origins, got.Origins, func(a, b Origin) bool {
+	same := slices.Equal(want.Rooms, got.Rooms) && slices.Equal(want.People, got.People) && slices.Equal(want.Invites, got.Invites) && slices.EqualFunc(want.Origins, got.Origins, func(a, b Origin) bool {
 		sameOutcomes := slices.Equal(a.Outcomes, b.Outcomes)
 		a.Outcomes, b.Outcomes = nil, nil
 		return sameOutcomes && reflect.DeepEqual(a, b)

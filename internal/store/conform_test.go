@@ -38,7 +38,7 @@ const unlimited = math.MaxInt64
 func conform(t *testing.T, open func(t *testing.T, limit int64) engine) {
 	tests := map[string]func(t *testing.T, open func(t *testing.T, limit int64) engine){
 		"empty": testEmpty, "load": testLoad, "order": testOrder, "page": testPage, "hashes": testHashes, "trim": testTrim, "origins": testOrigins,
-		"names": testNames, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders, "seq at": testSeqAt,
+		"people": testPeople, "invites": testInvites, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders, "seq at": testSeqAt,
 		"rooms": testRooms, "odd bytes": testOddBytes, "free": testFree, "search": testSearch, "search pages": testSearchPages,
 		"search hostile": testSearchHostile, "search bounds": testSearchBounds,
 		"model": func(t *testing.T, open func(*testing.T, int64) engine) { testModel(t, open(t, unlimited)) },
@@ -136,7 +136,7 @@ func testEmpty(t *testing.T, open func(*testing.T, int64) engine) {
 	if low, err := e.Low(1); low != 1 || err != nil {
 		t.Errorf("low of no room: %d, %v; want 1", low, err)
 	}
-	if !(&Batch{}).Empty() || (&Batch{Names: []Name{{}}}).Empty() {
+	if !(&Batch{}).Empty() || (&Batch{People: []Person{{}}}).Empty() || (&Batch{Invites: []Invite{{}}}).Empty() {
 		t.Error("Batch.Empty is wrong")
 	}
 	mustAppend(t, e, &Batch{})
@@ -148,21 +148,21 @@ func testLoad(t *testing.T, open func(*testing.T, int64) engine) {
 	lobby, direct := Room{Num: 1, Name: "lobby", Created: 5}, Room{Num: 3, Created: 7, Peers: [2]identity.ID{key(1), key(2)}}
 	outcomes := []Outcome{{CSeq: 1, Seq: 1, ID: chat.ID{1}, Time: 10}, {CSeq: 2, Code: chat.BadText, Time: 11}}
 	origin := Origin{Num: 2, Token: OriginToken{9}, Key: key(1), Last: 2, Outcomes: slices.Clone(outcomes)}
-	name := Name{Name: "carol", Key: key(1), Seen: 99}
-	mustAppend(t, e, &Batch{Rooms: []Room{direct, lobby}, Origins: []Origin{origin}, Names: []Name{name}})
+	person, invite := Person{Key: key(1), Name: "carol", Since: 9, Seen: 99}, Invite{Hash: [32]byte{3}, Uses: 1, Expires: 5, Inviter: key(1)}
+	mustAppend(t, e, &Batch{Rooms: []Room{direct, lobby}, Origins: []Origin{origin}, People: []Person{person}, Invites: []Invite{invite}})
 	mustAppend(t, e, &Batch{Rows: []Row{w.row(3, 10), w.row(1, 10), w.row(3, 10)}})
 	if lobby.Direct() || !direct.Direct() {
 		t.Error("Room.Direct is wrong")
 	}
 	origin.Outcomes = outcomes
-	want := State{Epoch: epoch, LastRoom: 3, LastFrom: 2, Origins: []Origin{origin}, Names: []Name{name}, Rooms: []RoomState{
+	want := State{Epoch: epoch, LastRoom: 3, LastFrom: 2, Origins: []Origin{origin}, People: []Person{person}, Invites: []Invite{invite}, Rooms: []RoomState{
 		{Room: lobby, Low: 1, Head: 1, Hash: w.hash[1], Time: 1000}, {Room: direct, Low: 1, Head: 2, Hash: w.hash[3], Time: 2000}}}
 	for range 2 { // the second: what was loaded is the caller's
 		got := mustLoad(t, e)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("state mismatch (-want +got):\n%s", diff)
 		}
-		got.Rooms[0].Head, got.Origins[0].Outcomes[0].Seq, got.Names[0].Seen = 77, 77, 77
+		got.Rooms[0].Head, got.Origins[0].Outcomes[0].Seq, got.People[0].Seen = 77, 77, 77
 	}
 }
 
@@ -177,7 +177,7 @@ func testOrder(t *testing.T, open func(*testing.T, int64) engine) {
 	}
 	before := mustLoad(t, e)
 	for name, rows := range map[string][]Row{"hole": {hole}, "again": {again}, "unknown room": {stranger}, "after a good one": {good.row(1, 10), hole, hole}} {
-		err := e.Append(&Batch{Rows: rows, Rooms: []Room{{Num: 2, Name: "other"}}, Names: []Name{{Name: "carol", Key: key(1)}}})
+		err := e.Append(&Batch{Rows: rows, Rooms: []Room{{Num: 2, Name: "other"}}, People: []Person{{Name: "carol", Key: key(1)}}})
 		if !errors.Is(err, ErrOrder) {
 			t.Errorf("%s: error %v, want ErrOrder", name, err)
 		}
@@ -328,12 +328,35 @@ func testOrigins(t *testing.T, open func(*testing.T, int64) engine) {
 	}
 }
 
-func testNames(t *testing.T, open func(*testing.T, int64) engine) {
+// testPeople: entries of a batch are made true one after the other, so that two can change names in it.
+func testPeople(t *testing.T, open func(*testing.T, int64) engine) {
 	e := open(t, unlimited)
-	mustAppend(t, e, &Batch{Names: []Name{{"carol", key(1), 1}, {"bob", key(2), 2}}})
-	mustAppend(t, e, &Batch{Names: []Name{{"carol", identity.ID{}, 3}, {"bob", key(3), 4}, {"nobody", identity.ID{}, 5}}})
-	if diff := cmp.Diff([]Name{{"bob", key(3), 4}}, mustLoad(t, e).Names); diff != "" {
-		t.Errorf("names mismatch (-want +got):\n%s", diff)
+	mustAppend(t, e, &Batch{People: []Person{
+		{Key: key(3), Since: 1, Seen: 2, Inviter: key(1)}, {Key: key(1), Name: "carol", Since: 3, Seen: 4}, {Key: key(2), Name: "bob", Since: 5, Seen: 6},
+	}})
+	mustAppend(t, e, &Batch{People: []Person{
+		{Key: key(1), Since: 3, Seen: 7}, {Key: key(2), Name: "carol", Since: 5, Seen: 7}, {Key: key(1), Name: "bob", Since: 3, Seen: 7},
+		{Key: key(3), Gone: true}, {Key: key(4), Gone: true}, {Key: key(5), Name: "eve", Since: 8, Seen: 8, Inviter: key(3)},
+	}})
+	want := []Person{{Key: key(1), Name: "bob", Since: 3, Seen: 7}, {Key: key(2), Name: "carol", Since: 5, Seen: 7}, {Key: key(5), Name: "eve", Since: 8, Seen: 8, Inviter: key(3)}}
+	if diff := cmp.Diff(want, mustLoad(t, e).People); diff != "" {
+		t.Errorf("people mismatch (-want +got):\n%s", diff)
+	}
+	mustAppend(t, e, &Batch{People: []Person{{Key: key(5), Gone: true}, {Key: key(6), Name: "eve"}}}) // whoever is gone has no name
+	if got := mustLoad(t, e).People; len(got) != 3 || got[2].Key != key(6) {
+		t.Errorf("people are %+v", got)
+	}
+}
+
+func testInvites(t *testing.T, open func(*testing.T, int64) engine) {
+	e := open(t, unlimited)
+	two := Invite{Hash: [32]byte{2}, Room: "ops", Uses: chat.MaxUses, Expires: 10, Made: 5, Inviter: key(1)}
+	one := Invite{Hash: [32]byte{1}, Uses: 1, Expires: 11, Made: 6, Inviter: key(1)}
+	mustAppend(t, e, &Batch{Invites: []Invite{two, one, {Hash: [32]byte{3}, Uses: 1, Inviter: key(2)}}})
+	two.Uses--
+	mustAppend(t, e, &Batch{Invites: []Invite{two, {Hash: [32]byte{3}}, {Hash: [32]byte{4}}}})
+	if diff := cmp.Diff([]Invite{one, two}, mustLoad(t, e).Invites); diff != "" {
+		t.Errorf("invitations mismatch (-want +got):\n%s", diff)
 	}
 }
 
@@ -486,12 +509,13 @@ func testRooms(t *testing.T, open func(*testing.T, int64) engine) {
 
 // testOddBytes: a store takes text as it is. What may stand in it is for others to say.
 func testOddBytes(t *testing.T, open func(*testing.T, int64) engine) {
-	odd := []string{"", " ", "a\x00b", "\xff\xfe", "'); DROP TABLE name; --", "ſtraße\u0301", strings.Repeat("長", 5000)}
+	odd := []string{"", " ", "a\x00b", "\xff\xfe", "'); DROP TABLE person; --", "ſtraße\u0301", strings.Repeat("長", 5000)}
 	e := open(t, unlimited)
 	b := &Batch{}
 	for i, text := range odd {
 		b.Rooms = append(b.Rooms, Room{Num: uint64(i + 1), Name: text, Topic: text})
-		b.Names = append(b.Names, Name{Name: text, Key: key(byte(i + 1)), Seen: int64(-i)})
+		b.People = append(b.People, Person{Name: text, Key: key(byte(i + 1)), Seen: int64(-i)})
+		b.Invites = append(b.Invites, Invite{Hash: [32]byte{byte(i)}, Room: text, Uses: math.MaxInt32, Expires: int64(-i)})
 		b.Origins = append(b.Origins, Origin{Num: uint64(i + 1), Token: OriginToken{byte(i)}, Key: key(1), Last: math.MaxInt64})
 	}
 	mustAppend(t, e, b)
@@ -500,8 +524,7 @@ func testOddBytes(t *testing.T, open func(*testing.T, int64) engine) {
 	for _, r := range s.Rooms {
 		rooms = append(rooms, r.Room)
 	}
-	slices.SortFunc(b.Names, func(a, b Name) int { return strings.Compare(a.Name, b.Name) })
-	got := Batch{Rooms: rooms, Names: s.Names, Origins: s.Origins}
+	got := Batch{Rooms: rooms, People: s.People, Invites: s.Invites, Origins: s.Origins}
 	if diff := cmp.Diff(*b, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("mismatch (-want +got):\n%s", diff)
 	}

@@ -20,11 +20,11 @@ func TestFailed(t *testing.T) {
 	s := mustOpen(t, dir, Options{})
 	w.fill(t, s, 5, 100)
 	before := mustLoad(t, s)
-	const trigger = "CREATE TEMP TRIGGER broken BEFORE INSERT ON name BEGIN SELECT raise(ABORT, 'the disk is on fire'); END"
+	const trigger = "CREATE TEMP TRIGGER broken BEFORE INSERT ON person BEGIN SELECT raise(ABORT, 'the disk is on fire'); END"
 	if _, err := s.writer.conn.ExecContext(t.Context(), trigger); err != nil {
 		t.Fatal(err)
 	}
-	first := s.Append(&Batch{Rows: []Row{w.row(1, 100)}, Names: []Name{{Name: "carol", Key: key(1)}}})
+	first := s.Append(&Batch{Rows: []Row{w.row(1, 100)}, People: []Person{{Name: "carol", Key: key(1)}}})
 	if first == nil || errors.Is(first, ErrOrder) {
 		t.Fatalf("error %v", first)
 	}
@@ -279,7 +279,7 @@ func survive(t *testing.T, dir string, want map[uint64][]byte, patience time.Dur
 		outcome = "an error of Search"
 	}
 	next := newScribe()
-	b := &Batch{Names: []Name{{Name: "carol", Key: key(1)}}}
+	b := &Batch{People: []Person{{Name: "carol", Key: key(1)}}}
 	for _, r := range state.Rooms {
 		next.heads[r.Num], next.hash[r.Num] = r.Head, r.Hash
 		b.Rooms, b.Rows = append(b.Rooms, r.Room), append(b.Rows, next.row(r.Num, 300))

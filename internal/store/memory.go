@@ -29,12 +29,13 @@ type Memory struct {
 	// mu promises that the tables and rows are those of a whole batch.
 	mu     sync.Mutex
 	closed bool
-	state  State // Rooms, Origins and Names live in the maps below
+	state  State // what it has lists of lives in the maps below
 	bytes  int64
 	rows   uint64 // ever
 	rooms  map[uint64]*memoryRoom
 	origin map[uint64]Origin
-	names  map[string]Name
+	people map[identity.ID]Person
+	invite map[[32]byte]Invite
 }
 
 type memoryRoom struct {
@@ -58,7 +59,8 @@ func NewMemory(limit int64) *Memory {
 		state:  State{Epoch: rand.Uint64()},
 		rooms:  map[uint64]*memoryRoom{},
 		origin: map[uint64]Origin{},
-		names:  map[string]Name{},
+		people: map[identity.ID]Person{},
+		invite: map[[32]byte]Invite{},
 	}
 }
 
@@ -78,9 +80,8 @@ func (m *Memory) Load() (State, error) {
 		o.Outcomes = slices.Clone(o.Outcomes)
 		s.Origins = append(s.Origins, o)
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.names)) {
-		s.Names = append(s.Names, m.names[name])
-	}
+	s.People = slices.SortedFunc(maps.Values(m.people), func(a, b Person) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	s.Invites = slices.SortedFunc(maps.Values(m.invite), func(a, b Invite) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	return s, nil
 }
 
@@ -118,17 +119,29 @@ func (m *Memory) Append(b *Batch) error {
 			m.origin[o.Num] = o
 		}
 	}
-	for _, n := range b.Names {
-		if n.Key == (identity.ID{}) {
-			delete(m.names, n.Name)
-		} else {
-			m.names[n.Name] = n
-		}
-	}
+	m.setPeopleLocked(b)
 	for m.bytes > m.limit {
 		m.trimLocked()
 	}
 	return nil
+}
+
+// setPeopleLocked makes true what the batch says of people and invitations.
+func (m *Memory) setPeopleLocked(b *Batch) {
+	for _, p := range b.People {
+		if p.Gone {
+			delete(m.people, p.Key)
+		} else {
+			m.people[p.Key] = p
+		}
+	}
+	for _, i := range b.Invites {
+		if i.Uses == 0 {
+			delete(m.invite, i.Hash)
+		} else {
+			m.invite[i.Hash] = i
+		}
+	}
 }
 
 // checkLocked returns an error that wraps ErrOrder unless the batch's rows go on from those that are there.

@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -182,7 +184,10 @@ func story(t *testing.T, s *subject) {
 		Rooms: rooms,
 		Origins: []Origin{{Num: 1, Token: OriginToken{1}, Key: owner, Last: 6, Outcomes: outcomes}, {Num: 2, Key: owner, Last: 3, Retired: true},
 			{Num: 3, Token: OriginToken{3}, Key: identity.ID{9}}, {Num: 7, Token: OriginToken{7}, Key: owner, Retired: true}},
-		Names: []Name{{"carol", owner, 1_700_000_000_000}, {"bób", identity.ID{9}, 5}},
+		People: []Person{{Key: owner, Name: "carol", Since: 1_700_000_000_000, Seen: 1_700_000_100_000}, {Key: identity.ID{9}, Name: "bób", Since: 5, Seen: 6, Inviter: owner},
+			{Key: identity.ID{10}, Since: 7, Seen: 7}},
+		Invites: []Invite{{Hash: [32]byte{1}, Room: "kürzer", Uses: 3, Expires: 1_700_100_000_000, Made: 1_700_000_000_000, Inviter: owner},
+			{Hash: [32]byte{2}, Uses: 1000, Expires: 2, Made: 1, Inviter: identity.ID{9}}},
 	}
 	texts := []string{"good morning", "größer als Ähre", "今日は会議", "שלום", "🦊 fox", "naïve café", "a\nb", strings.Repeat("long ", 300)}
 	for i := range 60 {
@@ -201,8 +206,30 @@ func story(t *testing.T, s *subject) {
 	}
 }
 
-// dump is all that a store holds, as text.
-func dump(t *testing.T, s *subject) string {
+// asIn1 is a state as version 1 of the schema would have it, which had a table of names alone.
+func asIn1(state State) any {
+	type named struct {
+		Name string
+		Key  identity.ID
+		Seen int64
+	}
+	var names []named
+	for _, p := range state.People {
+		if p.Name != "" {
+			names = append(names, named{p.Name, p.Key, p.Since})
+		}
+	}
+	slices.SortFunc(names, func(a, b named) int { return strings.Compare(a.Name, b.Name) })
+	return struct {
+		Epoch, LastRoom, LastFrom uint64
+		Rooms                     []RoomState
+		Origins                   []Origin
+		Names                     []named
+	}{state.Epoch, state.LastRoom, state.LastFrom, state.Rooms, state.Origins, names}
+}
+
+// dump is all that a store holds, as text, in the words of a version of the schema.
+func dump(t *testing.T, s *subject, version int) string {
 	t.Helper()
 	type row struct {
 		Room, Seq uint64
@@ -238,11 +265,60 @@ func dump(t *testing.T, s *subject) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.MarshalIndent(map[string]any{"state": mustLoad(t, s), "node key": string(nodeKey), "rows": rows}, "", "\t")
+	state := any(mustLoad(t, s))
+	if version == 1 {
+		state = asIn1(state.(State))
+	}
+	text, err := json.MarshalIndent(map[string]any{"state": state, "node key": string(nodeKey), "rows": rows}, "", "\t")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text) + "\n"
+}
+
+// TestMigrateTo2: whoever had a name keeps it and counts as here now, whoever wrote something has joined, and nobody else has.
+func TestMigrateTo2(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, fileName)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := openWriter(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := bringUp(t.Context(), w.conn, path, steps[:1]); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.conn.ExecContext(t.Context(), `
+		INSERT INTO name VALUES ('carol', ?1, 5), ('Carol', ?2, 7), ('eve', ?1, 3);
+		INSERT INTO origin VALUES (1, NULL, ?1, 9, NULL), (2, NULL, ?3, 1, NULL), (3, NULL, ?3, 4, NULL), (4, randomblob(16), ?4, 0, NULL)`,
+		idOrNull(key(1)), idOrNull(key(2)), idOrNull(key(3)), idOrNull(key(4)))
+	if err := errors.Join(err, w.close()); err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now().UnixMilli()
+	s := mustOpen(t, dir, Options{})
+	got := mustLoad(t, s).People
+	for i := range got {
+		if p := &got[i]; p.Name != "" {
+			if p.Seen < before || p.Seen > time.Now().UnixMilli() {
+				t.Errorf("%s was seen at %d, want the time of the upgrade", p.Name, p.Seen)
+			}
+			p.Seen = 0
+		}
+	}
+	// Of two names of one key, which never were, the one given last stays; two that look alike are for the node to settle.
+	want := []Person{{Key: key(1), Name: "carol", Since: 5}, {Key: key(2), Name: "Carol", Since: 7}, {Key: key(3)}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("people mismatch (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Invite(nil), mustLoad(t, s).Invites); diff != "" {
+		t.Errorf("invitations mismatch (-want +got):\n%s", diff)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestFixtures: this version opens a store of each schema that has ever been, and all that was in it is there.
@@ -253,7 +329,7 @@ func TestFixtures(t *testing.T) {
 		}
 		s := mustOpen(t, t.TempDir(), Options{})
 		story(t, s)
-		golden := dump(t, s)
+		golden := dump(t, s, len(steps))
 		if err := errors.Join(s.Close(), os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "golden.json"), []byte(golden), 0o644)); err != nil {
 			t.Fatal(err)
 		}
@@ -267,11 +343,11 @@ func TestFixtures(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := mustOpen(t, alone(t, filepath.Join(dir, fileName)), Options{Keep: Keep{}})
-			if diff := cmp.Diff(string(want), dump(t, s)); diff != "" {
+			if diff := cmp.Diff(string(want), dump(t, s, version+1)); diff != "" {
 				t.Errorf("the store mismatch (-want +got):\n%s", diff)
 			}
-			if from := s.Opened().From; version+1 < len(steps) && from != version+1 {
-				t.Errorf("opened %+v, want it to come from %d", s.Opened(), version+1)
+			if from, copied := s.Opened().From, s.Opened().Copy; version+1 < len(steps) && (from != version+1 || copied != fmt.Sprintf("%s.schema%d", s.opened.File, version+1)) {
+				t.Errorf("opened %+v, want it to come from %d and to say where its copy is", s.Opened(), version+1)
 			}
 			s.settle(t)
 			for words, want := range map[string]int{"cafe": 1, "会議": 1, "AHRE": 1} {

@@ -270,9 +270,9 @@ func TestOpenReadOnly(t *testing.T) {
 
 // TestOpenFull: where there is no room, nothing half made is left that could not be opened when there is.
 func TestOpenFull(t *testing.T) {
-	dir := mounted(t, "tmpfs", "size=64k")
+	dir := mounted(t, "tmpfs", "size=128k")
 	ballast := filepath.Join(dir, "ballast")
-	for size := 64 << 10; size >= 0; size -= 4096 { // with no page free, one, two, …
+	for size := 128 << 10; size >= 0; size -= 4096 { // with no page free, one, two, …
 		fill := os.WriteFile(ballast, make([]byte, size), 0o600) // as much as fits
 		s, err := Open(filepath.Join(dir, "store"), Options{})
 		if err == nil {
@@ -303,14 +303,14 @@ func TestOpenOddPaths(t *testing.T) {
 	for _, name := range names {
 		for range 2 { // the second finds what the first made, and one names it from here
 			s := mustOpen(t, filepath.Join(parent, name), Options{})
-			mustAppend(t, s, &Batch{Names: []Name{{Name: "carol", Key: key(1)}}})
+			mustAppend(t, s, &Batch{People: []Person{{Name: "carol", Key: key(1)}}})
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
 		}
 		s := mustOpen(t, name, Options{})
-		if got := mustLoad(t, s); s.Opened().New || len(got.Names) != 1 {
-			t.Errorf("%q: opened %+v with %d names", name, s.Opened(), len(got.Names))
+		if got := mustLoad(t, s); s.Opened().New || len(got.People) != 1 {
+			t.Errorf("%q: opened %+v with %d people", name, s.Opened(), len(got.People))
 		}
 		if info, err := os.Stat(filepath.Join(parent, name, fileName)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 			t.Errorf("%q: %v, %v", name, info, err)

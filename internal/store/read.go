@@ -40,16 +40,13 @@ func loadState(ctx context.Context, db querier) (state State, err error) {
 	if err := loadOrigins(ctx, db, func(o Origin) { state.Origins = append(state.Origins, o) }); err != nil {
 		return State{}, err
 	}
-	err = each(ctx, db, "SELECT name, key, seen FROM name ORDER BY name", func(scan scan) error {
-		var n Name
-		var key []byte
-		if err := scan(&n.Name, &key, &n.Seen); err != nil {
-			return err
-		}
-		state.Names = append(state.Names, n)
-		return fillWhole(state.Names[len(state.Names)-1].Key[:], key)
-	})
-	return state, err
+	if err := loadPeople(ctx, db, func(p Person) { state.People = append(state.People, p) }); err != nil {
+		return State{}, err
+	}
+	if err := loadInvites(ctx, db, func(i Invite) { state.Invites = append(state.Invites, i) }); err != nil {
+		return State{}, err
+	}
+	return state, nil
 }
 
 // loadRooms reads the rooms and the last row of each, in the order of their numbers.
@@ -100,6 +97,40 @@ func loadOrigins(ctx context.Context, db querier, found func(Origin)) error {
 			return fmt.Errorf("origin %d: %w", o.Num, err)
 		}
 		found(o)
+		return nil
+	})
+}
+
+// loadPeople reads who has joined, in the order of their keys.
+func loadPeople(ctx context.Context, db querier, found func(Person)) error {
+	return each(ctx, db, "SELECT key, name, since, seen, inviter FROM person ORDER BY key", func(scan scan) error {
+		var p Person
+		var key, inviter []byte
+		var name sql.NullString
+		if err := scan(&key, &name, &p.Since, &p.Seen, &inviter); err != nil {
+			return err
+		}
+		p.Name = name.String
+		if err := errors.Join(fillWhole(p.Key[:], key), fill(p.Inviter[:], inviter)); err != nil {
+			return fmt.Errorf("person %x: %w", key, err)
+		}
+		found(p)
+		return nil
+	})
+}
+
+// loadInvites reads the invitations, in the order of their hashes.
+func loadInvites(ctx context.Context, db querier, found func(Invite)) error {
+	return each(ctx, db, "SELECT hash, room, uses, expires, made, inviter FROM invite ORDER BY hash", func(scan scan) error {
+		var i Invite
+		var hash, inviter []byte
+		if err := scan(&hash, &i.Room, &i.Uses, &i.Expires, &i.Made, &inviter); err != nil {
+			return err
+		}
+		if err := errors.Join(fillWhole(i.Hash[:], hash), fillWhole(i.Inviter[:], inviter)); err != nil {
+			return fmt.Errorf("invitation %x: %w", hash, err)
+		}
+		found(i)
 		return nil
 	})
 }

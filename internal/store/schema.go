@@ -44,7 +44,7 @@ var (
 type step func(ctx context.Context, tx *sql.Conn) error
 
 // steps are all of them: steps[n] leads from version n to n+1, and an empty file is version 0. Landed steps never change.
-var steps = []step{create}
+var steps = []step{create, people}
 
 // schema1 is version 1. A message's id is its room's number and its seq (see rowID); its era tells the epoch that its header was hashed with; its
 // record is the wire's Event as every reader is sent it. Apart from the record stands what a reader never sees: the salt of the body, and the
@@ -67,6 +67,27 @@ func create(ctx context.Context, tx *sql.Conn) error {
 		return err
 	}
 	return newEra(ctx, tx, 0)
+}
+
+// schema2 is version 2: whoever has joined, named or not, and invitations.
+const schema2 = `
+CREATE TABLE person (key BLOB PRIMARY KEY, name TEXT UNIQUE, since INTEGER NOT NULL, seen INTEGER NOT NULL, inviter BLOB) STRICT, WITHOUT ROWID;
+CREATE TABLE invite (hash BLOB PRIMARY KEY, room TEXT NOT NULL, uses INTEGER NOT NULL, expires INTEGER NOT NULL, made INTEGER NOT NULL,
+	inviter BLOB NOT NULL) STRICT, WITHOUT ROWID;
+`
+
+// people makes version 2 of a store: who had a name, or has ever written something, has joined. Version 1 noted when a name was given and not when its
+// owner was last here: nobody is to lose a name for that, so they count as here now. Of whoever has no name neither is known.
+func people(ctx context.Context, tx *sql.Conn) error {
+	if _, err := tx.ExecContext(ctx, schema2); err != nil {
+		return err
+	}
+	const named = "INSERT INTO person SELECT key, name, seen, max(seen, ?), NULL FROM name WHERE true ORDER BY seen DESC ON CONFLICT DO NOTHING"
+	if _, err := tx.ExecContext(ctx, named, time.Now().UnixMilli()); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO person SELECT DISTINCT key, NULL, 0, 0, NULL FROM origin WHERE last > 0 ON CONFLICT DO NOTHING; DROP TABLE name")
+	return err
 }
 
 // newEra begins era num, whose epoch is random.

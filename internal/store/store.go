@@ -78,26 +78,40 @@ type Origin struct {
 	Retired  bool
 }
 
-// Name is a claim: the key that a name belongs to, and when it was last seen. A zero Key gives the name up.
-type Name struct {
-	Name string
-	Key  identity.ID
-	Seen int64 // milliseconds since the Unix epoch
+// Person is a key that has joined, and what hangs on it. Times are in milliseconds since the Unix epoch; 0 where an earlier version did not note them.
+type Person struct {
+	Key     identity.ID
+	Name    string      // that belongs to the key; empty: none does
+	Since   int64       // when it joined
+	Seen    int64       // when it was last known to be here
+	Inviter identity.ID // whose invitation it came by; zero: nobody's
+	Gone    bool        // it is forgotten: of what stands above only Key counts
+}
+
+// Invite is an invitation as a node keeps it, which can't be told from it: a hash of its token. Times are as those of Person.
+type Invite struct {
+	Hash    [32]byte // SHA-256 of the token
+	Room    string   // where it leads; empty: nowhere in particular
+	Uses    int      // how many keys may still come in by it; 0 removes it
+	Expires int64
+	Made    int64
+	Inviter identity.ID
 }
 
 // Batch is what one commit makes true, all of it or nothing. Rows of a room are in the order of their seq, without a hole, and the room is
-// known or among Rooms; the other entries replace those of the same number or name. A store may keep what the entries point to, and alters none of
-// it; the slices themselves are the caller's again when Append returns.
+// known or among Rooms; the other entries replace those of the same number, key or hash, one after the other: after each of People no name may belong
+// to two keys. A store may keep what the entries point to, and alters none of it; the slices themselves are the caller's again when Append returns.
 type Batch struct {
 	Rows    []Row
 	Rooms   []Room
 	Origins []Origin
-	Names   []Name
+	People  []Person
+	Invites []Invite
 }
 
 // Empty reports whether the batch changes nothing.
 func (b *Batch) Empty() bool {
-	return len(b.Rows)+len(b.Rooms)+len(b.Origins)+len(b.Names) == 0
+	return len(b.Rows)+len(b.Rooms)+len(b.Origins)+len(b.People)+len(b.Invites) == 0
 }
 
 // RoomState is a room with the ends of its log.
@@ -116,7 +130,8 @@ type State struct {
 	LastFrom uint64 // highest number ever given to an origin
 	Rooms    []RoomState
 	Origins  []Origin
-	Names    []Name
+	People   []Person // in the order of their keys
+	Invites  []Invite // in the order of their hashes
 }
 
 // Query asks for rows by the words in them.

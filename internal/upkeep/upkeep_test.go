@@ -74,7 +74,7 @@ func written(t *testing.T) string {
 	b := &store.Batch{
 		Rooms: []store.Room{{Num: 1, Name: "lobby"}, {Num: 2, Name: "ops"}, {Num: 3, Peers: [2]identity.ID{people[0], people[1]}},
 			{Num: 4, Peers: [2]identity.ID{people[0], people[2]}}, {Num: 5, Name: "quiet"}},
-		Names: []store.Name{{Name: "Carol", Key: people[0]}, {Name: "bob", Key: people[1]}},
+		People: []store.Person{{Key: people[0], Name: "Carol"}, {Key: people[1], Name: "bob"}, {Key: people[2]}},
 	}
 	heads, hashes, said := map[uint64]uint64{}, map[uint64]chat.Hash{}, map[uint64]uint64{}
 	for _, l := range story {
