@@ -84,10 +84,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		printHelp(stdout)
 		return exitOK
 	case errors.As(err, &usage), errors.Is(err, lines.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage):
-		fmt.Fprintf(stderr, "chatnode: %v\nchatnode -h shows how it is used\n", err)
+		fmt.Fprintf(stderr, "chatnode: %s\nchatnode -h shows how it is used\n", clean(err))
 		return exitUsage
 	}
-	fmt.Fprintf(stderr, "chatnode: %v\n", err)
+	fmt.Fprintf(stderr, "chatnode: %s\n", clean(err))
 	switch {
 	case errors.As(err, new(*identity.ChangedError)):
 		return exitChanged
@@ -103,6 +103,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitNotKept
 	}
 	return exitFailure
+}
+
+// clean returns an error as lines that can't drive a terminal, whoever's words are in it.
+func clean(err error) string {
+	said := strings.Split(err.Error(), "\n")
+	for i, line := range said {
+		said[i] = chat.OneLine(line)
+	}
+	return strings.Join(said, "\n")
 }
 
 // dispatch runs a verb, a node or a client.

@@ -186,7 +186,7 @@ func checkRoom(name string) chat.Code {
 		return chat.BadRoom
 	case direct && (len(who) > maxWho || !utf8.ValidString(who)):
 		return chat.NoSuchUser
-	case !direct && !chat.ValidRoom(name):
+	case !direct && !chat.MayBeRoom(name):
 		return chat.BadRoom
 	}
 	return chat.OK

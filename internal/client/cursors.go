@@ -176,7 +176,7 @@ func (s *rooms) bind(o *wire.Open) (*room, error) {
 		}
 		peer = Person{ID: identity.ID(o.Peer), Name: o.Name[1:]}
 		key = chat.DirectMark + peer.ID.String()
-	} else if !chat.ValidRoom(o.Name) {
+	} else if !chat.MayBeRoom(o.Name) {
 		return nil, fmt.Errorf("%w: a room called %q", wire.ErrMalformed, o.Name)
 	}
 	r := s.find(key)

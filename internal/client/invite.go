@@ -26,7 +26,7 @@ type Invitation struct {
 // chat.MaxInvite. Errors are as those of History; chat.Denied is for who may not invite here.
 func (c *Client) Invite(ctx context.Context, room string, uses int, lasts time.Duration) (Invitation, error) {
 	switch {
-	case room != "" && !chat.ValidRoom(room):
+	case room != "" && !chat.MayBeRoom(room):
 		return Invitation{}, &RefusedError{Code: chat.BadRoom}
 	case uses < 1 || uses > chat.MaxUses || lasts < time.Millisecond || lasts > chat.MaxInvite:
 		return Invitation{}, &RefusedError{Code: chat.Unsupported}

@@ -42,7 +42,7 @@ func parseInvite(text string) (InviteQuery, error) {
 				return q, inviteUsage("%s is not a time such as 90s, 24h or 7d, at most %s", quote(value), chat.FormatDuration(chat.MaxInvite))
 			}
 		case value == "" && q.Room == "":
-			if q.Room = strings.ToLower(strings.TrimPrefix(word, "#")); !chat.ValidRoom(q.Room) {
+			if q.Room = strings.ToLower(strings.TrimPrefix(word, "#")); !chat.MayBeRoom(q.Room) {
 				return q, inviteUsage("%s is no room's name", quote(word))
 			}
 		default:

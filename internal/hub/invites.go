@@ -72,7 +72,7 @@ func (s *Session) invite(q *wire.Invite) wire.Record {
 		return &wire.Failed{Code: chat.NotSecure}
 	case q.Uses < 1 || q.Uses > chat.MaxUses || life < time.Millisecond || life > chat.MaxInvite:
 		return &wire.Failed{Code: chat.Unsupported}
-	case q.Room != "" && !chat.ValidRoom(q.Room):
+	case q.Room != "" && !chat.MayBeRoom(q.Room):
 		return &wire.Failed{Code: chat.BadRoom}
 	}
 	if code, wait := h.roomForInvite(s.account, now); code != chat.OK {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"strings"
 	"time"
 
 	"chatnode/internal/chat"
@@ -19,6 +20,12 @@ func (a *account) idle(now time.Time) bool {
 	return len(a.sessions) == 0 && now.Sub(time.UnixMilli(a.seen)) >= nameIdle
 }
 
+// skeletonOf returns what a name is told from others by: what it looks like, and its suffix as it is, in which each character counts.
+func skeletonOf(name string) string {
+	base, suffix, _ := strings.Cut(name, chat.SuffixMark)
+	return chat.Skeleton(base) + chat.SuffixMark + suffix
+}
+
 // free returns name if a can have it, else name with as much of the end of a's id as tells it from others.
 func (h *Hub) free(name string, a *account) string {
 	id := a.id.String()
@@ -26,7 +33,7 @@ func (h *Hub) free(name string, a *account) string {
 		if n > 0 {
 			name = chat.BaseName(name) + chat.SuffixMark + id[len(id)-n:]
 		}
-		if owner := h.names[chat.Skeleton(name)]; owner == nil || owner == a || owner.idle(h.cfg.Now()) {
+		if owner := h.names[skeletonOf(name)]; owner == nil || owner == a || owner.idle(h.cfg.Now()) {
 			return name
 		}
 	}
@@ -38,7 +45,7 @@ func (h *Hub) rename(a *account, name string) {
 	if a.name == name {
 		return
 	}
-	skeleton := chat.Skeleton(name)
+	skeleton := skeletonOf(name)
 	if old := h.names[skeleton]; old != nil && old != a {
 		h.unname(old)
 	}

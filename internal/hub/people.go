@@ -95,7 +95,7 @@ func (h *Hub) restorePeople(people []store.Person) {
 		if p.Name == "" {
 			continue
 		}
-		skeleton := chat.Skeleton(p.Name)
+		skeleton := skeletonOf(p.Name)
 		if other := h.names[skeleton]; other != nil {
 			h.cfg.Log.Warn("two names look alike: one goes", "name", p.Name, "key", p.Key.String(), "stays_with", other.id.String())
 			h.save(a)
@@ -112,7 +112,7 @@ func (h *Hub) person(who string) *account {
 	if id, err := identity.ParseID(who); err == nil {
 		return h.accounts[id]
 	}
-	if a := h.names[chat.Skeleton(who)]; a != nil && a.fold == chat.Fold(who) {
+	if a := h.names[skeletonOf(who)]; a != nil && a.fold == chat.Fold(who) {
 		return a
 	}
 	return nil

@@ -65,7 +65,7 @@ func ParseLink(text string) (*Link, error) {
 	if l.Address, err = NormalAddress(u.Host); err != nil {
 		return nil, errors.New("the invitation has no host and port that can be one")
 	}
-	if l.Room != "" && !chat.ValidRoom(l.Room) {
+	if l.Room != "" && !chat.MayBeRoom(l.Room) {
 		return nil, errors.New("the invitation's room is none: " + chat.RoomRule)
 	}
 	if err := l.query(u.RawQuery); err != nil {

@@ -200,7 +200,7 @@ func Variable(flag string) string {
 // check finds what makes no sense before anything is started.
 func (o *Options) check() error {
 	for _, room := range o.Rooms {
-		if !chat.ValidRoom(room) {
+		if !chat.MayBeRoom(room) {
 			return Usagef("-room %q: %s", room, chat.RoomRule)
 		}
 	}
@@ -224,7 +224,7 @@ func (o *Options) check() error {
 
 // Logger returns a log on stderr as the flags ask for it: of what is as grave as quiet, or with -v of everything.
 func (o *Options) Logger(stderr io.Writer, quiet slog.Level) *slog.Logger {
-	handler := &slog.HandlerOptions{Level: quiet}
+	handler := &slog.HandlerOptions{Level: quiet, ReplaceAttr: clean}
 	if o.Verbose {
 		handler.Level = slog.LevelDebug
 	}
@@ -232,4 +232,15 @@ func (o *Options) Logger(stderr io.Writer, quiet slog.Level) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(stderr, handler))
 	}
 	return slog.New(slog.NewTextHandler(stderr, handler))
+}
+
+// clean takes out of what is logged whatever could drive the terminal of who reads it: slog quotes most of that in text, and little of it in JSON.
+func clean(_ []string, a slog.Attr) slog.Attr {
+	switch value := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(chat.OneLine(value))
+	case error:
+		a.Value = slog.StringValue(chat.OneLine(value.Error()))
+	}
+	return a
 }

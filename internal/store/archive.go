@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -202,5 +201,5 @@ func (r *Room) label() string {
 	if r.Direct() {
 		return fmt.Sprintf("conversation %d", r.Num)
 	}
-	return "room " + strings.ToValidUTF8(r.Name, "?")
+	return "room " + chat.Shown(r.Name)
 }

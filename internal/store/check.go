@@ -155,7 +155,7 @@ func (c *checker) rooms(ctx context.Context) error {
 		other, taken := titles[title]
 		titles[title] = r.Num
 		switch {
-		case r.Direct() == (r.Name != "") || !r.Direct() && !chat.ValidRoom(r.Name) || bytes.Compare(peer1, peer2) > 0:
+		case r.Direct() == (r.Name != "") || !r.Direct() && !chat.MayBeRoom(r.Name) || bytes.Compare(peer1, peer2) > 0:
 			return faultf("room %d: it is neither a room with a name nor a conversation of two", num)
 		case taken:
 			return faultf("%s: room %d is the same", r.label(), other)

@@ -55,7 +55,7 @@ func (c *checker) invites(ctx context.Context) error {
 		switch {
 		case len(hash) != len(Invite{}.Hash) || len(inviter) != len(identity.ID{}):
 			return faultf("invitation %x: its hash or the key of who made it has a wrong length", hash)
-		case room != "" && !chat.ValidRoom(room):
+		case room != "" && !chat.MayBeRoom(room):
 			return faultf("invitation %x: %.100q, where it leads, is no room", hash, room)
 		case uses < 1 || uses > chat.MaxUses:
 			return faultf("invitation %x: it can't have %d uses left", hash, uses)
