@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -20,6 +21,7 @@ import (
 type fakeNode struct {
 	fault string // see deliver and publish
 	kept  *fakeStore
+	tls   *tls.Config // nil: plain
 
 	mu      sync.Mutex
 	seq     uint64
@@ -43,11 +45,28 @@ func (n *fakeNode) serve(ctx context.Context, listener net.Listener) {
 		}
 		conns.Go(func() {
 			defer context.AfterFunc(ctx, func() { conn.Close() })()
+			conn, err := n.secure(conn)
+			if err != nil {
+				return
+			}
 			c := &fakeConn{node: n, conn: conn, window: window, nonce: make([]byte, 32)}
 			c.granted.L = &c.mu
 			c.run()
 		})
 	}
+}
+
+// secure shakes hands, if that is what the node does, or closes conn.
+func (n *fakeNode) secure(conn net.Conn) (net.Conn, error) {
+	if n.tls == nil {
+		return conn, nil
+	}
+	over := tls.Server(conn, n.tls)
+	if err := over.Handshake(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return over, nil
 }
 
 type fakeConn struct {
