@@ -36,8 +36,9 @@ const (
 	modePaced    mode = "paced"
 	modeIdle     mode = "idle"
 
-	// Not for -mode to choose: it is what its scenario does.
+	// Not for -mode to choose: they are what their scenarios do.
 	modeHandshake mode = "handshake"
+	modeHostile   mode = "hostile"
 )
 
 // allModes are those that -mode chooses from.
@@ -50,6 +51,7 @@ const (
 	maxRate       = 100_000
 	maxRuns       = 1000
 	maxMessages   = 100_000_000
+	maxHostile    = 10_000
 	maxSlow       = time.Second
 	maxDuration   = time.Hour
 )
@@ -66,6 +68,7 @@ type config struct {
 	json       bool
 	scenario   scenario
 	messages   int
+	hostile    int // connections
 	dir        string
 	floor      int           // be the floor, with records of this size
 	slow       time.Duration // be a node that takes so much longer for each commit
@@ -80,6 +83,7 @@ const help = `chatnode bench: how much this machine can do
 
     chatnode bench                                 deliveries to 100 and 1,000 clients, all modes, 5 pairs of runs: about 3 minutes
     chatnode bench -n 4000 -runs 3 -mode saturate  one question alone
+    chatnode bench -scenario hostile               what 1,000 hostile connections do to 100 good clients: about 2 minutes
     chatnode bench -scenario disk                  what keeping messages costs, with a million of them: about 15 minutes
     chatnode bench -json > today.json              one JSON object a row
 
@@ -94,6 +98,11 @@ lost, repeated, refused or out of order ends the bench.
   tls        the same of a node under TLS and of one with -insecure; idle, too
   handshake  clients that connect, shake hands, are welcomed and leave, -n of them at one time, under TLS and with -insecure: how many a
              second, and what each costs the node and the client
+  hostile    messages to good clients beside -hostile connections, and alone, under TLS. Of the hostile ones some connect and say nothing,
+             some say half a TLS hello, some a byte of it every second, some are let in and never read, some say garbage, some ask for a
+             web page. Who is thrown out comes back, at most twice a second. Meanwhile one good newcomer after the other comes: the longest
+             that one has waited for a welcome is printed. On loopback a node has no limits for each address: this is worse than what one
+             address can do over a network.
   store      fanout of a node that keeps messages on the disk, and of one that does not
   kept       messages that publishers are told are on the disk: one publisher that waits for each, then 8 and 64 that have 64 on their way;
              beside them how often the disk itself can sync in a second, measured before and after. The last case adds 1 ms to each commit.
@@ -103,15 +112,16 @@ lost, repeated, refused or out of order ends the bench.
   disk       store, kept, size, start and catchup
 
   -payload BYTES     size of a text, 16 to 8192 (100)
-  -duration TIME     of each mode or case in each run (3s)
+  -duration TIME     of each mode or case in each run (3s; hostile 10s)
   -runs N            runs, or pairs of runs; the median is given, with the least and the most (5)
   -json              print JSON
 
   For those with clients that listen, or shake hands:
-  -n LIST            how many, several numbers with commas between (100,1000; handshake 8)
+  -n LIST            how many, several numbers with commas between (100,1000; handshake 8; hostile 100)
   -publishers N      connections that send while saturated (8)
-  -rate N            messages a second while paced (20)
+  -rate N            messages a second while paced, and for hostile (20)
   -mode LIST         for fanout, tls and store: saturate, paced, idle; several with commas between (all)
+  -hostile N         connections beside the good clients (1000)
 
   saturate   publishers send as fast as the slowest client reads
   paced      one publisher sends at -rate; latency is from its write to each client's read
@@ -170,6 +180,7 @@ func parse(args []string) (*config, error) {
 	flags.BoolVar(&cfg.json, "json", false, "")
 	flags.StringVar(&cfg.dir, "dir", "", "")
 	flags.IntVar(&cfg.messages, "messages", 1_000_000, "")
+	flags.IntVar(&cfg.hostile, "hostile", 1000, "")
 	name := flags.String("scenario", string(scenarioFanout), "")
 	flags.IntVar(&cfg.floor, "serve-floor", 0, "")
 	flags.DurationVar(&cfg.slow, "serve-node", 0, "")
@@ -245,6 +256,8 @@ func (cfg *config) check() error {
 		return usagef("bench: -duration: more than 0 and at most %v", maxDuration)
 	case cfg.messages < 1 || cfg.messages > maxMessages:
 		return usagef("bench: -messages: 1 to %d", maxMessages)
+	case cfg.hostile < 1 || cfg.hostile > maxHostile:
+		return usagef("bench: -hostile: 1 to %d", maxHostile)
 	case cfg.slow < 0 || cfg.slow > maxSlow:
 		return usagef("bench: -serve-node: more than 0 and at most %v", maxSlow)
 	case cfg.floor != 0 && (cfg.floor < floorTextAt || cfg.floor > maxRecord):
@@ -257,6 +270,9 @@ func (cfg *config) check() error {
 func (cfg *config) checkFiles(limit uint64, known bool) error {
 	const besides = 64
 	clients := slices.Max(cfg.clients)
+	if cfg.scenario == scenarioHostile {
+		clients += cfg.hostile
+	}
 	need := uint64(clients + cfg.publishers + besides)
 	if known && limit < need {
 		return fmt.Errorf("%d clients need %d open files, and only %d are allowed; run: ulimit -n %d", clients, need, limit, need)

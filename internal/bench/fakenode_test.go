@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -56,17 +58,23 @@ func (n *fakeNode) serve(ctx context.Context, listener net.Listener) {
 	}
 }
 
+// hastyLimit is how long a guest may take to shake hands with a node that is hasty, or strict.
+const hastyLimit = 1500 * time.Millisecond
+
 // secure shakes hands, if that is what the node does, or closes conn.
 func (n *fakeNode) secure(conn net.Conn) (net.Conn, error) {
 	if n.tls == nil {
 		return conn, nil
 	}
 	over := tls.Server(conn, n.tls)
+	if n.fault == "hasty" || n.fault == "strict" {
+		conn.SetDeadline(time.Now().Add(hastyLimit))
+	}
 	if err := over.Handshake(); err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return over, nil
+	return over, conn.SetDeadline(time.Time{})
 }
 
 type fakeConn struct {
@@ -190,6 +198,9 @@ func (c *fakeConn) record(r wire.Record) error {
 		defer n.mu.Unlock()
 		n.readers = append(n.readers, c)
 		c.send(chatID, wire.Must(nil, &wire.Open{Room: 1, Name: r.Room, From: n.seq + 1, Head: n.seq}))
+		if n.fault == "strict" && strings.HasPrefix(c.hello.Name, "deaf") {
+			c.conn.Close()
+		}
 	case *wire.Pub:
 		if n.fault == "refuse" {
 			c.send(chatID, wire.Must(nil, &wire.Refused{CSeq: r.CSeq, Code: chat.TooLong}))

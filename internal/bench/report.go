@@ -35,6 +35,15 @@ var measures = []struct {
 	{modeHandshake, "client_cpu_us_per_handshake", "client CPU µs/handshake", digits},
 	{modeHandshake, "welcome_p50_ms", "welcome after ms, p50", digits},
 	{modeHandshake, "welcome_p99_ms", "welcome after ms, p99", digits},
+	{modeHostile, "newcomer_worst_ms", "newcomer waits ms, worst", digits},
+	{modeHostile, "server_memory_mb", "server memory MB", digits},
+	{modeHostile, "hostile_connections", "hostile connections", digits},
+	{modeHostile, "thrown_silent", "thrown out: silent", digits},
+	{modeHostile, "thrown_half_way", "thrown out: half a hello", digits},
+	{modeHostile, "thrown_dribbling", "thrown out: dribbling", digits},
+	{modeHostile, "thrown_deaf", "thrown out: never reading", digits},
+	{modeHostile, "thrown_garbled", "thrown out: garbage", digits},
+	{modeHostile, "thrown_http", "thrown out: HTTP", digits},
 }
 
 // measureOf returns the place of a measure in measures.
@@ -117,6 +126,8 @@ func newReport(cfg *config, out io.Writer) *report {
 		r.names = [2]string{"chatnode", "floor"}
 	case scenarioTLS, scenarioHandshake:
 		r.names = [2]string{"tls", "insecure"}
+	case scenarioHostile:
+		r.names = [2]string{"hostile", "alone"}
 	default:
 		r.names = [2]string{"kept", "ephemeral"}
 	}
@@ -124,7 +135,7 @@ func newReport(cfg *config, out io.Writer) *report {
 }
 
 // subtracts reports whether the difference between the sides is printed too: where the question is what the first of them costs more.
-func (r *report) subtracts() bool { return r.names[0] == "tls" }
+func (r *report) subtracts() bool { return r.names[0] == "tls" || r.names[0] == "hostile" }
 
 // print prints what came out for one number of clients.
 func (r *report) print(clients int, all [2][]values) error {
@@ -141,7 +152,9 @@ const (
 )
 
 const (
-	tlsNote = "a goroutine reads each client, under TLS and without, so that the sides differ in TLS alone; the load has its part of the same CPUs\n"
+	tlsNote     = "a goroutine reads each client, under TLS and without, so that the sides differ in TLS alone; the load has its part of the same CPUs\n"
+	hostileNote = "no good client has lost a message, or had one twice or out of order; all is under TLS\n" +
+		"loopback is exempt from a node's limits for each address: over a network, one address can do less harm than this\n"
 )
 
 // preface says what the numbers are of.
@@ -151,6 +164,9 @@ func (r *report) preface() string {
 	switch cfg.scenario {
 	case scenarioHandshake:
 		return fmt.Sprintf("%s; N clients at one time connect, shake hands, are welcomed and leave, again and again; %d CPUs\n", runs, cpus)
+	case scenarioHostile:
+		return fmt.Sprintf("texts of %d bytes; %s; %s messages/s to N good clients beside %d hostile connections, and alone; %d CPUs\n", cfg.payload, runs,
+			rate, cfg.hostile, cpus) + hostileNote
 	}
 	text := fmt.Sprintf("texts of %d bytes; %s mode; paced at %s messages/s; %d publishers; %d CPUs\n", cfg.payload, runs, rate, cfg.publishers, cpus)
 	if cfg.scenario == scenarioTLS {
@@ -255,6 +271,14 @@ type (
 		Difference *jsonSpread `json:"difference"`
 		jsonTail
 	}
+	jsonMob struct {
+		jsonHead
+		Connections int         `json:"hostile_connections"`
+		Hostile     *jsonSpread `json:"hostile"`
+		Alone       *jsonSpread `json:"alone"`
+		Difference  *jsonSpread `json:"difference"`
+		jsonTail
+	}
 )
 
 func (r *report) printJSON(rows []row) error {
@@ -270,6 +294,8 @@ func (r *report) printJSON(rows []row) error {
 			line = jsonFloor{head, a, b, tail}
 		case scenarioTLS, scenarioHandshake:
 			line = jsonLinks{head, a, b, row.differs.json(), tail}
+		case scenarioHostile:
+			line = jsonMob{head, r.cfg.hostile, a, b, row.differs.json(), tail}
 		default:
 			head.Scenario = scenarioStore // it may be a part of the scenario disk
 			line = jsonStore{head, a, b, tail}

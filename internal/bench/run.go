@@ -34,6 +34,7 @@ type side struct {
 	program program
 	kept    bool     // it has a store, in a folder of its own
 	secure  bool     // its links are under TLS
+	hostile int      // connections beside its clients
 	read    readFunc // how its clients are read
 	join    func(r *reader) error
 	publish func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error)
@@ -168,10 +169,14 @@ func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc
 		defer p.close()
 		v.publishers = append(v.publishers, p)
 	}
-	if v.modes[modePaced] {
-		if err := v.paced(ctx); err != nil {
-			return err
-		}
+	switch {
+	case v.modes[modeHostile]:
+		err = v.besideHostile(ctx, fail)
+	case v.modes[modePaced]:
+		err = v.paced(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	if v.modes[modeSaturate] {
 		if err := v.saturate(ctx); err != nil {

@@ -16,6 +16,7 @@ const (
 	scenarioFanout    scenario = "fanout"
 	scenarioTLS       scenario = "tls"
 	scenarioHandshake scenario = "handshake"
+	scenarioHostile   scenario = "hostile"
 	scenarioStore     scenario = "store"
 	scenarioKept      scenario = "kept"
 	scenarioSize      scenario = "size"
@@ -26,15 +27,18 @@ const (
 )
 
 var allScenarios = []scenario{
-	scenarioFanout, scenarioTLS, scenarioHandshake,
+	scenarioFanout, scenarioTLS, scenarioHandshake, scenarioHostile,
 	scenarioStore, scenarioKept, scenarioSize, scenarioStart, scenarioCatchUp, scenarioDisk,
 }
 
-// usual returns the numbers of clients with which a scenario is measured, and for how long, unless flags say so.
+// usual returns the numbers of clients with which a scenario is measured, and for how long, unless flags say so. Hostile guests who say nothing are
+// thrown out after 5 s, so they are watched for longer than that.
 func (s scenario) usual() (clients string, d time.Duration) {
 	switch s {
 	case scenarioHandshake:
 		return "8", 3 * time.Second
+	case scenarioHostile:
+		return "100", 10 * time.Second
 	}
 	return "100,1000", 3 * time.Second
 }
@@ -44,6 +48,9 @@ func (cfg *config) setScenario(name string) error {
 	switch cfg.scenario {
 	case scenarioHandshake:
 		cfg.modes = map[mode]bool{modeHandshake: true}
+	case scenarioHostile:
+		cfg.modes = map[mode]bool{modePaced: true, modeHostile: true}
+		cfg.publishers = 1 // no other would say anything
 	}
 	if !slices.Contains(allScenarios, cfg.scenario) {
 		var names []string
@@ -66,6 +73,8 @@ func (cfg *config) run(ctx context.Context, node, floor program, stdout io.Write
 		return cfg.compare(ctx, func(n int) [2]*side { return cfg.sidesOf(n, node, floor) }, stdout, p)
 	case scenarioTLS, scenarioHandshake:
 		return cfg.compare(ctx, func(int) [2]*side { return cfg.linkSides(node) }, stdout, p)
+	case scenarioHostile:
+		return cfg.compare(ctx, func(int) [2]*side { return cfg.hostileSides(node) }, stdout, p)
 	}
 	return cfg.runDisk(ctx, node, stdout, p)
 }

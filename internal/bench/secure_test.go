@@ -51,10 +51,10 @@ func TestFaultsAreFoundUnderTLS(t *testing.T) {
 		"lose": "message 5 came after 3: 1 between them lost", "repeat": "message 4 came twice", "swap": "message 5 came after 3",
 		"hang up": "the server closed the connection", "refuse": "was refused: ",
 	} {
-		for _, scenario := range []string{"tls"} {
+		for _, scenario := range []string{"tls", "hostile"} {
 			t.Run(scenario+" "+role, func(t *testing.T) {
 				t.Parallel()
-				cfg := small(t, "-scenario", scenario, "-mode", "paced")
+				cfg := small(t, "-scenario", scenario, "-mode", "paced", "-hostile", "6")
 				err := cfg.run(t.Context(), roleProgram(role), program{}, io.Discard, &progress{})
 				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "bench "+scenario+" with 3 clients, run 1: ") {
 					t.Errorf("got %v, want %q", err, want)
