@@ -449,7 +449,8 @@ func (p *program) printed(kind string) bool {
 
 // A node that goes tells its clients at once, and one that starts again in its place, with an empty memory, is joined with a reset that is shown.
 func TestNodeStopsAndStarts(t *testing.T) {
-	node, addr := startNode(t)
+	key := filepath.Join(t.TempDir(), "node.key")
+	node, addr := startNode(t, "-identity", key)
 	carol, bob := join(t, addr, "carol"), join(t, addr, "bob")
 	carol.say("lobby", "before")
 	carol.expectType("ack") // or the next node would be sent it too
@@ -464,7 +465,7 @@ func TestNodeStopsAndStarts(t *testing.T) {
 		}
 	}
 	carol.say("lobby", "meanwhile")
-	startNode(t, "-listen", addr, "-ephemeral")
+	startNode(t, "-listen", addr, "-ephemeral", "-identity", key)
 	for _, p := range []*program{carol, bob} {
 		if reset := p.expectType("reset"); reset.Why != "epoch" {
 			t.Errorf("%s was told reset %q, want epoch", p.name, reset.Why)

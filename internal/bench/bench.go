@@ -35,8 +35,13 @@ const (
 	modeSaturate mode = "saturate"
 	modePaced    mode = "paced"
 	modeIdle     mode = "idle"
+
+	// Not for -mode to choose: they are what their scenarios do.
+	modeHandshake mode = "handshake"
+	modeHostile   mode = "hostile"
 )
 
+// allModes are those that -mode chooses from.
 var allModes = []mode{modeSaturate, modePaced, modeIdle}
 
 // Limits of the flags.
@@ -46,6 +51,7 @@ const (
 	maxRate       = 100_000
 	maxRuns       = 1000
 	maxMessages   = 100_000_000
+	maxHostile    = 10_000
 	maxSlow       = time.Second
 	maxDuration   = time.Hour
 )
@@ -62,6 +68,7 @@ type config struct {
 	json       bool
 	scenario   scenario
 	messages   int
+	hostile    int // connections
 	dir        string
 	floor      int           // be the floor, with records of this size
 	slow       time.Duration // be a node that takes so much longer for each commit
@@ -76,6 +83,7 @@ const help = `chatnode bench: how much this machine can do
 
     chatnode bench                                 deliveries to 100 and 1,000 clients, all modes, 5 pairs of runs: about 3 minutes
     chatnode bench -n 4000 -runs 3 -mode saturate  one question alone
+    chatnode bench -scenario hostile               what 1,000 hostile connections do to 100 good clients: about 2 minutes
     chatnode bench -scenario disk                  what keeping messages costs, with a million of them: about 15 minutes
     chatnode bench -json > today.json              one JSON object a row
 
@@ -87,24 +95,33 @@ lost, repeated, refused or out of order ends the bench.
   fanout     messages to many clients; a message to one client is a delivery. A node that keeps nothing and, in turn with it, a floor: a
              server that relays bytes of the same size over plain TCP from one log in memory, and does nothing else. The last column is
              chatnode divided by the floor, pair by pair.
-  store      the same of a node that keeps messages on the disk, and of one that does not
+  tls        the same of a node under TLS and of one with -insecure; idle, too
+  handshake  clients that connect, shake hands, are welcomed and leave, -n of them at one time, under TLS and with -insecure: how many a
+             second, and what each costs the node and the client
+  hostile    messages to good clients beside -hostile connections, and alone, under TLS. Of the hostile ones some connect and say nothing,
+             some say half a TLS hello, some a byte of it every second, some are let in and never read, some say garbage, some ask for a
+             web page. Who is thrown out comes back, at most twice a second. Meanwhile one good newcomer after the other comes: the longest
+             that one has waited for a welcome is printed. On loopback a node has no limits for each address: this is worse than what one
+             address can do over a network.
+  store      fanout of a node that keeps messages on the disk, and of one that does not
   kept       messages that publishers are told are on the disk: one publisher that waits for each, then 8 and 64 that have 64 on their way;
              beside them how often the disk itself can sync in a second, measured before and after. The last case adds 1 ms to each commit.
   size       bytes on the disk for each message, of the database and of the search index, in a store of -messages
   start      from the start of a node's process to its listening, and to its first welcome, with no messages and with -messages
   catchup    rows a second that clients read who missed all of the -messages
-  disk       all of them but fanout
+  disk       store, kept, size, start and catchup
 
   -payload BYTES     size of a text, 16 to 8192 (100)
-  -duration TIME     of each mode or case in each run (3s)
+  -duration TIME     of each mode or case in each run (3s; hostile 10s)
   -runs N            runs, or pairs of runs; the median is given, with the least and the most (5)
   -json              print JSON
 
-  For fanout and store:
-  -n LIST            how many clients listen, several numbers with commas between (100,1000)
+  For those with clients that listen, or shake hands:
+  -n LIST            how many, several numbers with commas between (100,1000; handshake 8; hostile 100)
   -publishers N      connections that send while saturated (8)
-  -rate N            messages a second while paced (20)
-  -mode LIST         saturate, paced, idle; several with commas between (all)
+  -rate N            messages a second while paced, and for hostile (20)
+  -mode LIST         for fanout, tls and store: saturate, paced, idle; several with commas between (all)
+  -hostile N         connections beside the good clients (1000)
 
   saturate   publishers send as fast as the slowest client reads
   paced      one publisher sends at -rate; latency is from its write to each client's read
@@ -151,10 +168,10 @@ func Main(ctx context.Context, args []string, node Node, stdout, stderr io.Write
 }
 
 func parse(args []string) (*config, error) {
-	cfg := &config{duration: 3 * time.Second, modes: map[mode]bool{}, stall: stallLimit}
+	cfg := &config{modes: map[mode]bool{}, stall: stallLimit}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	clients := flags.String("n", "100,1000", "")
+	clients := flags.String("n", "", "")
 	modes := flags.String("mode", "all", "")
 	flags.IntVar(&cfg.payload, "payload", 100, "")
 	flags.IntVar(&cfg.publishers, "publishers", 8, "")
@@ -163,6 +180,7 @@ func parse(args []string) (*config, error) {
 	flags.BoolVar(&cfg.json, "json", false, "")
 	flags.StringVar(&cfg.dir, "dir", "", "")
 	flags.IntVar(&cfg.messages, "messages", 1_000_000, "")
+	flags.IntVar(&cfg.hostile, "hostile", 1000, "")
 	name := flags.String("scenario", string(scenarioFanout), "")
 	flags.IntVar(&cfg.floor, "serve-floor", 0, "")
 	flags.DurationVar(&cfg.slow, "serve-node", 0, "")
@@ -179,6 +197,15 @@ func parse(args []string) (*config, error) {
 		cfg.nodeArgs = flags.Args()
 	} else if flags.NArg() > 0 {
 		return nil, usagef("bench: %q is not a flag; bench -h lists them", flags.Arg(0))
+	}
+	usualClients, usualDuration := scenario(*name).usual()
+	given := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if !given["n"] {
+		*clients = usualClients
+	}
+	if !given["duration"] {
+		cfg.duration = usualDuration
 	}
 	if err := errors.Join(cfg.setClients(*clients), cfg.setModes(*modes), cfg.setScenario(*name)); err != nil {
 		return nil, err
@@ -229,6 +256,8 @@ func (cfg *config) check() error {
 		return usagef("bench: -duration: more than 0 and at most %v", maxDuration)
 	case cfg.messages < 1 || cfg.messages > maxMessages:
 		return usagef("bench: -messages: 1 to %d", maxMessages)
+	case cfg.hostile < 1 || cfg.hostile > maxHostile:
+		return usagef("bench: -hostile: 1 to %d", maxHostile)
 	case cfg.slow < 0 || cfg.slow > maxSlow:
 		return usagef("bench: -serve-node: more than 0 and at most %v", maxSlow)
 	case cfg.floor != 0 && (cfg.floor < floorTextAt || cfg.floor > maxRecord):
@@ -240,9 +269,13 @@ func (cfg *config) check() error {
 // checkFiles finds out whether so many connections can be open at one time.
 func (cfg *config) checkFiles(limit uint64, known bool) error {
 	const besides = 64
-	need := uint64(slices.Max(cfg.clients) + cfg.publishers + besides)
+	clients := slices.Max(cfg.clients)
+	if cfg.scenario == scenarioHostile {
+		clients += cfg.hostile
+	}
+	need := uint64(clients + cfg.publishers + besides)
 	if known && limit < need {
-		return fmt.Errorf("%d clients need %d open files, and only %d are allowed; run: ulimit -n %d", slices.Max(cfg.clients), need, limit, need)
+		return fmt.Errorf("%d clients need %d open files, and only %d are allowed; run: ulimit -n %d", clients, need, limit, need)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -36,11 +37,13 @@ func TestUsage(t *testing.T) {
 		"duration":        {[]string{"-duration", "soon"}, "soon"},
 		"long duration":   {[]string{"-duration", "2h"}, "-duration"},
 		"tiny floor":      {[]string{"-serve-floor", "4"}, "-serve-floor"},
-		"scenario":        {[]string{"-scenario", "speed"}, "fanout, store, kept, size, start, catchup, disk"},
+		"scenario":        {[]string{"-scenario", "speed"}, "fanout, tls, handshake, hostile, store, kept, size, start, catchup, disk"},
 		"no scenario":     {[]string{"-scenario", ""}, "-scenario"},
 		"two scenarios":   {[]string{"-scenario", "kept,size"}, "-scenario"},
 		"no messages":     {[]string{"-messages", "0"}, "-messages"},
 		"many messages":   {[]string{"-messages", "100000001"}, "-messages"},
+		"nobody hostile":  {[]string{"-scenario", "hostile", "-hostile", "0"}, "-hostile"},
+		"many hostile":    {[]string{"-scenario", "hostile", "-hostile", "10001"}, "-hostile"},
 		"slow node":       {[]string{"-serve-node", "2s", "--", "-listen", ":0"}, "-serve-node"},
 		"hurried node":    {[]string{"-serve-node", "-1ms"}, "-serve-node"},
 	}
@@ -63,7 +66,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	if err := Main(t.Context(), []string{"-h"}, nil, &out, nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"scenario", "n", "payload", "publishers", "rate", "duration", "runs", "mode", "json", "dir", "messages"} {
+	for _, name := range []string{"scenario", "n", "payload", "publishers", "rate", "duration", "runs", "mode", "json", "dir", "messages", "hostile"} {
 		if !strings.Contains(out.String(), "\n  -"+name+" ") {
 			t.Errorf("-h does not explain -%s", name)
 		}
@@ -96,6 +99,40 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestDefaultsOfScenarios(t *testing.T) {
+	tests := map[string]struct {
+		args     []string
+		clients  []int
+		duration time.Duration
+		modes    map[mode]bool
+	}{
+		"tls":       {nil, []int{100, 1000}, 3 * time.Second, map[mode]bool{modeSaturate: true, modePaced: true, modeIdle: true}},
+		"handshake": {nil, []int{8}, 3 * time.Second, map[mode]bool{modeHandshake: true}},
+		"hostile":   {nil, []int{100}, 10 * time.Second, map[mode]bool{modePaced: true, modeHostile: true}},
+		"asked for": {
+			[]string{"-n", "5,6", "-duration", "1s", "-mode", "idle"}, []int{5, 6}, time.Second, map[mode]bool{modePaced: true, modeHostile: true},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := name
+			if test.args != nil {
+				s = "hostile"
+			}
+			cfg, err := parse(append(test.args, "-scenario", s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.clients, cfg.clients); diff != "" || cfg.duration != test.duration || cfg.hostile != 1000 {
+				t.Errorf("for %v, %d hostile; clients mismatch (-want +got):\n%s", cfg.duration, cfg.hostile, diff)
+			}
+			if diff := cmp.Diff(test.modes, cfg.modes); diff != "" {
+				t.Errorf("modes mismatch (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestOpenFilesAreCounted(t *testing.T) {
 	cfg := &config{clients: []int{10, 1000}, publishers: 8}
 	if err := cfg.checkFiles(1072, true); err != nil {
@@ -107,14 +144,20 @@ func TestOpenFilesAreCounted(t *testing.T) {
 	if err := cfg.checkFiles(1071, true); err == nil || !strings.Contains(err.Error(), "ulimit -n 1072") {
 		t.Errorf("got %v, want a hint", err)
 	}
+	hostile := &config{clients: []int{100}, publishers: 1, scenario: scenarioHostile, hostile: 1000}
+	if err := hostile.checkFiles(1164, true); err == nil || !strings.Contains(err.Error(), "1100 clients need 1165 ") {
+		t.Errorf("with hostile ones got %v, want a hint", err)
+	}
 }
 
 func TestReport(t *testing.T) {
 	for name, args := range map[string][]string{
 		"table": nil, "json": {"-json"}, "store": {"-scenario", "store"}, "store-json": {"-scenario", "store", "-json"},
+		"tls": {"-scenario", "tls"}, "tls-json": {"-scenario", "tls", "-json", "-mode", "idle"}, "handshake": {"-scenario", "handshake"},
+		"hostile": {"-scenario", "hostile"}, "hostile-json": {"-scenario", "hostile", "-json"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, err := parse(append(args, "-n", "100,1000", "-runs", "3"))
+			cfg, err := parse(append([]string{"-n", "100,1000", "-runs", "3"}, args...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,8 +176,8 @@ func TestReport(t *testing.T) {
 // sampleRuns returns three runs of both sides; what the last measure says is not known.
 func sampleRuns(n float64) (all [2][]values) {
 	for _, scale := range []float64{1.0, 0.9, 1.05} {
-		node := values{20e6, 2.9e9, 144.6, 0.06, 0.04, 20, 0.8, 1.6, 11.2, 9.1, 22.4, nan}
-		floor := values{25e6, 3.7e9, 147.6, 0.05, 0.04, 20, 0.7, 1.5, 9.6, 9.0, 6.5, nan}
+		node := values{20e6, 2.9e9, 144.6, 0.06, 0.04, 20, 0.8, 1.6, 11.2, 9.1, 22.4, nan, 900, 850, 640, 8, 25, 4500, 38, 1955, 134, 132, 130, 0, 269, 290}
+		floor := values{25e6, 3.7e9, 147.6, 0.05, 0.04, 20, 0.7, 1.5, 9.6, 9.0, 6.5, nan, 3500, 310, 180, 2, 6, 3, 22, 0, 0, 0, 0, 0, 0, 0}
 		for i := range node {
 			node[i] *= n / 100 * scale
 			floor[i] *= n / 100

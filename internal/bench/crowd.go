@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"chatnode/internal/identity"
 )
 
 const (
@@ -68,8 +70,8 @@ type reader struct {
 // readFunc begins to read all connections of a crowd. The function that it returns makes an end of it.
 type readFunc func(*crowd) (stop func(), err error)
 
-// newCrowd connects n readers and reads them by read. What goes wrong with any of them later goes to fail.
-func newCrowd(ctx context.Context, s *side, address string, n int, read readFunc, fail context.CancelCauseFunc) (*crowd, error) {
+// newCrowd connects n readers and reads them. What goes wrong with any of them later goes to fail.
+func newCrowd(ctx context.Context, s *side, address string, n int, fail context.CancelCauseFunc) (*crowd, error) {
 	c := &crowd{start: time.Now(), fail: fail, readers: make([]*reader, n)}
 	c.phase.Store(&phase{})
 	var group sync.WaitGroup
@@ -92,7 +94,7 @@ func newCrowd(ctx context.Context, s *side, address string, n int, read readFunc
 		return nil, err
 	}
 	var err error
-	if c.stop, err = read(c); err != nil {
+	if c.stop, err = s.read(c); err != nil {
 		c.closeAll()
 		return nil, err
 	}
@@ -134,14 +136,20 @@ func (r *reader) writeAll(b []byte) error {
 	return err
 }
 
-// joinNode goes through chatnode's handshake and joins the room, where past says so before its first message.
-func joinNode(r *reader, past bool) error {
+// entry is how a reader comes in.
+type entry struct {
+	past   bool // before the room's first message, however long ago that was
+	secure bool // under TLS
+}
+
+// joinNode goes through chatnode's handshake and joins the room.
+func joinNode(r *reader, how entry) error {
 	g, err := newGuest(fmt.Sprintf("client-%d", r.number), rand.Reader)
 	if err != nil {
 		return err
 	}
 	r.order.last = make([]uint64, 1)
-	g.joins, g.past = true, past
+	g.joins, g.past = true, how.past
 	g.write = func(b []byte) error { return r.write(b) }
 	g.event = func(seq uint64, rest []byte) error {
 		if r.phase.latency != nil {
@@ -150,6 +158,11 @@ func joinNode(r *reader, past bool) error {
 		return r.saw(0, seq)
 	}
 	r.feed = g.feed
+	if how.secure {
+		if r.conn, err = secured(r.conn, identity.ClientTLS(g.key)); err != nil {
+			return err
+		}
+	}
 	return bringIn(g, r.conn, r.take)
 }
 
@@ -241,7 +254,7 @@ func (c *crowd) closeAll() {
 	}
 }
 
-// readEach reads every connection in a goroutine of its own. It is how reading is done where there is no epoll.
+// readEach reads every connection in a goroutine of its own. It is how reading is done where there is no epoll, and under TLS.
 func readEach(c *crowd) (stop func(), err error) {
 	var closing atomic.Bool
 	for _, r := range c.readers {

@@ -2,12 +2,15 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -20,6 +23,7 @@ import (
 type fakeNode struct {
 	fault string // see deliver and publish
 	kept  *fakeStore
+	tls   *tls.Config // nil: plain
 
 	mu      sync.Mutex
 	seq     uint64
@@ -43,11 +47,34 @@ func (n *fakeNode) serve(ctx context.Context, listener net.Listener) {
 		}
 		conns.Go(func() {
 			defer context.AfterFunc(ctx, func() { conn.Close() })()
+			conn, err := n.secure(conn)
+			if err != nil {
+				return
+			}
 			c := &fakeConn{node: n, conn: conn, window: window, nonce: make([]byte, 32)}
 			c.granted.L = &c.mu
 			c.run()
 		})
 	}
+}
+
+// hastyLimit is how long a guest may take to shake hands with a node that is hasty, or strict.
+const hastyLimit = 1500 * time.Millisecond
+
+// secure shakes hands, if that is what the node does, or closes conn.
+func (n *fakeNode) secure(conn net.Conn) (net.Conn, error) {
+	if n.tls == nil {
+		return conn, nil
+	}
+	over := tls.Server(conn, n.tls)
+	if n.fault == "hasty" || n.fault == "strict" {
+		conn.SetDeadline(time.Now().Add(hastyLimit))
+	}
+	if err := over.Handshake(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return over, conn.SetDeadline(time.Time{})
 }
 
 type fakeConn struct {
@@ -171,6 +198,9 @@ func (c *fakeConn) record(r wire.Record) error {
 		defer n.mu.Unlock()
 		n.readers = append(n.readers, c)
 		c.send(chatID, wire.Must(nil, &wire.Open{Room: 1, Name: r.Room, From: n.seq + 1, Head: n.seq}))
+		if n.fault == "strict" && strings.HasPrefix(c.hello.Name, "deaf") {
+			c.conn.Close()
+		}
 	case *wire.Pub:
 		if n.fault == "refuse" {
 			c.send(chatID, wire.Must(nil, &wire.Refused{CSeq: r.CSeq, Code: chat.TooLong}))

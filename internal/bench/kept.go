@@ -106,7 +106,7 @@ func (k *keptVisit) measure(ctx context.Context, cfg *config, c keptCase, server
 	acks := &ackClock{}
 	authors := make([]*author, c.publishers)
 	for i := range authors {
-		a, err := newAuthor(ctx, server.address, i, cfg, pace{c.inFlight, acks}, fail)
+		a, err := newAuthor(ctx, server.address, i, cfg, pace{inFlight: c.inFlight, acks: acks}, fail)
 		if err != nil {
 			return fmt.Errorf("publisher %d: %w", i, err)
 		}

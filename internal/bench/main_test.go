@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"chatnode/internal/identity"
 
 	"go.uber.org/goleak"
 )
@@ -54,6 +57,13 @@ func play(ctx context.Context, role string) error {
 	}
 	fmt.Printf(`{"type":"listening","addr":%q}`+"\n", listener.Addr())
 	node := newFakeNode(role)
+	if !slices.Contains(os.Args, "-insecure") {
+		key, err := identity.NewKey(rand.Reader)
+		if err != nil {
+			return err
+		}
+		node.tls = identity.ServerTLS(key)
+	}
 	if i := slices.Index(os.Args, "-data"); i > 0 {
 		if node.kept, err = openFakeStore(os.Args[i+1]); err != nil {
 			return err

@@ -109,7 +109,7 @@ func (cfg *config) measureStart(ctx context.Context, node program, empty, full s
 // measureCatchUp times how long clients need to read a whole room. The node has just been started and has none of it in memory; what of it the
 // system still has is as it comes.
 func (cfg *config) measureCatchUp(ctx context.Context, node program, dir string, out *figures, p *progress) error {
-	s := &side{join: func(r *reader) error { return joinNode(r, true) }}
+	s := &side{read: readAll, join: func(r *reader) error { return joinNode(r, entry{past: true}) }}
 	for run := range cfg.runs {
 		for _, n := range catchUpClients {
 			of := fmt.Sprintf("%d clients at one time", n)
@@ -121,7 +121,7 @@ func (cfg *config) measureCatchUp(ctx context.Context, node program, dir string,
 				v := &visit{config: cfg, side: s, child: c, done: uint64(cfg.messages)}
 				from := c.look()
 				var err error
-				if v.crowd, err = newCrowd(ctx, s, c.address, n, readAll, fail); err != nil {
+				if v.crowd, err = newCrowd(ctx, s, c.address, n, fail); err != nil {
 					return err
 				}
 				defer v.crowd.close()

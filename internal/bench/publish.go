@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -30,6 +31,7 @@ type publisher interface {
 type pace struct {
 	inFlight int       // messages before they are acknowledged, at most chat.MaxInFlight
 	acks     *ackClock // nil: acknowledgements are not timed
+	secure   bool      // under TLS
 }
 
 // ackClock counts the acknowledgements that authors receive, and times them from when each message was written.
@@ -85,11 +87,14 @@ func newAuthor(ctx context.Context, address string, number int, cfg *config, how
 		pace: how, ctx: ctx, conn: conn, guest: g, text: newPubText(cfg.payload), fail: fail, stall: cfg.stall,
 		moved: make(chan struct{}, 1), window: window, release: context.AfterFunc(ctx, func() { conn.Close() }),
 	}
-	g.write = func(b []byte) error { _, err := conn.Write(b); return err }
+	g.write = func(b []byte) error { _, err := a.conn.Write(b); return err }
 	g.acked, g.grown = a.onAck, a.onGrown
 	err = conn.SetDeadline(time.Now().Add(joinLimit))
+	if err == nil && how.secure {
+		a.conn, err = secured(conn, identity.ClientTLS(g.key))
+	}
 	if err == nil {
-		err = bringIn(g, conn, g.feed)
+		err = bringIn(g, a.conn, g.feed)
 	}
 	if err == nil {
 		err = conn.SetDeadline(time.Time{})

@@ -30,6 +30,20 @@ var measures = []struct {
 	{modePaced, "load_cpu_us_per_delivery", "load CPU µs/delivery", digits},
 	{modeIdle, "rss_kb_per_client", "memory KB/client", digits},
 	{modeIdle, "anonymous_kb_per_client", "heap and stacks KB/client", digits},
+	{modeHandshake, "handshakes_per_s", "handshakes/s", scaled},
+	{modeHandshake, "node_cpu_us_per_handshake", "node CPU µs/handshake", digits},
+	{modeHandshake, "client_cpu_us_per_handshake", "client CPU µs/handshake", digits},
+	{modeHandshake, "welcome_p50_ms", "welcome after ms, p50", digits},
+	{modeHandshake, "welcome_p99_ms", "welcome after ms, p99", digits},
+	{modeHostile, "newcomer_worst_ms", "newcomer waits ms, worst", digits},
+	{modeHostile, "server_memory_mb", "server memory MB", digits},
+	{modeHostile, "hostile_connections", "hostile connections", digits},
+	{modeHostile, "thrown_silent", "thrown out: silent", digits},
+	{modeHostile, "thrown_half_way", "thrown out: half a hello", digits},
+	{modeHostile, "thrown_dribbling", "thrown out: dribbling", digits},
+	{modeHostile, "thrown_deaf", "thrown out: never reading", digits},
+	{modeHostile, "thrown_garbled", "thrown out: garbage", digits},
+	{modeHostile, "thrown_http", "thrown out: HTTP", digits},
 }
 
 // measureOf returns the place of a measure in measures.
@@ -59,10 +73,10 @@ func digits(v float64) string {
 
 // scaled shows a large number in thousands or millions.
 func scaled(v float64) string {
-	switch {
-	case v >= 1e6:
+	switch size := math.Abs(v); {
+	case size >= 1e6:
 		return digits(v/1e6) + "M"
-	case v >= 1e3:
+	case size >= 1e3:
 		return digits(v/1e3) + "k"
 	}
 	return digits(v)
@@ -74,6 +88,7 @@ type row struct {
 	measure int
 	sides   [2]spread
 	ratio   spread
+	differs spread // by how much the first side is more
 }
 
 // rowsOf reduces the runs of both sides, chatnode first, to rows.
@@ -89,7 +104,9 @@ func rowsOf(cfg *config, clients int, all [2][]values) []row {
 				of[s] = append(of[s], v[i])
 			}
 		}
-		rows = append(rows, row{clients, i, [2]spread{spreadOf(of[0]), spreadOf(of[1])}, spreadOf(ratios(of[0], of[1]))})
+		rows = append(rows, row{
+			clients, i, [2]spread{spreadOf(of[0]), spreadOf(of[1])}, spreadOf(ratios(of[0], of[1])), spreadOf(differences(of[0], of[1])),
+		})
 	}
 	return rows
 }
@@ -103,12 +120,22 @@ type report struct {
 }
 
 func newReport(cfg *config, out io.Writer) *report {
-	r := &report{cfg: cfg, out: out, names: [2]string{"chatnode", "floor"}}
-	if cfg.scenario != scenarioFanout {
+	r := &report{cfg: cfg, out: out}
+	switch cfg.scenario {
+	case scenarioFanout:
+		r.names = [2]string{"chatnode", "floor"}
+	case scenarioTLS, scenarioHandshake:
+		r.names = [2]string{"tls", "insecure"}
+	case scenarioHostile:
+		r.names = [2]string{"hostile", "alone"}
+	default:
 		r.names = [2]string{"kept", "ephemeral"}
 	}
 	return r
 }
+
+// subtracts reports whether the difference between the sides is printed too: where the question is what the first of them costs more.
+func (r *report) subtracts() bool { return r.names[0] == "tls" || r.names[0] == "hostile" }
 
 // print prints what came out for one number of clients.
 func (r *report) print(clients int, all [2][]values) error {
@@ -119,17 +146,52 @@ func (r *report) print(clients int, all [2][]values) error {
 	return r.printTable(rows)
 }
 
-const tableLine = "%-9s %-25s %24s %24s %21s\n"
+const (
+	tableLine      = "%-9s %-25s %24s %24s %21s"
+	differenceLine = " %24s"
+)
+
+const (
+	tlsNote     = "a goroutine reads each client, under TLS and without, so that the sides differ in TLS alone; the load has its part of the same CPUs\n"
+	hostileNote = "no good client has lost a message, or had one twice or out of order; all is under TLS\n" +
+		"loopback is exempt from a node's limits for each address: over a network, one address can do less harm than this\n"
+)
+
+// preface says what the numbers are of.
+func (r *report) preface() string {
+	cfg := r.cfg
+	runs, rate, cpus := fmt.Sprintf("%d pairs of runs, %v each", cfg.runs, cfg.duration), digits(cfg.rate), runtime.NumCPU()
+	switch cfg.scenario {
+	case scenarioHandshake:
+		return fmt.Sprintf("%s; N clients at one time connect, shake hands, are welcomed and leave, again and again; %d CPUs\n", runs, cpus)
+	case scenarioHostile:
+		return fmt.Sprintf("texts of %d bytes; %s; %s messages/s to N good clients beside %d hostile connections, and alone; %d CPUs\n", cfg.payload, runs,
+			rate, cfg.hostile, cpus) + hostileNote
+	}
+	text := fmt.Sprintf("texts of %d bytes; %s mode; paced at %s messages/s; %d publishers; %d CPUs\n", cfg.payload, runs, rate, cfg.publishers, cpus)
+	if cfg.scenario == scenarioTLS {
+		text += tlsNote
+	}
+	return text
+}
 
 func (r *report) printTable(rows []row) error {
 	var text strings.Builder
 	if !r.headed {
 		r.headed = true
-		fmt.Fprintf(&text, "texts of %d bytes; %d pairs of runs, %v each mode; paced at %s messages/s; %d publishers; %d CPUs\n", r.cfg.payload,
-			r.cfg.runs, r.cfg.duration, digits(r.cfg.rate), r.cfg.publishers, runtime.NumCPU())
+		text.WriteString(r.preface())
+	}
+	line := func(first, title, a, b, ratio, difference string) {
+		fmt.Fprintf(&text, tableLine, first, title, a, b, ratio)
+		if r.subtracts() {
+			fmt.Fprintf(&text, differenceLine, difference)
+		}
+		text.WriteByte('\n')
 	}
 	if len(rows) > 0 {
-		fmt.Fprintf(&text, "\n"+tableLine, fmt.Sprintf("N=%d", rows[0].clients), "median (min to max)", r.names[0], r.names[1], r.names[0]+"/"+r.names[1])
+		text.WriteByte('\n')
+		a, b := r.names[0], r.names[1]
+		line(fmt.Sprintf("N=%d", rows[0].clients), "median (min to max)", a, b, a+"/"+b, a+" - "+b)
 	}
 	last := mode("")
 	for _, row := range rows {
@@ -139,15 +201,15 @@ func (r *report) printTable(rows []row) error {
 			name = ""
 		}
 		last = m.mode
-		fmt.Fprintf(&text, tableLine, name, m.title, row.sides[0].show(m.show), row.sides[1].show(m.show), row.ratio.show(ratioText))
+		line(string(name), m.title, row.sides[0].show(m.show), row.sides[1].show(m.show), row.ratio.show(ratioText), row.differs.show(m.show))
 	}
 	_, err := io.WriteString(r.out, text.String())
 	return err
 }
 
 func ratioText(v float64) string {
-	if math.IsNaN(v) {
-		return "n/a"
+	if math.IsNaN(v) || v >= 100 {
+		return digits(v)
 	}
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
@@ -202,18 +264,40 @@ type (
 		Ephemeral *jsonSpread `json:"ephemeral"`
 		jsonTail
 	}
+	jsonLinks struct {
+		jsonHead
+		TLS        *jsonSpread `json:"tls"`
+		Insecure   *jsonSpread `json:"insecure"`
+		Difference *jsonSpread `json:"difference"`
+		jsonTail
+	}
+	jsonMob struct {
+		jsonHead
+		Connections int         `json:"hostile_connections"`
+		Hostile     *jsonSpread `json:"hostile"`
+		Alone       *jsonSpread `json:"alone"`
+		Difference  *jsonSpread `json:"difference"`
+		jsonTail
+	}
 )
 
 func (r *report) printJSON(rows []row) error {
 	enc := json.NewEncoder(r.out)
 	for _, row := range rows {
 		m := measures[row.measure]
-		head := jsonHead{"bench", scenarioFanout, row.clients, m.mode, m.key}
+		head := jsonHead{"bench", r.cfg.scenario, row.clients, m.mode, m.key}
 		tail := jsonTail{row.ratio.json(), r.cfg.runs, r.cfg.payload, r.cfg.rate, r.cfg.publishers, r.cfg.duration.Milliseconds()}
 		a, b := row.sides[0].json(), row.sides[1].json()
-		var line any = jsonFloor{head, a, b, tail}
-		if r.cfg.scenario != scenarioFanout {
-			head.Scenario = scenarioStore
+		var line any
+		switch r.cfg.scenario {
+		case scenarioFanout:
+			line = jsonFloor{head, a, b, tail}
+		case scenarioTLS, scenarioHandshake:
+			line = jsonLinks{head, a, b, row.differs.json(), tail}
+		case scenarioHostile:
+			line = jsonMob{head, r.cfg.hostile, a, b, row.differs.json(), tail}
+		default:
+			head.Scenario = scenarioStore // it may be a part of the scenario disk
 			line = jsonStore{head, a, b, tail}
 		}
 		if err := enc.Encode(line); err != nil {

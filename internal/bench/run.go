@@ -32,7 +32,10 @@ const (
 type side struct {
 	name    string
 	program program
-	kept    bool // it has a store, in a folder of its own
+	kept    bool     // it has a store, in a folder of its own
+	secure  bool     // its links are under TLS
+	hostile int      // connections beside its clients
+	read    readFunc // how its clients are read
 	join    func(r *reader) error
 	publish func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error)
 }
@@ -43,18 +46,21 @@ func (p program) with(args ...string) program {
 	return p
 }
 
-// serving returns the node as it is measured, with more arguments.
-func (p program) serving(args ...string) program {
-	return p.with("-listen", "127.0.0.1:0", "-insecure", "-json", "-rate", "0", "-room-rate", "0", "-max-sessions", "0").with(args...)
+// servingTLS returns the node as it is measured, with more arguments.
+func (p program) servingTLS(args ...string) program {
+	return p.with("-listen", "127.0.0.1:0", "-json", "-rate", "0", "-room-rate", "0", "-max-sessions", "0").with(args...)
 }
 
-// nodeSide returns a node as one of two sides.
-func (cfg *config) nodeSide(name string, node program) *side {
+// serving is servingTLS without TLS.
+func (p program) serving(args ...string) program { return p.servingTLS("-insecure").with(args...) }
+
+// nodeSide returns a node as one of two sides; secure says that its links are under TLS.
+func (cfg *config) nodeSide(name string, node program, secure bool) *side {
 	return &side{
-		name: name, program: node,
-		join: func(r *reader) error { return joinNode(r, false) },
+		name: name, program: node, secure: secure, read: readAll,
+		join: func(r *reader) error { return joinNode(r, entry{secure: secure}) },
 		publish: func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error) {
-			return newAuthor(ctx, address, number, cfg, pace{inFlight: chat.MaxInFlight}, fail)
+			return newAuthor(ctx, address, number, cfg, pace{inFlight: chat.MaxInFlight, secure: secure}, fail)
 		},
 	}
 }
@@ -63,9 +69,9 @@ func (cfg *config) nodeSide(name string, node program) *side {
 func (cfg *config) sidesOf(n int, node, floor program) [2]*side {
 	size := eventSize(cfg.payload, n)
 	return [2]*side{
-		cfg.nodeSide("chatnode", node.serving("-ephemeral")),
+		cfg.nodeSide("chatnode", node.serving("-ephemeral"), false),
 		{
-			name: "floor", program: floor.with("bench", "-serve-floor", strconv.Itoa(size)),
+			name: "floor", program: floor.with("bench", "-serve-floor", strconv.Itoa(size)), read: readAll,
 			join: func(r *reader) error { return joinFloor(r, cfg.publishers) },
 			publish: func(ctx context.Context, address string, number int, _ context.CancelCauseFunc) (publisher, error) {
 				return newFeeder(ctx, address, number, cfg.payload, size)
@@ -76,7 +82,7 @@ func (cfg *config) sidesOf(n int, node, floor program) [2]*side {
 
 // storeSides returns the node with a store and without one.
 func (cfg *config) storeSides(node program) [2]*side {
-	sides := [2]*side{cfg.nodeSide("kept", node.serving()), cfg.nodeSide("ephemeral", node.serving("-ephemeral"))}
+	sides := [2]*side{cfg.nodeSide("kept", node.serving(), false), cfg.nodeSide("ephemeral", node.serving("-ephemeral"), false)}
 	sides[0].kept = true
 	return sides
 }
@@ -138,12 +144,15 @@ func visitServer(ctx context.Context, name string, p program, measure func(ctx c
 }
 
 func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc) (err error) {
+	if v.modes[modeHandshake] {
+		return v.handshakes(ctx, n, fail)
+	}
 	var empty memory
 	var known bool
 	if v.modes[modeIdle] {
 		empty, known = v.settledMemory(ctx)
 	}
-	if v.crowd, err = newCrowd(ctx, v.side, v.child.address, n, readAll, fail); err != nil {
+	if v.crowd, err = newCrowd(ctx, v.side, v.child.address, n, fail); err != nil {
 		return err
 	}
 	defer v.crowd.close()
@@ -160,10 +169,14 @@ func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc
 		defer p.close()
 		v.publishers = append(v.publishers, p)
 	}
-	if v.modes[modePaced] {
-		if err := v.paced(ctx); err != nil {
-			return err
-		}
+	switch {
+	case v.modes[modeHostile]:
+		err = v.besideHostile(ctx, fail)
+	case v.modes[modePaced]:
+		err = v.paced(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	if v.modes[modeSaturate] {
 		if err := v.saturate(ctx); err != nil {

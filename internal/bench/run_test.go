@@ -175,7 +175,8 @@ func TestReadingWithoutEpoll(t *testing.T) {
 	cfg := small(t)
 	floor := startFloor(t, eventSize(cfg.payload, 3))
 	s := cfg.sidesOf(3, program{}, program{})[1]
-	c, err := newCrowd(ctx, s, floor, 3, readEach, fail)
+	s.read = readEach
+	c, err := newCrowd(ctx, s, floor, 3, fail)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +247,7 @@ func TestFloorOutlivesReadersThatLeave(t *testing.T) {
 	s := cfg.sidesOf(3, program{}, program{})[1]
 	ctx, fail := context.WithCancelCause(t.Context())
 	defer fail(nil)
-	c, err := newCrowd(ctx, s, floor, 3, readAll, fail)
+	c, err := newCrowd(ctx, s, floor, 3, fail)
 	if err != nil {
 		t.Fatal(err)
 	}

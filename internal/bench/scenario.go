@@ -6,26 +6,52 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // scenario is a question that the bench answers.
 type scenario string
 
 const (
-	scenarioFanout  scenario = "fanout"
-	scenarioStore   scenario = "store"
-	scenarioKept    scenario = "kept"
-	scenarioSize    scenario = "size"
-	scenarioStart   scenario = "start"
-	scenarioCatchUp scenario = "catchup"
+	scenarioFanout    scenario = "fanout"
+	scenarioTLS       scenario = "tls"
+	scenarioHandshake scenario = "handshake"
+	scenarioHostile   scenario = "hostile"
+	scenarioStore     scenario = "store"
+	scenarioKept      scenario = "kept"
+	scenarioSize      scenario = "size"
+	scenarioStart     scenario = "start"
+	scenarioCatchUp   scenario = "catchup"
 	// scenarioDisk is all of those that need one.
 	scenarioDisk scenario = "disk"
 )
 
-var allScenarios = []scenario{scenarioFanout, scenarioStore, scenarioKept, scenarioSize, scenarioStart, scenarioCatchUp, scenarioDisk}
+var allScenarios = []scenario{
+	scenarioFanout, scenarioTLS, scenarioHandshake, scenarioHostile,
+	scenarioStore, scenarioKept, scenarioSize, scenarioStart, scenarioCatchUp, scenarioDisk,
+}
+
+// usual returns the numbers of clients with which a scenario is measured, and for how long, unless flags say so. Hostile guests who say nothing are
+// thrown out after 5 s, so they are watched for longer than that.
+func (s scenario) usual() (clients string, d time.Duration) {
+	switch s {
+	case scenarioHandshake:
+		return "8", 3 * time.Second
+	case scenarioHostile:
+		return "100", 10 * time.Second
+	}
+	return "100,1000", 3 * time.Second
+}
 
 func (cfg *config) setScenario(name string) error {
 	cfg.scenario = scenario(name)
+	switch cfg.scenario {
+	case scenarioHandshake:
+		cfg.modes = map[mode]bool{modeHandshake: true}
+	case scenarioHostile:
+		cfg.modes = map[mode]bool{modePaced: true, modeHostile: true}
+		cfg.publishers = 1 // no other would say anything
+	}
 	if !slices.Contains(allScenarios, cfg.scenario) {
 		var names []string
 		for _, s := range allScenarios {
@@ -36,17 +62,25 @@ func (cfg *config) setScenario(name string) error {
 	return nil
 }
 
-// asks reports whether s is to be measured.
-func (cfg *config) asks(s scenario) bool {
-	return cfg.scenario == s || cfg.scenario == scenarioDisk && s != scenarioFanout
-}
+// asks reports whether s, which needs a disk, is to be measured.
+func (cfg *config) asks(s scenario) bool { return cfg.scenario == s || cfg.scenario == scenarioDisk }
 
 // run measures all that was asked for and prints it, each part as soon as it is known.
-func (cfg *config) run(ctx context.Context, node, floor program, stdout io.Writer, p *progress) (err error) {
+func (cfg *config) run(ctx context.Context, node, floor program, stdout io.Writer, p *progress) error {
 	defer p.done()
-	if cfg.asks(scenarioFanout) {
+	switch cfg.scenario {
+	case scenarioFanout:
 		return cfg.compare(ctx, func(n int) [2]*side { return cfg.sidesOf(n, node, floor) }, stdout, p)
+	case scenarioTLS, scenarioHandshake:
+		return cfg.compare(ctx, func(int) [2]*side { return cfg.linkSides(node) }, stdout, p)
+	case scenarioHostile:
+		return cfg.compare(ctx, func(int) [2]*side { return cfg.hostileSides(node) }, stdout, p)
 	}
+	return cfg.runDisk(ctx, node, stdout, p)
+}
+
+// runDisk is run for what needs a disk.
+func (cfg *config) runDisk(ctx context.Context, node program, stdout io.Writer, p *progress) (err error) {
 	if cfg.place, err = newPlace(cfg.dir); err != nil {
 		return fmt.Errorf("make a folder for the stores that are measured: %w; -dir names another place", err)
 	}

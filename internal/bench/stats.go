@@ -34,6 +34,15 @@ func ratios(a, b []float64) []float64 {
 	return out
 }
 
+// differences subtracts pair by pair.
+func differences(a, b []float64) []float64 {
+	out := make([]float64, min(len(a), len(b)))
+	for i := range out {
+		out[i] = a[i] - b[i]
+	}
+	return out
+}
+
 // fineBits is the number of bits of a value, behind its first, that a histogram keeps: values are true to 1 part in 64.
 const fineBits = 6
 

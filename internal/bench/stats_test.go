@@ -39,6 +39,13 @@ func TestRatios(t *testing.T) {
 	}
 }
 
+func TestDifferences(t *testing.T) {
+	got := differences([]float64{8, 9, nan, 5}, []float64{10, 1, 1})
+	if diff := cmp.Diff([]float64{-2, 8, nan}, got, cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("differences mismatch (-want +got):\n%s", diff)
+	}
+}
+
 func TestHistogram(t *testing.T) {
 	if got := new(histogram).quantile(0.5); got != 0 {
 		t.Errorf("the median of nothing is %v", got)
