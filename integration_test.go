@@ -646,3 +646,4 @@ func TestStoreIsDeleted(t *testing.T)   { trial.StoreIsDeleted(t, house) }
 func TestFlippedBits(t *testing.T)      { trial.FlippedBits(t, house) }
 func TestFarBehind(t *testing.T)        { trial.FarBehind(t, house) }
 func TestResumeIsShown(t *testing.T)    { trial.ResumeIsShown(t, house) }
+func TestHostileClients(t *testing.T)   { trial.HostileClients(t, house) }

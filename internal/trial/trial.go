@@ -45,6 +45,7 @@ type Flags struct {
 	Kills  int    // of one runner
 	Flips  int    // damaged stores
 	Far    int    // messages that one is away for
+	Siege  int    // how many times as many attackers there are
 	Strict bool   // what cannot run here is a failure
 }
 
@@ -67,6 +68,7 @@ func Bind(set *flag.FlagSet) *Flags {
 	set.IntVar(&f.Kills, "kills", kills, "how often a trial kills")
 	set.IntVar(&f.Flips, "flips", 12, "how many damaged stores a node is started on")
 	set.IntVar(&f.Far, "far", far, "how many messages a client is away for")
+	set.IntVar(&f.Siege, "siege", 1, "how many times as many attackers there are")
 	set.BoolVar(&f.Strict, "strict", os.Getenv("CI") != "" && runtime.GOOS == "linux", "a trial that this machine does not allow is a failure")
 	return f
 }
