@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -25,8 +26,8 @@ const (
 	perGuest = 8
 	// What a node may have at the height of an attack above what each of its connections takes, and keep when it is over: the store's readers open
 	// their files when they are first needed, and what was said stays in memory for a while.
-	spareGoroutines, spareFiles = 16, 12
-	spareHeap, spareMemory      = 3 << 20, 64 << 20
+	spareGoroutines, spareFiles = 16, 20
+	spareHeap, spareMemory      = 4 << 20, 64 << 20
 	// usualKiB is how much of the heap a connection costs that does nothing for which a row says more.
 	usualKiB = 48
 	// lookEvery is how often a node is asked whether it has come to rest.
@@ -36,7 +37,9 @@ const (
 // attack is a row of the table: what hostile clients do, and what it may cost a node.
 type attack struct {
 	name   string
-	guests int // connections that there are at its height
+	guests int // how many there are
+	links  int // connections of each at its height, 0 for one
+	stale  int // connections besides that are over, and that the node may not have seen end
 	kib    int // of the heap that each of them may cost, 0 for usualKiB
 	slow   bool
 	// run is the attack up to its height. What it holds of a slow one is closed by the node, by and by, while others go on.
@@ -57,7 +60,7 @@ type front struct {
 type camp struct {
 	*front
 	*attack
-	n      int // connections
+	n      int // guests
 	ctx    context.Context
 	leave  context.CancelFunc // closes all its connections
 	target siege.Target
@@ -70,40 +73,81 @@ type camp struct {
 	made int
 }
 
-// HostileClients lays a node under one attack after the other while good clients talk on it. All that they say stays complete and in order, none of
-// them loses its link, and what the node takes meanwhile stays within bounds that are counted from the attackers' connections.
-func HostileClients(t testing.TB, house House) {
+// SlowClients, HostileLinks, HostileRecords and HostileTalk lay a node under one attack after the other while good clients talk on it. All that these
+// say stays complete and in order, none of them loses its link, and what the node takes meanwhile stays within bounds that are counted from the
+// attackers' connections.
+func SlowClients(t testing.TB, house House) {
+	f := besiege(t, house)
+	f.sufferAll(stuckAttacks)
+	before := f.look(f.node)
+	f.sufferAll(slowAttacks)
+	f.rest(before)
+	f.outlast()
+	f.relief()
+}
+
+// HostileLinks is about frames and connections.
+func HostileLinks(t testing.TB, house House) {
+	f := besiege(t, house)
+	f.sufferAll(linkAttacks)
+	f.relief()
+}
+
+// HostileRecords is about the handshake and records.
+func HostileRecords(t testing.TB, house House) {
+	f := besiege(t, house)
+	f.sufferAll(recordAttacks)
+	f.relief()
+}
+
+// HostileTalk is about names, rooms and texts.
+func HostileTalk(t testing.TB, house House) {
+	f := besiege(t, house)
+	f.sufferAll(talkAttacks)
+	f.relief()
+}
+
+// besiege starts a node and the good clients.
+func besiege(t testing.TB, house House) *front {
+	t.Helper()
 	tr := begin(t, house)
 	node := tr.up(Orders{Reports: true}, "-v", "-rate", fmt.Sprint(siegeRate), "-room-rate", fmt.Sprint(siegeRoomRate))
 	f := &front{crowd: tr.gather("alice", "bob", "carol", "dave", "erin"), node: node}
 	f.table = tabwriter.NewWriter(&f.text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(f.table, "attack\tconnections\tgoroutines\tbound\theap KiB\tbound\tdescriptors\tbound\tmemory KiB\tbound\tleft: goroutines\theap KiB\tdescriptors")
-	defer func() {
+	t.Cleanup(func() {
 		f.table.Flush()
 		t.Logf("what attacks cost the node, above what it had\n%s", f.text.String())
-	}()
+	})
 	f.talk(words)
 	f.talkers.Wait()
 	f.converge()
 	f.fill()
-	f.quiet = f.look(f.node)
-	for _, rows := range [][]attack{linkAttacks, recordAttacks, talkAttacks} {
-		for i := range rows {
-			f.suffer(&rows[i])
-		}
-	}
-	f.outlast()
+	f.quiet = f.look(node)
+	return f
+}
+
+// relief ends the siege, and asks the oracle.
+func (f *front) relief() {
+	f.Helper()
 	f.settle()
-	tr.stop(f.node)
-	log, err := readLog(tr.dir)
-	tr.check(err)
+	f.trial.stop(f.node)
+	log, err := readLog(f.dir)
+	f.check(err)
 	for name := range log.Rooms {
 		if name != room {
 			delete(log.Rooms, name) // what attackers say elsewhere is told to nobody
 		}
 	}
-	if err := tr.history.Check(log); err != nil {
-		t.Errorf("the oracle says:\n%v", err)
+	if err := f.history.Check(log); err != nil {
+		f.Errorf("the oracle says:\n%v", err)
+	}
+}
+
+func (f *front) sufferAll(attacks []attack) {
+	f.Helper()
+	for i := range attacks {
+		f.suffer(&attacks[i])
 	}
 }
 
@@ -172,9 +216,9 @@ func (f *front) rest(before standing) standing {
 
 // tell puts a row into the table, and its bounds before the oracle.
 func (c *camp) tell(height standing, after *standing) {
-	kib := max(c.kib, usualKiB)
+	all := c.n*max(1, c.links) + c.stale
 	bound := standing{
-		Goroutines: c.n*perGuest + spareGoroutines, Files: c.n + spareFiles, Heap: int64(c.n*kib)<<10 + spareHeap,
+		Goroutines: all*perGuest + spareGoroutines, Files: all + spareFiles, Heap: int64((all-c.stale)*cmp.Or(c.kib, usualKiB)+c.stale*usualKiB)<<10 + spareHeap,
 	}
 	if bound.Most = bound.Heap + spareMemory; raced() {
 		bound.Most *= raceFactor
@@ -196,7 +240,7 @@ func (c *camp) tell(height standing, after *standing) {
 	} {
 		c.history.Measured(fmt.Sprintf("%s: %s, above those of before", c.name, m.what), m.cost, m.bound)
 	}
-	fmt.Fprintf(c.table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d", c.name, c.n, cost.Goroutines, bound.Goroutines, cost.Heap>>10, bound.Heap>>10,
+	fmt.Fprintf(c.table, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d", c.name, all, cost.Goroutines, bound.Goroutines, cost.Heap>>10, bound.Heap>>10,
 		cost.Files, bound.Files, cost.Most>>10, bound.Most>>10)
 	if after == nil {
 		fmt.Fprint(c.table, "\tlater\t\t\n")
@@ -274,11 +318,20 @@ func (c *camp) hold(conn holding) {
 	c.held = append(c.held, conn)
 }
 
+// stuck is a connection that is not read. That the node has closed it shows to whoever writes.
+type stuck struct{ *siege.Conn }
+
+// Ended is what it is for others.
+func (s stuck) Ended() error {
+	_ = s.Put(1, siege.Frame(siege.FrameWindow, 0, siege.Control, 0)) // the kernel answers for who is gone
+	return s.Conn.Ended()
+}
+
 // bare is a connection on which no link is.
 type bare struct{ net.Conn }
 
 // Ended is what it is for a siege.Conn.
-func (b bare) Ended() error { return (siege.Drain(b)) }
+func (b bare) Ended() error { return siege.Drain(b) }
 
 // raw makes a bare connection with a few first bytes on it.
 func (c *camp) raw(first ...byte) bare {

@@ -14,18 +14,28 @@ import (
 	"chatnode/internal/wire"
 )
 
-// linkAttacks are on connections and frames. The slow ones come first: the node closes theirs while the others go on.
-var linkAttacks = []attack{
-	{name: "never reads", guests: 6, kib: 256, slow: true, run: neverReads},
-	{name: "reads a byte a second", guests: 6, kib: 256, slow: true, run: readsBytes},
+// answerKiB is how much of the heap a connection may cost for which pages of the log are being read.
+const answerKiB = 2048
+
+// stuckAttacks are those whose connections a node closes when a write has not ended for long.
+var stuckAttacks = []attack{
+	{name: "never reads", guests: 6, kib: answerKiB, slow: true, run: neverReads},
+	{name: "reads a byte a second", guests: 6, kib: answerKiB, slow: true, run: readsBytes},
+}
+
+// slowAttacks are those whose connections a node closes when a handshake, or a frame, has not ended in time.
+var slowAttacks = []attack{
 	{name: "dribbles a frame", guests: 20, slow: true, run: dribblesFrame},
 	{name: "says nothing", guests: 40, slow: true, run: saysNothing},
 	{name: "dribbles a TLS hello", guests: 30, slow: true, run: dribblesTLS},
 	{name: "dribbles its hello", guests: 30, slow: true, run: dribblesHello},
-	{name: "fills its windows before its hello", guests: 30, kib: 640, slow: true, run: fillsWindows},
+	{name: "fills its windows before its hello", guests: 30, kib: 800, slow: true, run: fillsWindows},
 	{name: "another protocol", guests: len(protocols), slow: true, run: otherProtocols},
+}
 
-	{name: "never grants", guests: 20, kib: 128, run: neverGrants},
+// linkAttacks are on connections and frames.
+var linkAttacks = []attack{
+	{name: "never grants", guests: 20, kib: answerKiB, run: neverGrants},
 	{name: "breaks the rules of frames", guests: len(badFrames), run: breaksFrames},
 	{name: "ping flood", guests: 10, run: floods(siege.Frame(siege.FramePing, siege.SYN, 0, 0))},
 	{name: "storm of empty frames", guests: 10, run: floods(siege.Frame(siege.FrameData, 0, siege.Chat, 0))},
@@ -33,10 +43,13 @@ var linkAttacks = []attack{
 	{name: "storm of SYN", guests: 10, run: synStorm},
 	{name: "overflows windows", guests: 10, run: overflowsWindows},
 	{name: "half-closes and stays", guests: 100, run: halfCloses},
-	{name: "reconnects", guests: 8 * perGuest, run: reconnects},
+	{name: "reconnects", guests: 8, stale: maxHandshakes, run: reconnects},
 	{name: "comes and goes", guests: 8, run: comesAndGoes},
-	{name: "all loads at once", guests: 30, kib: 256, run: allLoads},
+	{name: "all loads at once", guests: 30, stale: maxHandshakes, kib: 256, run: allLoads},
 }
+
+// maxHandshakes is how many connections a node shakes hands with at one time.
+const maxHandshakes = 256
 
 // bulk is a room of which there is more than sockets hold, bulkRows how many long messages that are.
 const (
@@ -67,7 +80,7 @@ func neverReads(c *camp) {
 	c.each(func(i int) {
 		conn := c.enter(i)
 		c.must(conn.Ignore(bulk))
-		c.hold(conn)
+		c.hold(stuck{conn})
 	})
 }
 
@@ -75,7 +88,7 @@ func readsBytes(c *camp) {
 	c.each(func(i int) {
 		conn := c.enter(i)
 		c.must(conn.Ignore(bulk))
-		c.hold(conn)
+		c.hold(stuck{conn})
 		c.group.Go(func() {
 			for range readsMost { // and then, as those who never read, not until it is looked whether the node has closed it
 				if _, err := conn.Conn.Read(make([]byte, 1)); err != nil {
@@ -274,9 +287,8 @@ func halfCloses(c *camp) {
 // reconnects makes thousands of connections that end as soon as they are there.
 func reconnects(c *camp) {
 	const visits = 2000
-	places := c.n / perGuest // each leaves several connections behind whose ends the node has not seen yet
-	var turns = make(chan int)
-	for range places {
+	turns := make(chan int)
+	for range c.n {
 		c.group.Go(func() {
 			for turn := range turns {
 				if err := c.target.Visit(c.ctx, turn); err != nil {

@@ -7,16 +7,17 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 )
 
-// standing is what a process takes at one moment, between two collections of garbage.
+// standing is what a process takes at one moment.
 type standing struct {
 	Type       string `json:"type"`
 	Goroutines int    // without the one that reports, the present ones
 	Busiest    int    // the most there were since the last report
-	Heap       int64  // bytes in use
+	Heap       int64  // bytes in use, garbage left out
 	Files      int    // open descriptors; 0 where that is not known
 	Most       int64  // the most bytes of memory since the last report; 0 where that is not known
 }
@@ -38,16 +39,16 @@ func report(in io.Reader, out io.Writer) {
 		}
 	}()
 	const own = 2
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // marked by the last collection: what has become garbage since is left out
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		most := mostMemory()
 		debug.FreeOSMemory()
 		runtime.GC() // what a first collection has found to be finalized goes with a second one
-		var memory runtime.MemStats
-		runtime.ReadMemStats(&memory)
+		metrics.Read(live)
 		now := runtime.NumGoroutine()
 		text, err := json.Marshal(standing{
 			Type: standingType, Goroutines: now - own, Busiest: max(now, int(busiest.Swap(0))) - own,
-			Heap: int64(memory.HeapAlloc), Files: openFiles(), Most: most,
+			Heap: int64(live[0].Value.Uint64()), Files: openFiles(), Most: most,
 		})
 		if err != nil {
 			panic("trial: " + err.Error()) // numbers and a string
