@@ -22,7 +22,9 @@ import (
 	"go.uber.org/goleak"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/client"
 	"chatnode/internal/faults"
+	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
 	"chatnode/internal/story"
 	"chatnode/internal/trial"
@@ -629,7 +631,12 @@ func TestSince(t *testing.T) {
 func TestScripts(t *testing.T) { testscript.Run(t, story.Params("testdata/script", patience)) }
 
 // house is what trials need. go test . -run TestServerIsKilled -args -kills 300 has one last longer.
-var house = trial.House{Dial: dialer, Flags: trial.Bind(flag.CommandLine), Patience: patience}
+var house = trial.House{
+	Dial: func(key *identity.Key, addresses []string) func(context.Context) (client.Link, error) {
+		return (&way{addresses: addresses, key: key}).dial
+	},
+	Flags: trial.Bind(flag.CommandLine), Patience: patience,
+}
 
 // What a node survives, and how; package trial tells the stories.
 func TestServerIsKilled(t *testing.T)   { trial.ServerIsKilled(t, house) }

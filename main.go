@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -26,6 +27,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/disk"
+	"chatnode/internal/door"
 	"chatnode/internal/identity"
 	"chatnode/internal/lines"
 	"chatnode/internal/profile"
@@ -235,13 +237,16 @@ func runNode(ctx context.Context, o *settings.Options, stdout, stderr io.Writer)
 	}
 	node, err := newNode(nodeConfig{
 		Store: wrapStore(kept), Key: key, Title: chat.OneLine(title), Rate: o.Rate, RoomRate: o.RoomRate, MaxSessions: o.MaxSessions,
-		Admins: o.Admins, Reserve: o.KeepFree, Log: log,
+		Admins: o.Admins, Reserve: o.KeepFree, Insecure: o.Insecure, Public: o.Public, Log: log,
 	})
 	if err == nil {
-		err = announce(stdout, o, listener.Addr(), where)
+		err = announce(stdout, o, listener.Addr(), key.ID(), where)
 	}
 	if err != nil {
 		return errors.Join(&startError{err}, kept.Close(), listener.Close())
+	}
+	if o.Insecure {
+		log.Warn("links are not encrypted: everybody on the way can read and change what is said")
 	}
 	log.Info("serving", "addr", listener.Addr().String(), "node", key.ID().String(), "kept", where)
 	err = node.Serve(ctx, listener)
@@ -257,7 +262,7 @@ func openStore(o *settings.Options, log *slog.Logger) (_ nodeStore, _ *identity.
 	dir := o.Data
 	_, port, _ := net.SplitHostPort(withPort(o.Listen)) // it has been listened on
 	if o.Ephemeral || dir == "" && port == "0" {
-		key, err := keyFrom(o.Identity)
+		key, err := ephemeralKey(o, port)
 		return store.NewMemory(store.DefaultMemory), key, inMemory, err
 	}
 	if dir == "" {
@@ -284,6 +289,25 @@ func openStore(o *settings.Options, log *slog.Logger) (_ nodeStore, _ *identity.
 	return kept, key, opened.File, nil
 }
 
+// ephemeralKey returns the key of a node that keeps nothing else: one of its port, so that clients find the same node there when it is started again. On
+// port 0, or where no file can be, it is a new one.
+func ephemeralKey(o *settings.Options, port string) (*identity.Key, error) {
+	dir, err := disk.DataDir()
+	if o.Identity != "" || port == "0" || err != nil {
+		return keyFrom(o.Identity)
+	}
+	dir = filepath.Join(dir, port)
+	file := filepath.Join(dir, "ephemeral.key")
+	if disk.MakeDir(dir) != nil {
+		return keyFrom("")
+	}
+	key, err := keyFrom(file)
+	if _, missing := os.Lstat(file); err != nil && errors.Is(missing, fs.ErrNotExist) {
+		return keyFrom("")
+	}
+	return key, err
+}
+
 // listenError says in plain words why an address can't be served on.
 func listenError(address string, err error) error {
 	switch {
@@ -295,14 +319,14 @@ func listenError(address string, err error) error {
 	return fmt.Errorf("cannot listen on %s: %w", address, err)
 }
 
-// announce says where the node listens and how others join.
-func announce(stdout io.Writer, o *settings.Options, addr net.Addr, where string) error {
+// announce says where the node listens, who it is, and how others join.
+func announce(stdout io.Writer, o *settings.Options, addr net.Addr, id identity.ID, where string) error {
 	addresses, local := reachable(addr)
 	if o.Public != "" {
 		addresses, local = []string{withPort(o.Public)}, false
 	}
 	if o.JSON {
-		_, err := fmt.Fprintf(stdout, `{"type":"listening","addr":%s}`+"\n", strconv.Quote(addr.String()))
+		_, err := fmt.Fprintf(stdout, `{"type":"listening","addr":%s,"node":%q,"encrypted":%t}`+"\n", strconv.Quote(addr.String()), id, !o.Insecure)
 		return err
 	}
 	var text strings.Builder
@@ -312,7 +336,19 @@ func announce(stdout io.Writer, o *settings.Options, addr net.Addr, where string
 	} else {
 		fmt.Fprintf(&text, "to join, on any machine that reaches this one:\n")
 	}
-	fmt.Fprintf(&text, "    chatnode -connect %s -name YOU\n", addresses[0])
+	if o.Insecure {
+		fmt.Fprintf(&text, "    chatnode -insecure -connect %s -name YOU\n", addresses[0])
+		fmt.Fprintf(&text, "NOT ENCRYPTED: everybody on the way can read and change what is said here\n")
+	} else {
+		fmt.Fprintf(&text, "    chatnode -connect %s -name YOU\n", addresses[0])
+		fmt.Fprintf(&text, "this node is %s: clients show that when they first meet it\n", id)
+	}
+	switch {
+	case o.InviteOnly:
+		fmt.Fprintf(&text, "only those it knows may join, and whom you invite: you are its admin, and /invite makes an invitation\n")
+	case !local:
+		fmt.Fprintf(&text, "anyone who reaches it may join; -invite-only keeps strangers out\n")
+	}
 	if where == inMemory {
 		fmt.Fprintf(&text, "messages are kept in memory: they end with this node\n")
 	} else {
@@ -343,7 +379,8 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 		return err
 	}
 	cfg.ID = key.ID()
-	conf := client.Config{Name: name, Key: key, Dial: dialer(o.Connect), Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError)}
+	route := &way{addresses: o.Connect, key: key, insecure: o.Insecure}
+	conf := client.Config{Name: name, Key: key, Dial: route.dial, Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError)}
 	if kept != nil {
 		defer kept.Close() // all of it outlives this process already
 		conf.State = kept.State
@@ -404,33 +441,47 @@ func loginName() string {
 	return chat.MakeName(login, host)
 }
 
-// dialer returns a function that connects to the first of the addresses that answers. The link that it returns looks after itself.
-func dialer(addresses []string) func(context.Context) (client.Link, error) {
+// way is how a client gets to its node.
+type way struct {
+	addresses []string // the first that answers is taken; none: this machine's
+	key       *identity.Key
+	insecure  bool
+	// check judges the node that answers at an address, by its key; nil: every node will do. It is not asked about a link that is not encrypted.
+	check func(address string, node identity.ID) error
+}
+
+// dial makes a link to the first of the addresses that answers. The link looks after itself.
+func (w *way) dial(ctx context.Context) (client.Link, error) {
+	addresses := w.addresses
 	if len(addresses) == 0 {
 		addresses = []string{"127.0.0.1"}
 	}
-	return func(ctx context.Context) (client.Link, error) {
-		var errs []error
-		for _, address := range addresses {
-			link, err := dial(ctx, withPort(address))
-			if err == nil {
-				return link, nil
-			}
-			errs = append(errs, err)
+	var errs []error
+	for _, address := range addresses {
+		link, err := w.dialOne(ctx, withPort(address))
+		if err == nil {
+			return link, nil
 		}
-		return nil, errors.Join(errs...)
+		errs = append(errs, err)
+		if changed := (*identity.ChangedError)(nil); errors.As(err, &changed) {
+			break
+		}
 	}
+	return nil, errors.Join(errs...)
 }
 
-// dial makes one link, within handshakeLimit.
-func dial(ctx context.Context, address string) (*Link, error) {
+// dialOne makes one link, within handshakeLimit.
+func (w *way) dialOne(ctx context.Context, address string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	conn, err := w.connect(ctx, address)
 	if err != nil {
-		return nil, dialError(address, err)
+		return nil, err
 	}
 	link, err := openLink(ctx, conn)
+	if said := (*door.SaidError)(nil); errors.As(err, &said) {
+		err = said
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
@@ -449,18 +500,23 @@ func dial(ctx context.Context, address string) (*Link, error) {
 	return link, nil
 }
 
-// dialError says in plain words why an address can't be reached.
-func dialError(address string, err error) error {
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing listens on %s", address)
-	case errors.As(err, &dns):
-		return fmt.Errorf("no address is known for %s", address)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s does not answer", address)
+// connect returns a connection to the node at address, whose key has passed the check.
+func (w *way) connect(ctx context.Context, address string) (net.Conn, error) {
+	if w.insecure {
+		return door.DialPlain(ctx, address)
 	}
-	return err
+	conn, err := door.Dial(ctx, address, identity.ClientTLS(w.key))
+	if err != nil {
+		return nil, err
+	}
+	node, err := identity.PeerOf(conn.ConnectionState())
+	if err == nil && w.check != nil {
+		err = w.check(address, node)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.NetConn().Close())
+	}
+	return conn, nil
 }
 
 // version returns what this binary was built from.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"chatnode/internal/door"
 	"chatnode/internal/frame"
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
@@ -23,7 +25,6 @@ import (
 const (
 	handshakeLimit = 5 * time.Second
 	maxHandshakes  = 256 // at one time; beyond it nobody is accepted
-	maxGuestsEach  = 16  // of one address, at one time
 	tendEvery      = time.Second
 	drainLimit     = 3 * time.Second
 	maxAcceptPause = time.Second
@@ -38,7 +39,9 @@ type nodeConfig struct {
 	RoomRate    float64
 	MaxSessions int
 	Admins      []identity.ID
-	Reserve     int64 // bytes on the disk below which nothing is taken
+	Reserve     int64  // bytes on the disk below which nothing is taken
+	Insecure    bool   // links are not encrypted
+	Public      string // a host and a port: where others reach the node, if not where it listens
 	Log         *slog.Logger
 }
 
@@ -58,18 +61,20 @@ var (
 // Node is a server: a store, the hub on top of it, and a session for each connection that it accepts.
 type Node struct {
 	// Static after construction.
-	store nodeStore
-	hub   *hub.Hub
-	host  *session.Host
-	log   *slog.Logger
+	store  nodeStore
+	hub    *hub.Hub
+	host   *session.Host
+	tls    *tls.Config // nil: links are not encrypted
+	warden *door.Warden
+	public string
+	log    *slog.Logger
 
 	// handshakes has a token for each guest that may shake hands at one time.
 	handshakes chan struct{}
 
-	// mu promises that links and guests name exactly the connections that are being served, and that are shaking hands.
-	mu     sync.Mutex
-	links  map[*Link]struct{}
-	guests map[netip.Addr]int
+	// mu promises that links names exactly the connections that are being served.
+	mu    sync.Mutex
+	links map[*Link]struct{}
 }
 
 // newNode returns a node with the rooms that its store holds.
@@ -82,12 +87,16 @@ func newNode(cfg nodeConfig) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Node{
-		store: cfg.Store, hub: rooms, log: cfg.Log,
+	n := &Node{
+		store: cfg.Store, hub: rooms, warden: door.NewWarden(), public: cfg.Public, log: cfg.Log,
 		host:       &session.Host{Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log},
 		handshakes: make(chan struct{}, maxHandshakes),
-		links:      map[*Link]struct{}{}, guests: map[netip.Addr]int{},
-	}, nil
+		links:      map[*Link]struct{}{},
+	}
+	if !cfg.Insecure {
+		n.tls = identity.ServerTLS(cfg.Key)
+	}
+	return n, nil
 }
 
 // Serve accepts and serves clients until ctx ends. Then it tells them goodbye, lets what is under way end for drainLimit at most, and returns nil.
@@ -205,33 +214,45 @@ func (n *Node) accept(ctx, connCtx context.Context, listener net.Listener, conns
 // serve carries one connection from its first byte to its last. It gives the handshake token back as soon as that is over.
 func (n *Node) serve(ctx context.Context, conn net.Conn) {
 	log := n.log.With("remote", conn.RemoteAddr().String())
-	link, s, err := n.greet(ctx, conn)
+	address := remoteAddr(conn)
+	link, s, err := n.greet(ctx, conn, address)
 	<-n.handshakes
 	if err != nil {
-		n.logEnd(log, "handshake", link, err)
+		n.logEnd(log, "handshake", address, link, err)
 		return
 	}
 	defer n.drop(link)
 	log.Debug("joined")
-	n.logEnd(log, "session", link, s.Serve(ctx))
+	n.logEnd(log, "session", address, link, s.Serve(ctx))
 }
 
-// greet makes a link and a session of a connection, within handshakeLimit.
-func (n *Node) greet(ctx context.Context, conn net.Conn) (*Link, *session.Session, error) {
-	address := remoteAddr(conn)
-	if !n.admit(address) {
-		_ = conn.Close()
-		return nil, nil, fmt.Errorf("more than %d connections of one address are shaking hands", maxGuestsEach)
+// greet makes a link and a session of a connection, within handshakeLimit. When it fails, the connection is closed.
+func (n *Node) greet(ctx context.Context, conn net.Conn, address netip.Addr) (*Link, *session.Session, error) {
+	if retry, ok := n.warden.Admit(address, time.Now()); !ok {
+		door.TurnAwayAtOnce(conn, fmt.Sprintf("too many connections from your address; try again in %v", max(retry, time.Second).Round(time.Second)))
+		return nil, nil, errors.New("too many connections from this address")
 	}
-	defer n.release(address)
+	defer n.warden.Release(address)
 	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
-	link, err := acceptLink(ctx, conn)
+	secured, err := n.secure(ctx, conn)
+	if err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	caller := session.Caller{Address: address}
+	if over, ok := secured.(*tls.Conn); ok {
+		if caller.Key, err = identity.PeerOf(over.ConnectionState()); err != nil {
+			_ = conn.Close()
+			return nil, nil, err
+		}
+	}
+	link, err := acceptLink(ctx, secured)
 	if err != nil {
 		return nil, nil, err
 	}
 	n.add(link)
-	s, err := n.host.Handshake(ctx, link)
+	s, err := n.host.Handshake(ctx, link, caller)
 	if err != nil {
 		n.drop(link)
 		return link, nil, err
@@ -239,13 +260,48 @@ func (n *Node) greet(ctx context.Context, conn net.Conn) (*Link, *session.Sessio
 	return link, s, nil
 }
 
-// logEnd says how a connection ended: in one line, and loudly only when somebody broke the rules.
-func (n *Node) logEnd(log *slog.Logger, what string, link *Link, err error) {
+// secure returns the connection as links live on it: under TLS, unless this node does without. Whoever wants something else is told, in a sentence, what
+// this is.
+func (n *Node) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	opened, guest, err := door.Knock(conn)
+	switch {
+	case err != nil:
+		return nil, err
+	case guest == door.Plain && n.tls == nil:
+		return opened, nil
+	case guest == door.TLS && n.tls != nil:
+		over := tls.Server(opened, n.tls)
+		return over, over.HandshakeContext(ctx)
+	}
+	door.TurnAway(opened, guest, n.sentence(guest, conn.LocalAddr()))
+	return nil, fmt.Errorf("a guest of another kind: %v", guest)
+}
+
+// sentence says what this is, and how to join, to a guest who took it for something else.
+func (n *Node) sentence(guest door.Guest, local net.Addr) string {
+	address := n.public
+	if address == "" {
+		address = local.String()
+	}
+	switch {
+	case guest == door.Plain:
+		return "this node encrypts its links; join it without -insecure: chatnode -connect " + address + " -name YOU"
+	case n.tls == nil:
+		return "this is a chat node, and it does not encrypt its links; join it with: chatnode -insecure -connect " + address + " -name YOU"
+	}
+	return "this is a chat node; join it with: chatnode -connect " + address + " -name YOU"
+}
+
+// logEnd says how a connection ended: in one line, loudly only when somebody broke the rules, and not for each connection of one address.
+func (n *Node) logEnd(log *slog.Logger, what string, address netip.Addr, link *Link, err error) {
 	var breach *frame.PolicyError
 	if link != nil && errors.As(link.Err(), &breach) {
 		err = breach
 	}
 	switch {
+	case err != nil && !n.warden.Reports(address, time.Now()):
 	case breach != nil:
 		log.Warn(what+" ended", "breach", breach.Reason)
 	case err != nil && link != nil:
@@ -262,25 +318,6 @@ func remoteAddr(conn net.Conn) netip.Addr {
 		return tcp.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
-}
-
-// admit counts a guest of an address, unless there are too many.
-func (n *Node) admit(address netip.Addr) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.guests[address] >= maxGuestsEach && !address.IsLoopback() {
-		return false
-	}
-	n.guests[address]++
-	return true
-}
-
-func (n *Node) release(address netip.Addr) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.guests[address]--; n.guests[address] == 0 {
-		delete(n.guests, address)
-	}
 }
 
 func (n *Node) add(link *Link) {

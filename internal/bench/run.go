@@ -45,7 +45,7 @@ func (p program) with(args ...string) program {
 
 // serving returns the node as it is measured, with more arguments.
 func (p program) serving(args ...string) program {
-	return p.with("-listen", "127.0.0.1:0", "-json", "-rate", "0", "-room-rate", "0", "-max-sessions", "0").with(args...)
+	return p.with("-listen", "127.0.0.1:0", "-insecure", "-json", "-rate", "0", "-room-rate", "0", "-max-sessions", "0").with(args...)
 }
 
 // nodeSide returns a node as one of two sides.

@@ -9,6 +9,7 @@
 package frame
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ import (
 type Conn struct {
 	// Static after construction.
 	raw     net.Conn
-	tcp     *net.TCPConn // raw when it is a plain TCP connection, else nil
+	tcp     *net.TCPConn // what raw writes to unaltered, when that is a TCP connection, else nil
 	maxSend int
 	now     func() time.Time
 	start   time.Time
@@ -56,7 +57,8 @@ type Conn struct {
 }
 
 // NewConn wraps c, which it owns from now on, and sets the options of the
-// TCP socket beneath it, if there is one.
+// TCP socket beneath it, if there is one. A c that is not a *tls.Conn and has
+// a method NetConn passes on what is written to it as it is.
 func NewConn(c net.Conn, policy Policy) *Conn {
 	if policy.MaxStreams > maxStreams {
 		panic("frame: a connection has at most 4 streams")
@@ -75,7 +77,9 @@ func NewConn(c net.Conn, policy Policy) *Conn {
 		s.window.Store(initialWindow)
 	}
 	conn.in = newParser(policy, &conn.streams)
-	conn.tcp, _ = c.(*net.TCPConn)
+	if _, secure := c.(*tls.Conn); !secure {
+		conn.tcp, _ = beneath(c).(*net.TCPConn)
+	}
 	tuneSocket(beneath(c))
 	return conn
 }
@@ -216,10 +220,14 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.raw.SetReadDeadline
 // SetWriteDeadline implements net.Conn; see SetDeadline.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.raw.SetWriteDeadline(t) }
 
-// beneath returns the connection under a TLS connection, or c itself.
+// beneath returns the connection under TLS and whatever else stands on it, or
+// c itself.
 func beneath(c net.Conn) net.Conn {
-	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
-		return t.NetConn()
+	for {
+		over, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return c
+		}
+		c = over.NetConn()
 	}
-	return c
 }

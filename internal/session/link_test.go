@@ -182,7 +182,7 @@ func arrive(t *testing.T, h *Host) *guest {
 	g.fromControl, g.fromChat = wire.NewReader(g.control), wire.NewReader(g.chat)
 	var node sync.WaitGroup
 	node.Go(func() {
-		s, err := h.Handshake(t.Context(), g.link)
+		s, err := h.Handshake(t.Context(), g.link, Caller{})
 		if err == nil {
 			err = s.Serve(context.Background())
 		}

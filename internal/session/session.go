@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -77,11 +78,17 @@ type Session struct {
 	answered chan struct{}
 }
 
+// Caller is what is known of who is at the other end of a link before it has said a word.
+type Caller struct {
+	Key     identity.ID // proved by the link itself; zero on one that is not encrypted
+	Address netip.Addr
+}
+
 // Handshake lets the client at the other end of link in, or tells it why not, gives it a moment to read that, and returns a *hub.Refusal. The
 // end of ctx ends the handshake; link is then of no more use. On any error link has been closed.
-func (h *Host) Handshake(ctx context.Context, link Link) (*Session, error) {
+func (h *Host) Handshake(ctx context.Context, link Link, caller Caller) (*Session, error) {
 	stop := context.AfterFunc(ctx, func() { link.Close() })
-	s, err := h.handshake(ctx, link)
+	s, err := h.handshake(ctx, link, caller)
 	if !stop() && err == nil {
 		s.leave()
 		err = ctx.Err()
@@ -93,7 +100,7 @@ func (h *Host) Handshake(ctx context.Context, link Link) (*Session, error) {
 	return s, nil
 }
 
-func (h *Host) handshake(ctx context.Context, link Link) (*Session, error) {
+func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Session, error) {
 	nonce := make([]byte, nonceLen)
 	if _, err := io.ReadFull(h.Rand, nonce); err != nil {
 		return nil, fmt.Errorf("make a nonce: %w", err)
@@ -106,7 +113,7 @@ func (h *Host) handshake(ctx context.Context, link Link) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hello: %w", errors.Join(err, refuse(ctx, link, chat.Malformed, 0)))
 	}
-	code := checkHello(hello, nonce)
+	code := checkHello(hello, nonce, caller)
 	if code != chat.OK {
 		return nil, errors.Join(&hub.Refusal{Code: code}, refuse(ctx, link, code, 0))
 	}
@@ -148,13 +155,15 @@ func readHello(control *wire.Reader) (*wire.Hello, error) {
 	return hello, nil
 }
 
-func checkHello(hello *wire.Hello, nonce []byte) chat.Code {
+// checkHello returns the code with which a hello is refused, or OK. The link's key has to be the hello's: a proof that was made for another link, and
+// passed on, proves nothing here.
+func checkHello(hello *wire.Hello, nonce []byte, caller Caller) chat.Code {
 	switch {
 	case hello.Version != wire.Version:
 		return chat.BadVersion
 	case len(hello.Origin) != originLen:
 		return chat.BadOrigin
-	case !identity.CheckProof(hello.Key, hello.Proof, nonce, hello.Origin):
+	case !identity.CheckProof(hello.Key, hello.Proof, nonce, hello.Origin), !caller.Key.IsZero() && caller.Key != identity.IDOf(hello.Key):
 		return chat.BadProof
 	}
 	return chat.OK

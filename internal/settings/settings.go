@@ -41,6 +41,8 @@ type Options struct {
 	KeepFree  int64         // bytes
 	Admins    []identity.ID
 
+	InviteOnly bool
+
 	Connect  []string
 	Name     string
 	Rooms    []string
@@ -52,6 +54,8 @@ type Options struct {
 	Whole    bool
 	Timeout  time.Duration
 	Wait     bool
+
+	Insecure bool
 
 	JSON    bool
 	Log     string
@@ -88,6 +92,7 @@ var Groups = []Group{
 			o.KeepFree = defaultReserve
 			f.Var((*size)(&o.KeepFree), n, "")
 		}},
+		{"invite-only", "", "take only whom the node knows, and who is invited by an admin", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.InviteOnly, n, false, "") }},
 		{"admin", "ID", "the key id of somebody who may do everything here; may be given again", func(f *flag.FlagSet, o *Options, n string) { f.Var((*ids)(&o.Admins), n, "") }},
 		{"max-sessions", "N", "connections at one time (4096); 0: no limit", func(f *flag.FlagSet, o *Options, n string) { f.IntVar(&o.MaxSessions, n, defaultMaxSessions, "") }},
 	}},
@@ -109,6 +114,7 @@ var Groups = []Group{
 	}},
 	{"Both", []Option{
 		{"data", "DIR", "the folder where a node keeps messages and its key (one of the port), or a client what is unsent and was read (on a terminal: one of the node; from a pipe: nowhere)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Data, n, "", "") }},
+		{"insecure", "", "do without encryption: for tests on one machine; node and clients have to agree on it", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Insecure, n, false, "") }},
 		{"json", "", "print JSON objects, one a line; a client reads them too (docs/json.md)", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.JSON, n, false, "") }},
 		{"log", "text|json", "how log lines look on standard error (text)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Log, n, "text", "") }},
 		{"v", "", "log more", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Verbose, n, false, "") }},

@@ -87,7 +87,7 @@ func (c *crowd) add(name string) *member {
 		m.stories = append(m.stories, history.Client(name))
 	}
 	m.Client = client.New(client.Config{
-		Name: name, Key: key, Dial: c.Dial([]string{proxy.Addr()}), Rooms: []string{room}, Tail: chat.MaxTail, MaxPending: c.unanswered,
+		Name: name, Key: key, Dial: c.Dial(key, []string{proxy.Addr()}), Rooms: []string{room}, Tail: chat.MaxTail, MaxPending: c.unanswered,
 		Backoff: func(int) time.Duration { return mathrand.N(maxBackoff) },
 	})
 	c.group.Go(func() {

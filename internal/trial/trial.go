@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"chatnode/internal/client"
+	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
 )
 
@@ -31,8 +32,8 @@ const room = "lobby"
 
 // House is what a test hands to a runner.
 type House struct {
-	// Dial returns a client's way to a node that listens on one of the addresses.
-	Dial func(addresses []string) func(context.Context) (client.Link, error)
+	// Dial returns the way of a client with that key to a node that listens on one of the addresses.
+	Dial func(key *identity.Key, addresses []string) func(context.Context) (client.Link, error)
 	// Flags are those of the command line.
 	Flags *Flags
 	// Patience is how long is waited for what must come. It is no measure of speed.
