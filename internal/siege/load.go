@@ -57,7 +57,7 @@ func Stuck(ctx context.Context, t Target, n int, room string) {
 }
 
 // Storm makes connections in n places at one time, each as soon as the one before it is over, until ctx ends: some leave at once, some send garbage,
-// some open streams and are gone.
+// some open streams or shake hands first.
 func Storm(ctx context.Context, t Target, n int) {
 	keep(ctx, n, func(ctx context.Context, place int) error {
 		for turn := place; ctx.Err() == nil; turn++ {
@@ -76,7 +76,7 @@ func (t Target) Visit(ctx context.Context, turn int) error {
 		return err
 	}
 	defer conn.Close()
-	switch turn % 4 {
+	switch turn % 5 {
 	case 0:
 	case 1:
 		_, _ = conn.Write([]byte("GET / HTTP/1.1\r\n\r\n")) // whether it gets there is all one
@@ -84,6 +84,10 @@ func (t Target) Visit(ctx context.Context, turn int) error {
 		reset(conn)
 	case 3:
 		_, _ = conn.Write(append(Frame(FrameWindow, SYN, Control, 0), Frame(FrameWindow, SYN, Chat, 0)...))
+	case 4:
+		if c, err := t.Link(ctx, nil); err == nil { // else it was cut off on the way
+			c.Close()
+		}
 	}
 	return nil
 }
@@ -118,7 +122,7 @@ func (c *Conn) Dribble(ctx context.Context, stream uint32, size int) error {
 // Ignore asks for more of a room than sockets hold, allows the node to send all of it, and reads nothing.
 func (c *Conn) Ignore(room string) error {
 	const pages = 50
-	if tcp, ok := beneath(c.Conn).(*net.TCPConn); ok {
+	if tcp, ok := c.Socket().(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(littleBuffer) // it takes longer to fill without
 	}
 	grant := Frame(FrameWindow, 0, Control, 1<<30)
@@ -150,14 +154,6 @@ func (c *Conn) Linger(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// beneath returns the connection under one of TLS, or conn itself.
-func beneath(conn net.Conn) net.Conn {
-	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		return t.NetConn()
-	}
-	return conn
 }
 
 // keep has one run in n places at a time, again when it returns, until ctx ends and all have returned.

@@ -84,7 +84,7 @@ func (t Target) Link(ctx context.Context, key *identity.Key) (*Conn, error) {
 		return nil, err
 	}
 	c.Conn, c.in = conn, bufio.NewReader(conn)
-	c.stop = context.AfterFunc(ctx, func() { conn.Close() })
+	c.stop = context.AfterFunc(ctx, func() { c.Socket().Close() })
 	if err := c.Put(1, Frame(FrameWindow, SYN, Control, 0), Frame(FrameWindow, SYN, Chat, 0)); err != nil {
 		c.Close()
 		return nil, err
@@ -113,10 +113,18 @@ func (t Target) Enter(ctx context.Context, name string) (*Conn, *wire.Welcome, e
 	return c, welcome, nil
 }
 
-// Close ends the connection at once.
+// Socket returns what is beneath TLS.
+func (c *Conn) Socket() net.Conn {
+	if over, ok := c.Conn.(interface{ NetConn() net.Conn }); ok {
+		return over.NetConn()
+	}
+	return c.Conn
+}
+
+// Close ends the connection at once, without a word of TLS.
 func (c *Conn) Close() error {
 	c.stop()
-	return c.Conn.Close()
+	return c.Socket().Close()
 }
 
 // Frame returns a frame's header. Behind one of data belong as many bytes as length says.

@@ -3,6 +3,7 @@ package trial
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 	"chatnode/internal/siege"
 )
 
@@ -86,9 +88,10 @@ func SlowClients(t testing.TB, house House) {
 	f.relief()
 }
 
-// HostileLinks is about frames and connections.
+// HostileLinks is about connections, TLS and frames.
 func HostileLinks(t testing.TB, house House) {
 	f := besiege(t, house)
+	f.sufferAll(doorAttacks)
 	f.sufferAll(linkAttacks)
 	f.relief()
 }
@@ -254,6 +257,13 @@ func (f *front) camp(a *attack) *camp {
 	c := &camp{front: f, attack: a, n: a.guests * f.Flags.Siege}
 	c.ctx, c.leave = context.WithCancel(f.ctx)
 	c.target.Raw = c.connect
+	c.target.Secure = func(ctx context.Context, key *identity.Key) (net.Conn, error) {
+		conn, err := c.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return tls.Client(conn, identity.ClientTLS(key)), nil // the handshake is at the first byte
+	}
 	return c
 }
 

@@ -91,7 +91,7 @@ func readsBytes(c *camp) {
 		c.hold(stuck{conn})
 		c.group.Go(func() {
 			for range readsMost { // and then, as those who never read, not until it is looked whether the node has closed it
-				if _, err := conn.Conn.Read(make([]byte, 1)); err != nil {
+				if _, err := conn.Socket().Read(make([]byte, 1)); err != nil {
 					return
 				}
 				pause(c.ctx, time.Second)
@@ -165,6 +165,7 @@ func fillsWindows(c *camp) {
 var protocols = [][]byte{
 	[]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 	[]byte("GET "),
+	siege.Frame(siege.FrameWindow, siege.SYN, siege.Control, 0),
 	[]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 	[]byte("NICK mallory\r\nUSER m 0 * :mallory\r\n"),
 	[]byte("SSH-2.0-OpenSSH_9.6\r\n"),

@@ -128,14 +128,18 @@ var badLengths = [][]byte{
 
 func badRecordLengths(c *camp) {
 	c.each(func(i int) {
-		for _, stream := range []uint32{siege.Control, siege.Chat} {
-			conn := c.enter(i)
-			_ = conn.Send(stream, badLengths[i%len(badLengths)]) // it may be cut short
-			c.expelled(conn, chat.Malformed)
+		bad := badLengths[i%len(badLengths)]
+		send := func(conn *siege.Conn, stream uint32) {
+			_ = conn.Send(stream, bad) // it may be cut short
+			if len(bad) <= wire.HeaderLen {
+				c.expelled(conn, chat.Malformed)
+			} else {
+				c.must(conn.Ended()) // what the node has not read may cost its goodbye
+			}
 		}
-		conn := c.link() // before it has said who it is
-		_ = conn.Send(siege.Control, badLengths[i%len(badLengths)])
-		c.expelled(conn, chat.Malformed)
+		send(c.enter(i), siege.Control)
+		send(c.enter(i), siege.Chat)
+		send(c.link(), siege.Control) // before it has said who it is
 	})
 }
 

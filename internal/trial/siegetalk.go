@@ -321,20 +321,24 @@ func renames(c *camp) {
 	})
 }
 
-// scrapes asks faster than it is answered.
+// scrapes asks faster than it is answered: two hundred questions at once and twenty a second more, and one that is read from the disk counts as four.
 func scrapes(c *camp) {
-	const asked, heard = 500, 40
+	const rounds, heard, atOnce, aSecond, disk = 100, 20, 200, 20, 4
 	c.each(func(i int) {
 		conn := c.enter(i)
-		for n := range uint64(asked) {
-			c.must(conn.Say(siege.Control, &wire.History{Room: bulk, Before: bulkRows - n%bulkRows, N: chat.MaxTail}))
-			if n%4 == 0 {
-				c.must(conn.Say(siege.Control, &wire.Search{Words: "xxxx", N: chat.MaxHits}, &wire.Search{Words: "a* b* c*", From: "alice", N: 1 << 40}))
-			}
+		began := time.Now()
+		for n := range uint64(rounds) {
+			c.must(conn.Say(siege.Control,
+				&wire.History{Room: bulk, Before: bulkRows - n, N: chat.MaxTail}, &wire.Search{Words: "xxxx", N: chat.MaxHits},
+				&wire.Search{Words: "a* b* c*", From: "alice", N: 1 << 40}))
 		}
 		for range heard {
 			_, err := siege.Await[*wire.HistoryIs](conn, siege.Control)
 			c.must(err)
+		}
+		least := time.Duration((3*heard-2)*disk-atOnce) * time.Second / aSecond
+		if took := time.Since(began); took < least*9/10 {
+			c.Errorf("%s: %d pages are had in %v, want no less than %v", c.name, heard, took, least)
 		}
 	})
 }
@@ -359,7 +363,11 @@ func writesIntoLog(c *camp) {
 		c.must(conn.Say(siege.Control, &wire.Bye{Code: 9, Text: injected}))
 		c.must(conn.Ended())
 	})
-	for line := range strings.Lines(c.node.Said()) {
+	said := c.node.Said()
+	if !strings.Contains(said, "msg=serving") {
+		c.Errorf("%s: the log is %q", c.name, said)
+	}
+	for line := range strings.Lines(said) {
 		if line, whole := strings.CutSuffix(line, "\n"); whole && (!logLine.MatchString(line) || strings.Contains(line, "level=ERROR")) {
 			c.Errorf("%s: a line of the log is %q", c.name, line)
 		}
