@@ -306,8 +306,16 @@ func (c *Conn) frame() error {
 	return nil
 }
 
-// Ended waits until the node has closed the connection, and returns nil. It passes over all that comes until then.
-func (c *Conn) Ended() error { return Drain(c.in) }
+// Ended waits until the node has closed the connection, and returns nil. It passes over all that comes until then; what it answers keeps the node from
+// taking it for dead.
+func (c *Conn) Ended() error {
+	for c.frame() == nil {
+		for _, got := range c.got {
+			got.Reset()
+		}
+	}
+	return Drain(c.in)
+}
 
 // Drain is Ended for a connection without a link.
 func Drain(conn io.Reader) error {
