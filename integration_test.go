@@ -54,6 +54,10 @@ func (l leakChecked) Run() int {
 	for _, variable := range story.Homes {
 		os.Setenv(variable, filepath.Join(home, variable))
 	}
+	openKnown = func(string) (*identity.Known, string, error) {
+		known, err := identity.OpenKnown("")
+		return known, "", err
+	}
 	code := l.m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
@@ -475,7 +479,7 @@ func TestNames(t *testing.T) {
 	_, addr := startNode(t)
 	first, second := start(t, "first", "-connect", addr, "-name", "carol", "-follow"), (*program)(nil)
 	first.expectType("opened")
-	second = start(t, "second", "-connect", addr, "-name", "Carol", "-follow")
+	second = start(t, "second", "-connect", addr, "-name", "Carol", "-follow", "-identity", filepath.Join(t.TempDir(), "another.key"))
 	up := second.expectType("link")
 	if !strings.HasPrefix(up.Name, "Carol~") {
 		t.Errorf("the second Carol goes by %q, want Carol~ and a suffix", up.Name)

@@ -44,12 +44,13 @@ const (
 	exitCannotStart = 3
 	exitUnreachable = 4
 	exitRefused     = 5
+	exitChanged     = 6
 	exitNotKept     = 7
 	exitFault       = 8
 )
 
 const (
-	defaultPort = "8080"
+	defaultPort = settings.DefaultPort
 	defaultRoom = "lobby"
 	// backlog is how many earlier messages a person sees on joining a room.
 	backlog = 50
@@ -81,12 +82,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(stdout)
 		return exitOK
-	case errors.As(err, &usage), errors.Is(err, lines.ErrUsage), errors.Is(err, upkeep.ErrUsage):
+	case errors.As(err, &usage), errors.Is(err, lines.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage):
 		fmt.Fprintf(stderr, "chatnode: %v\nchatnode -h shows how it is used\n", err)
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "chatnode: %v\n", err)
 	switch {
+	case errors.As(err, new(*identity.ChangedError)):
+		return exitChanged
 	case errors.As(err, &start), errors.Is(err, upkeep.ErrNotOpened):
 		return exitCannotStart
 	case errors.Is(err, upkeep.ErrFault):
@@ -139,6 +142,8 @@ func verbs() []verb {
 		{"check", "is everything in a store as it was written?", upkeepVerb(upkeep.Check)},
 		{"export", "print the messages of a store", upkeepVerb(upkeep.Export)},
 		{"backup", "copy a store, while its node runs", upkeepVerb(upkeep.Backup)},
+		{"id", "print who you are to a node", profileVerb(profile.ID)},
+		{"trust", "list the nodes that you know, or say which one an address has", profileVerb(profile.Trust)},
 		{"bench", "measure what this machine can do", benchVerb},
 	}
 }
@@ -161,6 +166,14 @@ func upkeepVerb(do func(context.Context, []string, *upkeep.Console) error) func(
 	}
 }
 
+// profileVerb returns a verb for a user's things.
+func profileVerb(do func(context.Context, []string, *profile.Console) error) func(context.Context, []string, io.Writer, io.Writer) error {
+	return func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		variable := func(flag string) string { return os.Getenv(settings.Variable(flag)) }
+		return do(ctx, args, &profile.Console{Out: stdout, Err: stderr, Name: loginName, Variable: variable, WithPort: withPort})
+	}
+}
+
 // usualStore returns the store that is meant when none is named: what the environment says, else that of the usual port.
 func usualStore() (dir string, chosen bool, err error) {
 	if dir := os.Getenv(settings.Variable("data")); dir != "" {
@@ -170,15 +183,18 @@ func usualStore() (dir string, chosen bool, err error) {
 	return filepath.Join(dir, defaultPort), false, err
 }
 
-// columns returns how wide the terminal is that w is, 0 when it is none.
-func columns(w io.Writer) int {
+// size returns how many columns and lines the terminal has that w is, 0 when it is none.
+func size(w io.Writer) (wide, high int) {
 	if file, ok := w.(*os.File); ok {
-		if wide, _, err := term.GetSize(int(file.Fd())); err == nil {
-			return wide
+		if wide, high, err := term.GetSize(int(file.Fd())); err == nil {
+			return wide, high
 		}
 	}
-	return 0
+	return 0, 0
 }
+
+// columns returns how wide the terminal is that w is, 0 when it is none.
+func columns(w io.Writer) int { wide, _ := size(w); return wide }
 
 func benchVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	err := bench.Main(ctx, args, slowedNode, stdout, stderr)
@@ -341,7 +357,7 @@ func announce(stdout io.Writer, o *settings.Options, addr net.Addr, id identity.
 		fmt.Fprintf(&text, "NOT ENCRYPTED: everybody on the way can read and change what is said here\n")
 	} else {
 		fmt.Fprintf(&text, "    chatnode -connect %s -name YOU\n", addresses[0])
-		fmt.Fprintf(&text, "this node is %s: clients show that when they first meet it\n", id)
+		fmt.Fprintf(&text, "this node is %s: clients show that when they first meet it\n", id.Grouped())
 	}
 	switch {
 	case o.InviteOnly:
@@ -367,6 +383,14 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 	if len(cfg.Rooms) == 0 {
 		cfg.Rooms = []string{defaultRoom}
 	}
+	if lines.Draws(os.Getenv) {
+		cfg.Screen = func() (int, int) { return size(stdout) }
+	}
+	for _, address := range o.Connect {
+		if _, err := identity.NormalAddress(withPort(address)); err != nil {
+			return settings.Usagef("-connect: %v", err)
+		}
+	}
 	name := o.Name
 	if name == "" {
 		name = loginName()
@@ -374,16 +398,22 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 			fmt.Fprintf(stderr, "-- you are %s; -name chooses another name\n", name)
 		}
 	}
-	key, kept, err := belongings(o, name, cfg.Terminal, stderr)
+	mine, err := belongingsOf(o, name, cfg.Terminal, stderr)
 	if err != nil {
 		return err
 	}
-	cfg.ID = key.ID()
-	route := &way{addresses: o.Connect, key: key, insecure: o.Insecure}
-	conf := client.Config{Name: name, Key: key, Dial: route.dial, Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError)}
-	if kept != nil {
-		defer kept.Close() // all of it outlives this process already
-		conf.State = kept.State
+	cfg.ID, cfg.Reached = mine.key.ID(), mine.reached(o.Connect)
+	route := &way{addresses: o.Connect, key: mine.key, insecure: o.Insecure}
+	route.check = profile.Check(mine.known, func(note string) { fmt.Fprintf(stderr, "-- %s\n", note) })
+	if o.Insecure {
+		fmt.Fprintln(stderr, "-- NOT ENCRYPTED: everybody on the way can read and change what is said")
+	}
+	conf := client.Config{
+		Name: name, Key: mine.key, Token: o.Token, Dial: route.dial, Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError),
+	}
+	if mine.kept != nil {
+		defer mine.kept.Close() // all of it outlives this process already
+		conf.State = mine.kept.State
 	}
 	if cfg.Listens() {
 		conf.Rooms, conf.Direct, conf.Watch = cfg.Rooms, true, true
@@ -405,24 +435,59 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 	return lines.Run(ctx, cfg)
 }
 
-// belongings returns the user's key, and what is kept of the node that is asked for first: nil when nothing is to be, or can't be without -data.
-func belongings(o *settings.Options, name string, terminal bool, stderr io.Writer) (*identity.Key, *profile.Profile, error) {
-	if o.Data == "" && !terminal {
-		key, err := keyFrom(o.Identity)
-		return key, nil, err
+// belongings are what a user brings to a node.
+type belongings struct {
+	key   *identity.Key
+	kept  *profile.Profile // what is kept of the node that is asked for first: nil when nothing is to be, or can't be without -data
+	known *identity.Known  // the nodes that they know, and those of their invitations
+}
+
+// openKnown opens the nodes that a user knows. Tests that start many nodes in one process set it: there a port soon means another node.
+var openKnown = profile.OpenKnown
+
+// belongingsOf returns a user's. What is not kept is told.
+func belongingsOf(o *settings.Options, name string, terminal bool, stderr io.Writer) (*belongings, error) {
+	want := profile.Want{
+		Name: name, KeyFile: o.Identity, Dir: o.Data, Address: withPort("127.0.0.1"), Insists: o.Data != "", Passing: o.Data == "" && !terminal,
 	}
-	want := profile.Want{Name: name, KeyFile: o.Identity, Dir: o.Data, Address: withPort("127.0.0.1"), Insists: o.Data != ""}
 	if len(o.Connect) > 0 {
 		want.Address = withPort(o.Connect[0])
 	}
 	key, kept, notes, err := want.Get(rand.Reader)
+	if err != nil {
+		return nil, &startError{err}
+	}
+	known, note, err := openKnown(o.Data)
+	if note != "" {
+		notes = append(notes, note)
+	}
 	for _, note := range notes {
 		fmt.Fprintf(stderr, "-- %s\n", note)
 	}
-	if err != nil {
-		return nil, nil, &startError{err}
+	for _, link := range o.Links {
+		if err == nil {
+			err = known.Pin(link.Address, link.Node)
+		}
 	}
-	return key, kept, nil
+	if err != nil {
+		if kept != nil {
+			err = errors.Join(err, kept.Close())
+		}
+		return nil, &startError{err}
+	}
+	return &belongings{key, kept, known}, nil
+}
+
+// reached returns the addresses, of those that the user connects to, at which a node has been met.
+func (b *belongings) reached(addresses []string) func(identity.ID) []string {
+	return func(node identity.ID) (met []string) {
+		for _, address := range addresses {
+			if at, known := b.known.At(withPort(address)); known && at == node {
+				met = append(met, withPort(address))
+			}
+		}
+		return met
+	}
 }
 
 // isTerminal reports whether stdin is a terminal.
@@ -551,7 +616,8 @@ On a terminal, lines are messages and /help lists the commands.
 A flag can also be set by CHATNODE_ and its name: CHATNODE_ROOM_RATE=50. Times are written 90s, 1h10m, 30d.
 
 Exit codes: 0 done, all that was sent is kept; 1 failure; 2 usage; 3 cannot start; 4 cannot reach a node; 5 refused by
-the node; 7 something that was sent was refused, or is not known to be kept; 8 check found a fault.
+the node; 6 another node than before answers; 7 something that was sent was refused, or is not known to be kept;
+8 check found a fault.
 `)
 	_, _ = io.WriteString(w, text.String()) // a help page that can't be printed is not missed
 }

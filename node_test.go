@@ -509,7 +509,7 @@ func TestReachable(t *testing.T) {
 func TestAnnounce(t *testing.T) {
 	loopback, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}
 	const joining = "to join, on any machine that reaches this one:\n"
-	const node = "this node is cn1ubiig7mfa4cyfthxhffqtceeptbrfs4iewnyssez63zdttyxsgszog3u: clients show that when they first meet it\n"
+	const node = "this node is cn1-ubiig7mf-a4cyfthx-hffqtcee-ptbrfs4i-ewnyssez-63zdttyx-sgszog3u: clients show that when they first meet it\n"
 	const open = "anyone who reaches it may join; -invite-only keeps strangers out\n"
 	const kept = "messages are kept in /data/chatnode.db\n"
 	for name, test := range map[string]struct {
@@ -568,6 +568,7 @@ var owners = map[string][]string{
 	"github.com/gofrs/flock":         {"disk"},
 	"modernc.org/sqlite":             {"store"},
 	"modernc.org/sqlite/lib":         {"store"},
+	"rsc.io/qr":                      {"lines"},
 }
 
 func TestFloors(t *testing.T) {

@@ -37,7 +37,10 @@ type Config struct {
 	Name string
 	// Key is the user's key.
 	Key *identity.Key
-	// Dial makes one attempt to connect, over all addresses in turn, and returns when ctx ends.
+	// Token is of an invitation, wire.TokenLen bytes, and shown to the node on each link. Empty: none.
+	Token []byte
+	// Dial makes one attempt to connect, over all addresses in turn, and returns when ctx ends. An *identity.ChangedError among what it returns ends
+	// the client.
 	Dial func(ctx context.Context) (Link, error)
 	// Rooms are joined at the first welcome, in this order.
 	Rooms []string
@@ -72,10 +75,11 @@ var (
 	ErrFull = errors.New("too many commands wait for the node")
 )
 
-// RefusedError is a refusal that trying again will not change: of one draft or question, or, when Run returns it, of the client.
+// RefusedError is a refusal of one draft or question or, when Run returns it, of the client. Trying again will not change it, unless RetryAfter says so.
 type RefusedError struct {
-	Code chat.Code
-	Text string // what the node said besides, often empty
+	Code       chat.Code
+	Text       string        // what the node said besides, often empty
+	RetryAfter time.Duration // of a question: when asking again may help; 0: never
 }
 
 func (e *RefusedError) Error() string {

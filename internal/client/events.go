@@ -150,6 +150,8 @@ type Named struct {
 	Name    string // the name that now holds
 	Code    chat.Code
 	Suggest string // for chat.NameTaken: one that is free
+	// RetryAfter is when asking again may help; 0: never.
+	RetryAfter time.Duration
 }
 
 // Notice is a line from the node to its user.

@@ -72,7 +72,7 @@ func sinceMillis(t time.Time) int64 {
 func refine(err error, room string) error {
 	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Code == chat.NoSuchRoom && refused.Text == "" {
-		return &RefusedError{Code: refused.Code, Text: room}
+		return &RefusedError{Code: refused.Code, Text: room, RetryAfter: refused.RetryAfter}
 	}
 	return err
 }

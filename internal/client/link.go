@@ -191,7 +191,7 @@ func (c *Client) farewellLocked(e ending, bye *wire.Bye, renewed error) ending {
 	case chat.Full:
 		e.final = c.stats.Links == 0
 	case chat.OK, chat.Goodbye, chat.Stopping, chat.NoSpace, chat.Timeout, chat.Internal:
-	case chat.Replaced, chat.BadVersion, chat.BadProof, chat.Denied, chat.BadName, chat.NameTaken:
+	case chat.Replaced, chat.BadVersion, chat.BadProof, chat.Denied, chat.BadName, chat.NameTaken, chat.NotInvited, chat.BadInvite:
 		e.final = true
 	default:
 		e.final = bye.RetryAfterMS == 0

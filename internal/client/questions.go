@@ -35,6 +35,7 @@ type question struct {
 type result struct {
 	record wire.Record
 	epoch  uint64      // of the store that answered
+	node   identity.ID // whose it is
 	author identity.ID // for a caller of Author
 	err    error
 }
@@ -47,6 +48,7 @@ type asker struct {
 	closed  bool
 	met     bool                   // there was a welcome
 	epoch   uint64                 // of the last welcome
+	node    identity.ID            // of the last welcome
 	cache   map[uint64]identity.ID // whose numbers are known, of this epoch
 	wanted  map[uint64][]chan result
 	asking  bool // an Authors question is among those that wait
@@ -97,10 +99,10 @@ func (a *asker) settle(r wire.Record) error {
 		return errAnswer
 	}
 	q := a.waiting[0]
-	res := result{record: r, epoch: a.epoch}
+	res := result{record: r, epoch: a.epoch, node: a.node}
 	switch r := r.(type) {
 	case *wire.Failed:
-		res = result{err: &RefusedError{Code: r.Code}}
+		res = result{err: &RefusedError{Code: r.Code, RetryAfter: millis(r.RetryAfterMS)}}
 	default:
 		if !answers(q.record, r) {
 			return errAnswer
@@ -133,6 +135,10 @@ func answers(q, a wire.Record) bool {
 		_, ok = a.(*wire.SearchIs)
 	case *wire.Keep:
 		_, ok = a.(*wire.KeepIs)
+	case *wire.Invite:
+		_, ok = a.(*wire.InviteIs)
+	case *wire.Release:
+		_, ok = a.(*wire.ReleaseIs)
 	}
 	return ok
 }
@@ -191,9 +197,10 @@ func (a *asker) keep(from uint64, id identity.ID) {
 
 // meet says which store will answer. When it is another, its numbers mean other people: what was known is forgotten, and who waits is told
 // that there is no answer.
-func (a *asker) meet(epoch uint64) {
+func (a *asker) meet(epoch uint64, node identity.ID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.node = node
 	if a.epoch == epoch {
 		return
 	}

@@ -64,7 +64,8 @@ func (n *conn) told(record wire.Record) error {
 		return n.welcomed(r)
 	case *wire.Presence:
 		return n.present(r)
-	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre, *wire.HistoryIs, *wire.SearchIs, *wire.KeepIs:
+	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre, *wire.HistoryIs, *wire.SearchIs, *wire.KeepIs,
+		*wire.InviteIs, *wire.ReleaseIs:
 		defer n.c.poke()
 		return n.c.asker.settle(r)
 	default:
@@ -88,7 +89,7 @@ func (n *conn) challenged(r *wire.Challenge) error {
 	origin := c.outbox.origin[:]
 	n.control = append(n.control, &wire.Hello{
 		Version: wire.Version, Name: c.wanted, Key: c.cfg.Key.Public(), Proof: c.cfg.Key.Prove(r.Nonce, origin),
-		Origin: append([]byte(nil), origin...), FirstUnacked: c.outbox.firstUnanswered(),
+		Origin: append([]byte(nil), origin...), FirstUnacked: c.outbox.firstUnanswered(), Token: c.cfg.Token,
 	})
 	c.poke()
 	return nil
@@ -107,10 +108,10 @@ func (n *conn) welcomed(w *wire.Welcome) error {
 	}
 	n.upAt = time.Now()
 	close(n.up)
-	n.welcome <- w
 	c := n.c
-	c.asker.meet(w.Epoch)
+	c.asker.meet(w.Epoch, identity.ID(w.Node)) // first: whoever hears of the link can ask
 	c.asker.keep(w.From, c.cfg.Key.ID())
+	n.welcome <- w
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n.asking = true // at once: the chat reader may have to wait for a consumer that waits for an answer
@@ -364,5 +365,5 @@ func (c *Client) namedLocked(r *wire.Named) {
 	if r.Code == chat.OK {
 		c.wanted = chat.BaseName(r.Name)
 	}
-	c.feed.put(Named{Name: r.Name, Code: r.Code, Suggest: r.Suggest})
+	c.feed.put(Named{Name: r.Name, Code: r.Code, Suggest: r.Suggest, RetryAfter: millis(r.RetryAfterMS)})
 }

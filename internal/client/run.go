@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 )
 
 // errRenewed says that the node's log changed again right after it had changed.
@@ -26,8 +27,8 @@ type ending struct {
 }
 
 // Run keeps a link to the node until the end: it dials, resumes, and dials again when the link is lost. It returns nil after Quit, Close
-// or the end of ctx, and a *RefusedError when the node refuses the client for good. What is left of Events then waits for its consumer,
-// except after Close or the end of ctx. It is called once.
+// or the end of ctx, a *RefusedError when the node refuses the client for good, and an *identity.ChangedError when it is another node. What is left of
+// Events then waits for its consumer, except after Close or the end of ctx. It is called once.
 func (c *Client) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -137,7 +138,11 @@ func (c *Client) newOrigin() error {
 // attempt dials once and stays until the link ends.
 func (c *Client) attempt(ctx context.Context) ending {
 	link, err := c.cfg.Dial(ctx)
-	if err != nil {
+	var changed *identity.ChangedError
+	switch {
+	case errors.As(err, &changed):
+		return ending{err: changed, final: true} // the other addresses may be as false
+	case err != nil:
 		return ending{err: fmt.Errorf("connect: %w", err)}
 	}
 	return c.serve(ctx, link)

@@ -125,7 +125,11 @@ func (a TopicAnswer) Lines(*time.Location) []string {
 func (a HelpAnswer) Lines(*time.Location) []string {
 	var lines []string
 	for i := range a.Commands {
-		lines = append(lines, fmt.Sprintf("%-18s %s", a.Commands[i].Usage(), a.Commands[i].Help))
+		line := fmt.Sprintf("%-18s %s", a.Commands[i].Usage(), a.Commands[i].Help)
+		if a.Commands[i].Rights == Admin {
+			line += " (for the node's admins)"
+		}
+		lines = append(lines, line)
 	}
 	if len(a.Commands) > 1 {
 		return append(lines, "everything else is talk; a text that begins with / is typed as //")

@@ -18,11 +18,13 @@ const (
 	Command             // a command's name
 )
 
-// Rights says who may use a command. All commands are everybody's so far; those of moderators will ask for more.
+// Rights says who may use a command. It is the node that decides, when it is asked: here it is told alone.
 type Rights uint8
 
-// Anyone may use the command.
-const Anyone Rights = 0
+const (
+	Anyone Rights = iota // everybody
+	Admin                // the node's admins
+)
 
 // Arg is one argument of a command.
 type Arg struct {
@@ -58,6 +60,9 @@ const (
 	history = "history"
 	search  = "search"
 	keep    = "keep"
+
+	invite  = "invite"
+	release = "release"
 )
 
 // table is in the order in which help shows it.
@@ -75,6 +80,8 @@ var table = []Entry{
 	{history, []string{"hist", "backlog"}, []Arg{{"N | before SEQ | since 2h", Free, true}}, "show the last messages of the room, or those before them", Anyone},
 	{search, []string{"find", "grep"}, []Arg{{"WORDS [in ROOM] [from NAME]", Free, false}}, "find messages by the words in them, the newest first", Anyone},
 	{keep, nil, []Arg{{"90d 1GB | all | default", Free, true}}, "show how long the room is kept, or change it, if it is yours", Anyone},
+	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h", Anyone},
+	{release, nil, []Arg{{"NAME", Person, false}}, "take a name from the key that owns it", Admin},
 	{quit, []string{"q", "exit", "bye", "disconnect"}, nil, "say goodbye and end", Anyone},
 }
 

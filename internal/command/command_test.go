@@ -37,7 +37,7 @@ func TestTableIsSound(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "history", "search", "keep", "quit"} {
+	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "history", "search", "keep", "invite", "release", "quit"} {
 		if seen[name] != name {
 			t.Errorf("there is no /%s", name)
 		}
@@ -63,7 +63,8 @@ func TestAllIsACopy(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for name, want := range map[string]string{"msg": "/msg NAME TEXT", "part": "/part [ROOM]", "quit": "/quit", "help": "/help [COMMAND]",
-		"history": "/history [N | before SEQ | since 2h]", "search": "/search WORDS [in ROOM] [from NAME]", "keep": "/keep [90d 1GB | all | default]"} {
+		"history": "/history [N | before SEQ | since 2h]", "search": "/search WORDS [in ROOM] [from NAME]", "keep": "/keep [90d 1GB | all | default]",
+		"invite": "/invite [ROOM uses N for 24h]", "release": "/release NAME"} {
 		e, _ := Lookup(name)
 		if got := e.Usage(); got != want {
 			t.Errorf("usage of %s is %q, want %q", name, got, want)

@@ -35,6 +35,10 @@ type Env interface {
 	Search(ctx context.Context, q SearchQuery) (SearchAnswer, error)
 	// Keep returns how long a room is kept, after changing it unless change is nil.
 	Keep(ctx context.Context, room string, change *Keep) (KeepAnswer, error)
+	// Invite returns an invitation.
+	Invite(ctx context.Context, q InviteQuery) (InviteAnswer, error)
+	// Release takes a name from its owner.
+	Release(ctx context.Context, name string) (ReleaseAnswer, error)
 	// Show gives an answer to whoever typed the command.
 	Show(Answer)
 	// Quit asks the front end to end once everything sent is answered.
@@ -76,6 +80,10 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return show(env)(env.List(ctx))
 	case history, search, keep:
 		return runLog(ctx, call, env, first)
+	case invite:
+		return runInvite(ctx, env, first)
+	case release:
+		return show(env)(env.Release(ctx, first))
 	case help:
 		return explain(env, first)
 	case quit:

@@ -51,6 +51,12 @@ func (e *deskEnv) Search(_ context.Context, q SearchQuery) (SearchAnswer, error)
 func (e *deskEnv) Keep(_ context.Context, room string, change *Keep) (KeepAnswer, error) {
 	return KeepAnswer{Room: room}, e.note("keep %s %+v", room, change)
 }
+func (e *deskEnv) Invite(_ context.Context, q InviteQuery) (InviteAnswer, error) {
+	return InviteAnswer{Room: q.Room, Link: "chatnode://x", Uses: q.Uses, Expires: time.Unix(0, 0)}, e.note("invite %+v", q)
+}
+func (e *deskEnv) Release(_ context.Context, name string) (ReleaseAnswer, error) {
+	return ReleaseAnswer{Name: name, Owner: Who{"cn1b", name}}, e.note("release %s", name)
+}
 func (e *deskEnv) Show(a Answer) {
 	for _, line := range a.Lines(time.UTC) {
 		e.did = append(e.did, "show "+line)
@@ -82,7 +88,11 @@ func TestRun(t *testing.T) {
 		"/search hi":     {"search {Words:hi Room: From: Before:0}", "show nothing found"},
 		"/keep":          {"keep lobby <nil>", "show #lobby is kept as long as the node keeps any room"},
 		"/keep 90d":      {"keep lobby &{Set:true Age:2160h0m0s Size:0}", "show #lobby is kept as long as the node keeps any room"},
-		"/help j":        {"show /join ROOM         enter a room, or turn to one that you are in; @NAME turns to one person", "show   the same:        /j"},
+		"/release @bob":  {"release bob", "show bob is free: it was the name of the key cn1b"},
+		"/invite": {"invite {Room:lobby Uses:1 For:24h0m0s}", "show until 1970-01-01 00:00, 1 person may come to #lobby by this link: whoever has it, so show it to nobody else",
+			"show in a shell it needs its quotes: chatnode -connect 'LINK'", "show chatnode://x"},
+		"/help release": {"show /release NAME      take a name from the key that owns it (for the node's admins)"},
+		"/help j":       {"show /join ROOM         enter a room, or turn to one that you are in; @NAME turns to one person", "show   the same:        /j"},
 	} {
 		env := &deskEnv{room: "lobby"}
 		call, err := Parse(line)
@@ -104,7 +114,7 @@ func TestRunHasEveryCommand(t *testing.T) {
 		for range e.Args {
 			call.Args = append(call.Args, "help")
 		}
-		if e.Name == history || e.Name == keep {
+		if e.Name == history || e.Name == keep || e.Name == invite {
 			call.Args = nil // all that they take has a grammar
 		}
 		env := &deskEnv{room: "lobby"}

@@ -48,6 +48,20 @@ func (id ID) String() string {
 	return idPrefix + idEncoding.EncodeToString(append(id[:], id.checksum()...))
 }
 
+// groupLen is how many characters of an id are read aloud at a time.
+const groupLen = 8
+
+// Grouped returns String in pieces for reading aloud and comparing by eye: "cn1" and 7 groups of 8 characters, with hyphens between them.
+// ParseID reads it.
+func (id ID) Grouped() string {
+	var b strings.Builder
+	b.WriteString(idPrefix)
+	for rest := id.String()[len(idPrefix):]; rest != ""; rest = rest[groupLen:] {
+		b.WriteString("-" + rest[:groupLen])
+	}
+	return b.String()
+}
+
 // IsZero reports whether id names no key.
 func (id ID) IsZero() bool { return id == ID{} }
 
@@ -144,14 +158,15 @@ const pemType = "PRIVATE KEY"
 // LoadOrMake reads the key in file, or makes one from random and writes it there for its owner's eyes alone. A file that others
 // can read or that holds something else is refused and left as it is.
 func LoadOrMake(file string, random io.Reader) (*Key, error) {
-	key, err := load(file)
+	key, err := Load(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return makeFile(file, random)
 	}
 	return key, err
 }
 
-func load(file string) (*Key, error) {
+// Load reads the key in file, which is refused like one of LoadOrMake. Of one that is not there it returns fs.ErrNotExist.
+func Load(file string) (*Key, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the key: %w", err)
@@ -184,7 +199,7 @@ func makeFile(file string, random io.Reader) (*Key, error) {
 		return nil, fmt.Errorf("write the key: %w", err)
 	}
 	if err := os.Link(temp.Name(), file); errors.Is(err, fs.ErrExist) {
-		return load(file) // not LoadOrMake: a link to nowhere exists and can't be read, for ever
+		return Load(file) // not LoadOrMake: a link to nowhere exists and can't be read, for ever
 	} else if err != nil {
 		return nil, fmt.Errorf("write the key: %w", err)
 	}

@@ -70,7 +70,7 @@ func (x *exec) run(ctx context.Context, lines <-chan line) reading {
 func (x *exec) line(ctx context.Context, l line) {
 	switch {
 	case l.tooLong:
-		x.refuse(chat.TooLong.String(), x.tooLong())
+		x.refuse(fault{code: chat.TooLong.String(), text: x.tooLong()})
 	case strings.TrimSpace(l.text) == "":
 	case x.cfg.JSON:
 		x.json(ctx, l.text)
@@ -93,7 +93,7 @@ func (x *exec) typed(ctx context.Context, text string) {
 	call, err := command.Parse(text)
 	var wrong *command.Error
 	if errors.As(err, &wrong) {
-		x.fail(string(wrong.Reason), wrong.Text)
+		x.fail(fault{code: string(wrong.Reason), text: wrong.Text})
 		return
 	}
 	x.call(ctx, call)
@@ -109,13 +109,13 @@ func (x *exec) json(ctx context.Context, text string) {
 	var wrong *requestError
 	switch {
 	case errors.As(err, &wrong) && q.sends:
-		x.refuse(wrong.code, wrong.text)
+		x.refuse(fault{code: wrong.code, text: wrong.text})
 	case errors.As(err, &wrong):
-		x.fail(wrong.code, wrong.text)
+		x.fail(fault{code: wrong.code, text: wrong.text})
 	case !q.sends:
 		x.call(ctx, q.call)
 	case q.room == "" && x.room() == "":
-		x.refuse("no_room", command.ErrNoRoom.Error())
+		x.refuse(fault{code: "no_room", text: command.ErrNoRoom.Error()})
 	default:
 		if q.room == "" {
 			q.room = x.room()
@@ -135,11 +135,11 @@ func (x *exec) call(ctx context.Context, call command.Call) {
 	switch {
 	case err == nil, errors.As(err, new(told)):
 	case errors.As(err, &wrong):
-		x.fail(string(wrong.Reason), wrong.Text)
+		x.fail(fault{code: string(wrong.Reason), text: wrong.Text})
 	case errors.Is(err, command.ErrNoRoom):
-		x.refuse("no_room", err.Error())
+		x.refuse(fault{code: "no_room", text: err.Error()})
 	default:
-		x.fail(sentence(err))
+		x.fail(faultOf(err))
 	}
 }
 
@@ -147,7 +147,7 @@ func (x *exec) call(ctx context.Context, call command.Call) {
 // the line's number is known now.
 func (x *exec) send(ctx context.Context, d client.Draft) error {
 	if code := chat.CheckText(d.Kind, d.Text); code != chat.OK {
-		x.refuse(code.String(), code.Sentence())
+		x.refuse(fault{code: code.String(), text: code.Sentence()})
 		return told{errors.New(code.String())}
 	}
 	d.Ref = x.from.mark()
@@ -160,26 +160,25 @@ func (x *exec) send(ctx context.Context, d client.Draft) error {
 		// Read and not sent: it stays among those that are not known to be kept.
 		return told{err}
 	}
-	code, text := sentence(err)
 	x.tally.unsent()
-	x.sink.reject(x.from, code, text)
+	x.sink.reject(x.from, faultOf(err))
 	return told{err}
 }
 
 // refuse tells of a message that is not sent. Somebody at a terminal sees it and types it anew.
-func (x *exec) refuse(code, text string) {
+func (x *exec) refuse(why fault) {
 	if !x.cfg.Terminal {
 		x.tally.miss()
 	}
-	x.sink.reject(x.from, code, text)
+	x.sink.reject(x.from, why)
 }
 
 // fail tells of any other line that can't be done.
-func (x *exec) fail(code, text string) {
+func (x *exec) fail(why fault) {
 	if !x.cfg.Terminal {
 		x.tally.fail()
 	}
-	x.sink.reject(x.from, code, text)
+	x.sink.reject(x.from, why)
 }
 
 // env is what the commands work on. Questions are given Config.Timeout.

@@ -37,10 +37,11 @@ var (
 
 // desk is a client whose node is the test.
 type desk struct {
-	answers bool // every send is kept at once
-	noLink  bool // no link comes by itself
-	deaf    bool // a goodbye is not answered
-	cap     int  // sends that wait for an answer before Send blocks; 0: no bound
+	answers   bool     // every send is kept at once
+	noLink    bool     // no link comes by itself
+	deaf      bool     // a goodbye is not answered
+	addresses []string // that the node says it has
+	cap       int      // sends that wait for an answer before Send blocks; 0: no bound
 
 	events chan client.Event
 	over   chan struct{}
@@ -290,6 +291,22 @@ func (d *desk) SetKeep(_ context.Context, room string, k client.Keep) (client.Ke
 		return client.Keep{}, &client.RefusedError{Code: chat.Denied}
 	}
 	return k, nil
+}
+
+func (d *desk) Invite(_ context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error) {
+	d.ask("invite %q %d %v", room, uses, lasts)
+	if room == "full" {
+		return client.Invitation{}, &client.RefusedError{Code: chat.TooFast, RetryAfter: 39500 * time.Millisecond}
+	}
+	return client.Invitation{Node: identity.ID{9}, Token: make([]byte, identity.TokenLen), Uses: uses, Expires: noon, Addresses: d.addresses}, nil
+}
+
+func (d *desk) Release(_ context.Context, name string) (client.Person, error) {
+	d.ask("release %s", name)
+	if name != "bob" {
+		return client.Person{}, &client.RefusedError{Code: chat.NoSuchUser}
+	}
+	return client.Person{ID: bob, Name: "Bob\x1b[2J"}, nil
 }
 
 func (d *desk) Authors(_ context.Context, from []uint64) map[uint64]identity.ID {

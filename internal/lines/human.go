@@ -20,7 +20,7 @@ type sink interface {
 	left(n int)
 	// answer tells what a command asked for, and reject why a line can't be done.
 	answer(from source, a command.Answer)
-	reject(from source, code, text string)
+	reject(from source, why fault)
 	// end tells why Run returns an error.
 	end(err error)
 }
@@ -33,6 +33,7 @@ type human struct {
 	zone     *time.Location
 	self     identity.ID
 	numbered bool // errors tell the line of the input
+	screen   func() (wide, high int)
 
 	// Owned by Run's goroutine.
 	rooms   *rooms
@@ -46,7 +47,7 @@ type human struct {
 }
 
 func newHuman(cfg *Config, out *output, rooms *rooms) *human {
-	return &human{out: out, zone: cfg.Zone, self: cfg.ID, numbered: !cfg.Terminal, rooms: rooms, day: time.Now().In(cfg.Zone).Format(time.DateOnly), shown: map[string]bool{}}
+	return &human{out: out, zone: cfg.Zone, self: cfg.ID, numbered: !cfg.Terminal, screen: cfg.Screen, rooms: rooms, day: time.Now().In(cfg.Zone).Format(time.DateOnly), shown: map[string]bool{}}
 }
 
 // print writes to where what was asked for goes, and tell to where all else goes. Whatever the text holds, it stays one line.
@@ -120,7 +121,7 @@ func (h *human) refused(e client.Refused) {
 		h.tell("not sent to %s: %s: %s", command.Label(e.Room), text, e.Text)
 		return
 	}
-	h.reject(from, "", text)
+	h.reject(from, fault{text: text})
 }
 
 func (h *human) linkUp(e client.LinkUp) {
@@ -219,7 +220,7 @@ func (h *human) named(e client.Named) {
 	case e.Suggest != "":
 		h.tell("you are still %s: %s; %s is free", e.Name, e.Code.Sentence(), e.Suggest)
 	default:
-		h.tell("you are still %s: %s", e.Name, e.Code.Sentence())
+		h.tell("you are still %s: %s", e.Name, again(e.Code.Sentence(), e.RetryAfter))
 	}
 }
 
@@ -228,19 +229,23 @@ func (h *human) left(n int) {
 }
 
 func (h *human) answer(_ source, a command.Answer) {
+	if a, ok := a.(command.InviteAnswer); ok {
+		h.invitation(a)
+		return
+	}
 	for _, line := range a.Lines(h.zone) {
 		h.print("-- " + line)
 	}
 }
 
-func (h *human) reject(from source, _, text string) {
+func (h *human) reject(from source, why fault) {
 	switch {
 	case h.numbered && from.Line > 0:
-		h.tell("line %d: %s", from.Line, text)
+		h.tell("line %d: %s", from.Line, why.text)
 	case h.numbered:
-		h.tell("the input: %s", text)
+		h.tell("the input: %s", why.text)
 	default:
-		h.tell("%s", text)
+		h.tell("%s", why.text)
 	}
 }
 

@@ -100,7 +100,7 @@ func (o *objects) event(e client.Event) {
 	case client.Present:
 		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) (string, string) { return p.Name, p.ID.String() })})
 	case client.Named:
-		o.print(namedObject{"named", chat.OneLine(e.Name), e.Code.String(), chat.OneLine(e.Suggest)})
+		o.print(namedObject{"named", chat.OneLine(e.Name), e.Code.String(), chat.OneLine(e.Suggest), e.RetryAfter.Milliseconds()})
 	case client.Notice:
 		o.print(noticeObject{"notice", e.Code.String(), chat.OneLine(e.Text)})
 	}
@@ -190,10 +190,14 @@ func (o *objects) answer(from source, a command.Answer) {
 		o.print(searchObject{"search", from, saidObjects(a.Hits), a.Next, a.Behind})
 	case command.KeepAnswer:
 		o.print(keepObject{"keep", from, chat.OneLine(a.Room), a.Keep.Set, a.Keep.Age.Milliseconds(), a.Keep.Size})
+	case command.InviteAnswer:
+		o.print(inviteObject{"invite", from, a.Room, a.Link, a.Token, a.Uses, stampOf(a.Expires), a.Local})
+	case command.ReleaseAnswer:
+		o.print(releaseObject{"release", from, chat.OneLine(a.Name), a.Owner.ID})
 	case command.HelpAnswer:
 		all := make([]commandObject, len(a.Commands))
 		for i, c := range a.Commands {
-			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help}
+			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help, c.Rights == command.Admin}
 		}
 		o.print(helpObject{"help", from, all})
 	default:
@@ -204,13 +208,13 @@ func (o *objects) answer(from source, a command.Answer) {
 // left says nothing: the acks and refusals without a source will.
 func (o *objects) left(int) {}
 
-func (o *objects) reject(from source, code, text string) {
-	o.print(errorObject{"error", from, code, chat.OneLine(text)})
+func (o *objects) reject(from source, why fault) {
+	o.print(errorObject{"error", from, why.code, chat.OneLine(why.text), why.retry.Milliseconds()})
 }
 
 func (o *objects) end(err error) {
-	code, text := sentence(err)
-	o.print(errorObject{Type: "error", Code: code, Text: text})
+	why := faultOf(err)
+	o.print(errorObject{Type: "error", Code: why.code, Text: why.text})
 }
 
 // saidObjects returns the messages of an answer; never nil, so that a list is always a list.

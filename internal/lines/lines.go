@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"chatnode/internal/chat"
@@ -57,6 +58,8 @@ type Client interface {
 	Search(ctx context.Context, q client.SearchQuery) (client.Found, error)
 	Keep(ctx context.Context, room string) (client.Keep, error)
 	SetKeep(ctx context.Context, room string, k client.Keep) (client.Keep, error)
+	Invite(ctx context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error)
+	Release(ctx context.Context, name string) (client.Person, error)
 	Authors(ctx context.Context, from []uint64) map[uint64]identity.ID
 	Author(ctx context.Context, from uint64) (identity.ID, error)
 }
@@ -91,6 +94,11 @@ type Config struct {
 	// Wait tries for ever to reach a node for the first time.
 	Wait bool
 
+	// Reached returns the addresses at which this client has met a node, for invitations to it. Nil: none.
+	Reached func(identity.ID) []string
+	// Screen returns how many columns and lines the terminal has that Out is, where it can show blocks in colour. Nil or 0: nothing is drawn.
+	Screen func() (wide, high int)
+
 	// Zone is where times are told in. Nil: time.Local.
 	Zone *time.Location
 }
@@ -99,7 +107,8 @@ type Config struct {
 // Direct and Watch: it sends without being seen in any room.
 func (c *Config) Listens() bool { return c.Terminal || c.Follow }
 
-// Errors that Run returns, wrapped in a sentence for the user. Whatever else it returns is a runtime error.
+// Errors that Run returns, wrapped in a sentence for the user. An *identity.ChangedError says that the node is another one. Whatever else it returns is
+// a runtime error.
 var (
 	ErrUsage       = errors.New("usage")                   // exit 2: the Config contradicts itself; nothing was started
 	ErrUnreachable = errors.New("no node within the time") // exit 4: no welcome, or the link was lost, for Timeout, and nothing sent is in doubt
@@ -148,8 +157,15 @@ func (c *Config) check() error {
 	return nil
 }
 
-// sentence returns what went wrong as a sentence for a person, and its name in JSON.
-func sentence(err error) (code, text string) {
+// fault is why something can't be done.
+type fault struct {
+	code  string        // its name in JSON
+	text  string        // the same as a sentence for a person
+	retry time.Duration // when trying again may help; 0: never
+}
+
+// faultOf returns what an error means for whoever caused it.
+func faultOf(err error) fault {
 	var refused *client.RefusedError
 	switch {
 	case errors.As(err, &refused):
@@ -157,20 +173,31 @@ func sentence(err error) (code, text string) {
 		if refused.Text != "" {
 			text = fmt.Sprintf("%s (%s)", text, refused.Text)
 		}
-		return refused.Code.String(), chat.OneLine(text)
+		return fault{refused.Code.String(), chat.OneLine(again(text, refused.RetryAfter)), refused.RetryAfter}
 	case errors.Is(err, context.DeadlineExceeded):
-		return chat.Timeout.String(), "the node did not answer in time"
+		return fault{code: chat.Timeout.String(), text: "the node did not answer in time"}
 	case errors.Is(err, client.ErrFull):
-		return "busy", chat.OneLine(err.Error())
+		return fault{code: "busy", text: chat.OneLine(err.Error())}
 	case errors.Is(err, client.ErrClosed), errors.Is(err, context.Canceled):
-		return "closed", "chatnode was ending before this was done"
+		return fault{code: "closed", text: "chatnode was ending before this was done"}
 	}
-	return endCode(err), chat.OneLine(err.Error())
+	// What has several lines elsewhere, as a changed node has, is one here.
+	return fault{code: endCode(err), text: chat.OneLine(strings.Join(strings.Fields(err.Error()), " "))}
+}
+
+// again says in a refusal's sentence when to try again, if that is known.
+func again(text string, after time.Duration) string {
+	if after <= 0 {
+		return text
+	}
+	return strings.TrimSuffix(text, "; try again later") + "; try again in " + seconds(after)
 }
 
 // endCode returns the name in JSON of an error that is not the node's.
 func endCode(err error) string {
 	switch {
+	case errors.As(err, new(*identity.ChangedError)):
+		return "changed"
 	case errors.Is(err, ErrUnreachable):
 		return "unreachable"
 	case errors.Is(err, ErrRefused):

@@ -108,6 +108,8 @@ type namedObject struct {
 	Name    string `json:"name"`
 	Code    string `json:"code"`
 	Suggest string `json:"suggest,omitempty"`
+
+	RetryAfterMS int64 `json:"retry_after_ms,omitempty"`
 }
 
 type noticeObject struct {
@@ -119,8 +121,9 @@ type noticeObject struct {
 type errorObject struct {
 	Type string `json:"type"` // error
 	source
-	Code string `json:"code"`
-	Text string `json:"text"`
+	Code         string `json:"code"`
+	Text         string `json:"text"`
+	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
 }
 
 type namesObject struct {
@@ -186,6 +189,24 @@ type keepObject struct {
 	Size  int64  `json:"size,omitempty"`
 }
 
+type inviteObject struct {
+	Type string `json:"type"` // invite
+	source
+	Room    string `json:"room,omitempty"`
+	Link    string `json:"link"`
+	Token   string `json:"token"`
+	Uses    int    `json:"uses"`
+	Expires string `json:"expires"`
+	Local   bool   `json:"local,omitempty"`
+}
+
+type releaseObject struct {
+	Type string `json:"type"` // release
+	source
+	Name   string `json:"name"`
+	Author string `json:"author"`
+}
+
 type helpObject struct {
 	Type string `json:"type"` // help
 	source
@@ -197,4 +218,5 @@ type commandObject struct {
 	Aliases []string `json:"aliases"`
 	Usage   string   `json:"usage"`
 	Text    string   `json:"text"`
+	Admin   bool     `json:"admin,omitempty"`
 }

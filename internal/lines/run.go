@@ -10,6 +10,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/identity"
 )
 
 // runner is one Run.
@@ -227,8 +228,9 @@ func (r *runner) result(ran error) error {
 	var refused *client.RefusedError
 	switch {
 	case errors.As(ran, &refused):
-		_, why := sentence(ran)
-		return &endError{ErrRefused, "the node refuses this client: " + why + and(verdict)}
+		return &endError{ErrRefused, "the node refuses this client: " + faultOf(ran).text + and(verdict)}
+	case errors.As(ran, new(*identity.ChangedError)):
+		return ran // in sentences of its own; what is not kept is tried again when the user has spoken
 	case ran != nil && !errors.Is(ran, context.Canceled):
 		return fmt.Errorf("keep a link to the node: %w%s", ran, and(verdict))
 	case r.lost && !r.ever:
@@ -248,7 +250,11 @@ func (r *runner) reason() string {
 	if r.down.Err == nil && r.down.Code == chat.OK {
 		return ""
 	}
-	return ": " + chat.OneLine(downReason(r.down))
+	text := downReason(r.down)
+	if r.down.Code == chat.TooFast {
+		text = again(text, r.down.RetryIn)
+	}
+	return ": " + chat.OneLine(text)
 }
 
 // and puts a verdict behind another sentence.

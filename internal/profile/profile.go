@@ -1,5 +1,5 @@
-// Package profile is where a user's things lie on a machine: the key that goes with a name, and for each node and key the state of a
-// client, which one process at a time may have. It is not the state itself, and asks nobody anything.
+// Package profile is where a user's things lie on a machine: the key that goes with a name, the nodes that are known, and for each node and key
+// the state of a client, which one process at a time may have. It is not the state itself, and asks nobody anything.
 package profile
 
 import (
@@ -36,10 +36,11 @@ type Want struct {
 	Dir     string // where to keep states; "": where the system has its place for such things
 	Address string // of the node, a host and a port
 	Insists bool   // that it is kept; else the client goes without what can't be
+	Passing bool   // the client is here for a moment: its key is all that is kept
 }
 
-// Get returns the user's key, made from random when there is none, and what they remember of the node: nil when another process has that, or
-// when it can't be kept. Notes are sentences for the user about what is not as they may think.
+// Get returns the user's key, made from random when there is none, and what they remember of the node: nil when another process has that, when it
+// can't be kept, or of who is passing. Notes are sentences for the user about what is not as they may think.
 func (w Want) Get(random io.Reader) (key *identity.Key, p *Profile, notes []string, err error) {
 	if w.KeyFile != "" {
 		key, err = identity.LoadOrMake(w.KeyFile, random)
@@ -52,6 +53,9 @@ func (w Want) Get(random io.Reader) (key *identity.Key, p *Profile, notes []stri
 		return key, nil, notes, err // nobody would find its state again
 	} else if err != nil {
 		return nil, nil, nil, err
+	}
+	if w.Passing {
+		return key, nil, nil, nil
 	}
 	p, err = open(w.Dir, w.Address, key.ID(), random)
 	switch {
@@ -68,18 +72,30 @@ func (w Want) Get(random io.Reader) (key *identity.Key, p *Profile, notes []stri
 	return key, p, notes, nil
 }
 
-// keyOf returns the key that goes with a name on this machine, the same for names that fold alike, and makes it from random when there is
-// none. It returns an errNoPlace when it can't be kept.
-func keyOf(name string, random io.Reader) (*identity.Key, error) {
+// keyEnding ends the name of a key's file.
+const keyEnding = ".key"
+
+// keysDir returns the folder of the keys, which need not be there.
+func keysDir() (string, error) {
 	dir, err := disk.ConfigDir()
+	return filepath.Join(dir, "keys"), err
+}
+
+// keyFile returns the file of the key that goes with a name on this machine, the same for names that fold alike.
+func keyFile(name string) (string, error) {
+	dir, err := keysDir()
+	return filepath.Join(dir, fileName(chat.Fold(name))+keyEnding), err
+}
+
+// keyOf returns the key that goes with a name, and makes it from random when there is none. It returns an errNoPlace when it can't be kept.
+func keyOf(name string, random io.Reader) (*identity.Key, error) {
+	path, err := keyFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoPlace, err)
 	}
-	dir = filepath.Join(dir, "keys")
-	if err := disk.MakeDir(dir); err != nil {
+	if err := disk.MakeDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoPlace, err)
 	}
-	path := filepath.Join(dir, fileName(chat.Fold(name))+".key")
 	key, err := identity.LoadOrMake(path, random)
 	if err == nil {
 		return key, nil
@@ -88,6 +104,50 @@ func keyOf(name string, random io.Reader) (*identity.Key, error) {
 		err = fmt.Errorf("%w: %w", errNoPlace, err)
 	}
 	return nil, err
+}
+
+// maxKeyFile bounds what is read of something that may be a key, in bytes.
+const maxKeyFile = 16 << 10
+
+// Keys returns the ids of all keys that are kept for names here, in the order of their files. What is no key, or one that others can read, is passed
+// over: it proves nothing. The folder is read each time, so that a key that was made since is among them.
+func Keys() []identity.ID {
+	dir, err := keysDir()
+	if err != nil {
+		return nil
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var ids []identity.ID
+	for _, file := range files {
+		path := filepath.Join(dir, file.Name())
+		info, err := os.Stat(path)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > maxKeyFile || filepath.Ext(path) != keyEnding {
+			continue
+		}
+		if key, err := identity.Load(path); err == nil {
+			ids = append(ids, key.ID())
+		}
+	}
+	return ids
+}
+
+// OpenKnown returns the nodes that the user knows: of dir when that is given, else of where the system has its place for such things. Where there is
+// no such place they are remembered in memory, and the note says so. It returns an error for what can't be read.
+func OpenKnown(dir string) (known *identity.Known, note string, err error) {
+	if dir == "" {
+		if dir, err = disk.StateDir(); err == nil {
+			err = disk.MakeDir(dir)
+		}
+	}
+	path := filepath.Join(dir, "known_nodes")
+	if err != nil {
+		note, path = fmt.Sprintf("which nodes you know is not kept: %v", err), ""
+	}
+	known, err = identity.OpenKnown(path)
+	return known, note, err
 }
 
 // Profile is what a client remembers of one node, and the right to be the only process that does.

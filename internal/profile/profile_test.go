@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"chatnode/internal/identity"
 )
@@ -164,6 +169,7 @@ func TestFileName(t *testing.T) {
 func TestGet(t *testing.T) {
 	for name, c := range map[string]struct {
 		identity bool
+		passing  bool
 		data     string // below a new folder
 		blocked  string // where there is a file in place of a folder
 		keeps    bool
@@ -179,6 +185,10 @@ func TestGet(t *testing.T) {
 		"terminal, no key":     {blocked: "XDG_CONFIG_HOME", said: "you have a new key"},
 		"data, no folder":      {data: "blocked/kept", fails: true},
 		"data, none for a key": {data: "kept", blocked: "XDG_CONFIG_HOME", fails: true},
+		"pipe":                 {passing: true, same: true},
+		"pipe, identity":       {passing: true, identity: true, blocked: "XDG_CONFIG_HOME", same: true},
+		"pipe, no state":       {passing: true, blocked: "XDG_STATE_HOME", same: true},
+		"pipe, no key":         {passing: true, blocked: "XDG_CONFIG_HOME", said: "you have a new key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
@@ -192,7 +202,7 @@ func TestGet(t *testing.T) {
 					t.Setenv(place, blocked)
 				}
 			}
-			want := Want{Name: "carol", Address: "Plant:8080", Insists: c.data != ""}
+			want := Want{Name: "carol", Address: "Plant:8080", Insists: c.data != "", Passing: c.passing}
 			if c.data != "" {
 				want.Dir = filepath.Join(home, c.data)
 			}
@@ -256,4 +266,91 @@ func TestDamageIsNoted(t *testing.T) {
 		t.Fatalf("notes %q, %v", notes, err)
 	}
 	_ = p.Close()
+}
+
+// atOnce is how many want the same key at the same time.
+const atOnce = 8
+
+// wantVariable has a test process print the id of the key that a pipe gets, in place of its tests.
+const wantVariable = "CHATNODE_TEST_WANT"
+
+// TestOneKeyForAllPipes: processes that begin at once with one name, where there is no key yet, are one person.
+func TestOneKeyForAllPipes(t *testing.T) {
+	want := Want{Name: "carol", Address: "plant:8080", Passing: true}
+	if os.Getenv(wantVariable) != "" {
+		key, _, notes, err := want.Get(rand.Reader)
+		if err != nil || len(notes) > 0 {
+			t.Fatal(notes, err)
+		}
+		fmt.Println(key.ID())
+		return
+	}
+	home := t.TempDir()
+	ids := make([]string, atOnce)
+	var all sync.WaitGroup
+	for i := range ids {
+		all.Go(func() {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestOneKeyForAllPipes$")
+			cmd.Env = append(os.Environ(), wantVariable+"=1", "XDG_CONFIG_HOME="+home)
+			out, err := cmd.Output()
+			if err != nil {
+				t.Errorf("process %d: %v\n%s", i, err, out)
+			}
+			ids[i], _, _ = strings.Cut(string(out), "\n")
+		})
+	}
+	all.Wait()
+	t.Setenv("XDG_CONFIG_HOME", home)
+	keys := Keys()
+	for i, id := range ids {
+		if len(keys) != 1 || id != keys[0].String() {
+			t.Errorf("process %d has the key %s, and kept are %v", i, id, keys)
+		}
+	}
+	if files, _ := os.ReadDir(filepath.Join(home, "chatnode", "keys")); len(files) != 1 {
+		t.Errorf("the folder holds %v", files)
+	}
+}
+
+// TestKeys: those that prove something, and nothing else.
+func TestKeys(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", home)
+	if ids := Keys(); len(ids) != 0 {
+		t.Errorf("without a folder: %v", ids)
+	}
+	dir := filepath.Join(home, "chatnode", "keys")
+	var want []identity.ID
+	for _, name := range []string{"alice", "bob"} {
+		key, err := keyOf(name, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, key.ID())
+	}
+	other := newKey(t).Text()
+	err := errors.Join(
+		os.WriteFile(filepath.Join(dir, "letter.key"), []byte("dear alice"), 0o600),
+		os.WriteFile(filepath.Join(dir, "empty.key"), nil, 0o600),
+		os.WriteFile(filepath.Join(dir, "other.txt"), other, 0o600),
+		os.WriteFile(filepath.Join(dir, ".key-123"), other, 0o600),
+		os.WriteFile(filepath.Join(dir, "giant.key"), append(other, make([]byte, maxKeyFile)...), 0o600),
+		os.Mkdir(filepath.Join(dir, "folder.key"), 0o700))
+	if runtime.GOOS != "windows" {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, "open.key"), other, 0o644), os.Symlink("nowhere", filepath.Join(dir, "link.key")),
+			os.Chmod(filepath.Join(dir, "open.key"), 0o644))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, Keys()); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	late, err := keyOf("late", rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids := Keys(); len(ids) != 3 || ids[2] != late.ID() {
+		t.Errorf("with one made since: %v", ids)
+	}
 }

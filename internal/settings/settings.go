@@ -18,6 +18,9 @@ import (
 
 // What holds for those that are not given.
 const (
+	// DefaultPort is the port of an address that says none.
+	DefaultPort = "8080"
+
 	defaultRate        = 10   // messages a second of one key
 	defaultRoomRate    = 200  // messages a second into one room
 	defaultMaxSessions = 4096 // connections at one time
@@ -43,7 +46,10 @@ type Options struct {
 
 	InviteOnly bool
 
-	Connect  []string
+	Connect  []string // addresses; in place of a link the one that it is for
+	Invite   string   // a link or a token, as it was given; Links and Token have what it says
+	Links    []*identity.Link
+	Token    []byte // of an invitation, to be shown to the node
 	Name     string
 	Rooms    []string
 	Identity string
@@ -97,10 +103,11 @@ var Groups = []Group{
 		{"max-sessions", "N", "connections at one time (4096); 0: no limit", func(f *flag.FlagSet, o *Options, n string) { f.IntVar(&o.MaxSessions, n, defaultMaxSessions, "") }},
 	}},
 	{"A client", []Option{
-		{"connect", "HOST:PORT", "a node to talk to (127.0.0.1:8080); may be given again: the next one is tried when one fails", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Connect), n, "") }},
+		{"connect", "HOST:PORT|LINK", "a node to talk to (127.0.0.1:8080), or an invitation to one, in quotes; may be given again: the next one is tried when one fails", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Connect), n, "") }},
+		{"invite", "LINK|TOKEN", "an invitation: a link, or the token of one beside -connect (better as CHATNODE_INVITE: others can see a command line)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Invite, n, "", "") }},
 		{"name", "NAME", "the name to go by (the login name)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Name, n, "", "") }},
 		{"room", "ROOM", "a room to join (lobby); may be given again; lines go to the first", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Rooms), n, "") }},
-		{"identity", "FILE", "the key to prove oneself or the node with, made when it is not there (with -data or on a terminal one for each name, else a new key each time)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Identity, n, "", "") }},
+		{"identity", "FILE", "the key to prove oneself or the node with, made when it is not there (a client: one for each name; a node: one in its store)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Identity, n, "", "") }},
 		{"commands", "", "understand /commands from a pipe too", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Commands, n, false, "") }},
 		{"follow", "", "from a pipe: print what others say too, and stay when the input has ended", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Follow, n, false, "") }},
 		{"since", "CURSOR", "begin behind this message of the first room: a cursor that -json printed", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Since, n, "", "") }},
@@ -113,7 +120,7 @@ var Groups = []Group{
 		{"wait", "", "wait as long as it takes for the first connection", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Wait, n, false, "") }},
 	}},
 	{"Both", []Option{
-		{"data", "DIR", "the folder where a node keeps messages and its key (one of the port), or a client what is unsent and was read (on a terminal: one of the node; from a pipe: nowhere)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Data, n, "", "") }},
+		{"data", "DIR", "the folder where a node keeps messages and its key (one of the port), or a client what is unsent, what was read and which nodes it knows (on a terminal: one of the node; from a pipe: only the nodes)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Data, n, "", "") }},
 		{"insecure", "", "do without encryption: for tests on one machine; node and clients have to agree on it", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Insecure, n, false, "") }},
 		{"json", "", "print JSON objects, one a line; a client reads them too (docs/json.md)", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.JSON, n, false, "") }},
 		{"log", "text|json", "how log lines look on standard error (text)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Log, n, "text", "") }},
@@ -159,6 +166,9 @@ func Parse(args []string, verbs string) (*Options, error) {
 	} else if err != nil {
 		return nil, Usagef("%v", err)
 	}
+	if flags.NArg() > 0 && identity.IsLink(flags.Arg(0)) {
+		return nil, Usagef("an invitation stands behind -connect, in quotes: chatnode -connect 'LINK'")
+	}
 	if flags.NArg() > 0 {
 		return nil, Usagef("%q is neither a flag nor a verb; the verbs are: %s", flags.Arg(0), verbs)
 	}
@@ -176,7 +186,10 @@ func Parse(args []string, verbs string) (*Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o, o.check()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	return o, o.invitations()
 }
 
 // Variable returns the variable of the environment that stands in for a flag.

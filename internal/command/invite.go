@@ -1,0 +1,108 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatnode/internal/chat"
+)
+
+// inviteFor is how long an invitation is good unless it is said.
+const inviteFor = 24 * time.Hour
+
+// InviteQuery is what /invite asks for.
+type InviteQuery struct {
+	Room string // where it leads; empty: to the node alone
+	Uses int    // how many people may come in by it
+	For  time.Duration
+}
+
+// parseInvite reads [ROOM] [uses N] [for AGE]. A room that is called uses or for is written with its #.
+func parseInvite(text string) (InviteQuery, error) {
+	q := InviteQuery{}
+	for words := strings.Fields(text); len(words) > 0; {
+		word, value := words[0], ""
+		if words = words[1:]; word == "uses" || word == "for" {
+			if len(words) == 0 {
+				return q, inviteUsage("%s what is missing", word)
+			}
+			value, words = words[0], words[1:]
+		}
+		var err error
+		switch {
+		case word == "uses" && q.Uses == 0:
+			if q.Uses, err = strconv.Atoi(value); err != nil || q.Uses < 1 || q.Uses > chat.MaxUses {
+				return q, inviteUsage("%s is not a number of people, 1 to %d", quote(value), chat.MaxUses)
+			}
+		case word == "for" && q.For == 0:
+			if q.For, err = chat.ParseDuration(value); err != nil || q.For < time.Second || q.For > chat.MaxInvite {
+				return q, inviteUsage("%s is not a time such as 90s, 24h or 7d, at most %s", quote(value), chat.FormatDuration(chat.MaxInvite))
+			}
+		case value == "" && q.Room == "":
+			if q.Room = strings.ToLower(strings.TrimPrefix(word, "#")); !chat.ValidRoom(q.Room) {
+				return q, inviteUsage("%s is no room's name", quote(word))
+			}
+		default:
+			return q, inviteUsage("%s is too much", quote(word))
+		}
+	}
+	if q.Uses == 0 {
+		q.Uses = 1
+	}
+	if q.For == 0 {
+		q.For = inviteFor
+	}
+	return q, nil
+}
+
+func inviteUsage(format string, args ...any) error { return badUsage(byName[invite], format, args...) }
+
+// runInvite invites to the room that is named, or to the one where the user is; nobody is invited to a conversation.
+func runInvite(ctx context.Context, env Env, text string) error {
+	q, err := parseInvite(text)
+	if err != nil {
+		return err
+	}
+	if q.Room == "" && !strings.HasPrefix(env.Room(), chat.DirectMark) {
+		q.Room = env.Room()
+	}
+	return show(env)(env.Invite(ctx, q))
+}
+
+// InviteAnswer is an invitation.
+type InviteAnswer struct {
+	Room    string // where it leads; empty: to the node alone
+	Link    string // what is passed on
+	Token   string // the part of the link that lets its bearer in
+	Uses    int
+	Expires time.Time
+	Local   bool // the link leads to this machine itself, as no other address of the node is known
+}
+
+// Lines returns who may use the invitation, how often and until when, how, and the link: that is the last, and alone on its line.
+func (a InviteAnswer) Lines(zone *time.Location) []string {
+	where := "here"
+	if a.Room != "" {
+		where = "to " + Label(a.Room)
+	}
+	until := a.Expires.In(zone).Format("2006-01-02 15:04")
+	lines := []string{fmt.Sprintf("until %s, %s may come %s by this link: whoever has it, so show it to nobody else", until, count(a.Uses, "person", "people"), where)}
+	if a.Local {
+		lines = append(lines, "it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in")
+	}
+	return append(lines, "in a shell it needs its quotes: chatnode -connect 'LINK'", a.Link)
+}
+
+// ReleaseAnswer is a name that was taken from its owner.
+type ReleaseAnswer struct {
+	Name  string
+	Owner Who // until now
+}
+
+// Lines returns it as a sentence.
+func (a ReleaseAnswer) Lines(*time.Location) []string {
+	return []string{fmt.Sprintf("%s is free: it was the name of the key %s", a.Name, a.Owner.ID)}
+}

@@ -1,0 +1,72 @@
+package command
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"chatnode/internal/chat"
+)
+
+func TestParseInvite(t *testing.T) {
+	day := 24 * time.Hour
+	for text, want := range map[string]InviteQuery{
+		"":                     {"", 1, day},
+		"ops":                  {"ops", 1, day},
+		"#Ops":                 {"ops", 1, day},
+		"ops uses 5 for 7d":    {"ops", 5, 7 * day},
+		"for 90s ops uses 5":   {"ops", 5, 90 * time.Second},
+		"uses 1000 for 30d":    {"", chat.MaxUses, chat.MaxInvite},
+		" for \t 1s ":          {"", 1, time.Second},
+		"#uses uses 2":         {"uses", 2, day},
+		"uses 2 küche for 1h":  {"küche", 2, time.Hour},
+		"uses 5 usesx for 24h": {"usesx", 5, day},
+	} {
+		if q, err := parseInvite(text); q != want || err != nil {
+			t.Errorf("%q is %+v, %v; want %+v", text, q, err, want)
+		}
+	}
+	for _, text := range []string{
+		"ops lab", "uses", "for", "uses 0", "uses 1001", "uses -1", "uses five", "uses 5 uses 5", "for 0s", "for 999ms", "for 31d", "for ever", "for 1h for 1h",
+		"@bob", "No!", "#", "uses for 24h", "ops uses 5 more", "\x1b[2J", "uses 99999999999999999999",
+	} {
+		var wrong *Error
+		if q, err := parseInvite(text); !errors.As(err, &wrong) || wrong.Reason != BadUsage || chat.OneLine(wrong.Text) != wrong.Text {
+			t.Errorf("%q is %+v, %v; want the usage", text, q, err)
+		}
+	}
+}
+
+// TestInviteToWhereOneIs: to the room, and to no conversation.
+func TestInviteToWhereOneIs(t *testing.T) {
+	for room, want := range map[string]string{"ops": "ops", "@bob": "", "": ""} {
+		env := &deskEnv{room: room}
+		if err := Run(t.Context(), Call{Name: invite}, env); err != nil {
+			t.Error(err)
+		}
+		asked := &deskEnv{}
+		_ = asked.note("invite %+v", InviteQuery{want, 1, inviteFor})
+		if env.did[0] != asked.did[0] {
+			t.Errorf("in %q it does %q, want %q", room, env.did[0], asked.did[0])
+		}
+	}
+}
+
+func TestLinesOfAnInvitation(t *testing.T) {
+	at := time.Date(2026, 11, 22, 15, 4, 5, 0, time.UTC)
+	quotes := "in a shell it needs its quotes: chatnode -connect 'LINK'"
+	for _, c := range []struct {
+		a    InviteAnswer
+		want []string
+	}{
+		{InviteAnswer{Room: "ops", Link: "L", Uses: 5, Expires: at}, []string{"until 2026-11-22 16:04, 5 people may come to #ops by this link: whoever has it, so show it to nobody else", quotes, "L"}},
+		{InviteAnswer{Link: "L", Uses: 1, Expires: at, Local: true}, []string{"until 2026-11-22 16:04, 1 person may come here by this link: whoever has it, so show it to nobody else",
+			"it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in", quotes, "L"}},
+	} {
+		if diff := cmp.Diff(c.want, c.a.Lines(time.FixedZone("CET", 3600))); diff != "" {
+			t.Errorf("mismatch (-want +got):\n%s", diff)
+		}
+	}
+}
