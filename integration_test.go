@@ -658,3 +658,9 @@ func TestStoreIsDeleted(t *testing.T)   { trial.StoreIsDeleted(t, house) }
 func TestFlippedBits(t *testing.T)      { trial.FlippedBits(t, house) }
 func TestFarBehind(t *testing.T)        { trial.FarBehind(t, house) }
 func TestResumeIsShown(t *testing.T)    { trial.ResumeIsShown(t, house) }
+
+// What strangers may do to a node; those of one siege wait a lot.
+func TestSlowClients(t *testing.T)    { t.Parallel(); trial.SlowClients(t, house) }
+func TestHostileLinks(t *testing.T)   { t.Parallel(); trial.HostileLinks(t, house) }
+func TestHostileRecords(t *testing.T) { t.Parallel(); trial.HostileRecords(t, house) }
+func TestHostileTalk(t *testing.T)    { t.Parallel(); trial.HostileTalk(t, house) }

@@ -546,7 +546,7 @@ func TestAnnounce(t *testing.T) {
 var floors = map[string]int{
 	"chat": 0, "disk": 0,
 	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1, "door": 1,
-	"hub": 2, "client": 2,
+	"hub": 2, "client": 2, "siege": 2,
 	"session": 3, "lines": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3,
 }
 

@@ -32,6 +32,9 @@ type Orders struct {
 	FileSize uint64 `json:",omitempty"`
 	// Slow is how much longer each Append takes.
 	Slow time.Duration `json:",omitempty"`
+
+	// Reports has it answer each line on its standard input with its standing.
+	Reports bool `json:",omitempty"`
 }
 
 func (o Orders) environment() string { return ordersVariable + "=" + o.String() }
@@ -59,6 +62,9 @@ func Obey() (wrap func(faults.Backend) faults.Backend, moment func(string), orde
 		if err := limitFiles(o.FileSize); err != nil {
 			panic(fmt.Sprintf("trial: %v", err))
 		}
+	}
+	if o.Reports {
+		go report(os.Stdin, os.Stdout) // until the process ends
 	}
 	return o.wrap, o.moment(), true
 }

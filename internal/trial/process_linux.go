@@ -20,6 +20,24 @@ func limitFiles(bytes uint64) error {
 	return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: bytes})
 }
 
+// openFiles returns how many descriptors this process has open, beside the one that it takes to look.
+func openFiles() int {
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(all) - 1
+}
+
+// mostMemory returns the most bytes of memory that this process has had at one time since forgetMemory, which has the kernel forget what was before
+// (proc(5), /proc/pid/clear_refs).
+func mostMemory() int64 {
+	most, _ := memory(os.Getpid())
+	return most
+}
+
+func forgetMemory() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) } // where it can't, mostMemory counts from the beginning
+
 // memory returns the most bytes of memory that a process has had at one time, and whether that is known.
 func memory(pid int) (int64, bool) {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))

@@ -1,5 +1,5 @@
 // Package trial puts nodes and their clients through what they have to survive: deaths by kill -9 at any moment, disks that are full, slow
-// or broken, files that are torn, older copies of stores. A node is the real program in a process of its own; clients run beside the test, behind
+// or broken, files that are torn, older copies of stores, strangers that keep no rule. A node is the real program in a process of its own; clients run beside the test, behind
 // connections that break, and tell package oracle all that they live through. Only tests import it.
 //
 // Each runner is one such story. It fails its test with the seed, what was done when, and what the node said last.
@@ -46,6 +46,7 @@ type Flags struct {
 	Kills  int    // of one runner
 	Flips  int    // damaged stores
 	Far    int    // messages that one is away for
+	Siege  int    // how many times as many attackers there are
 	Strict bool   // what cannot run here is a failure
 }
 
@@ -68,6 +69,7 @@ func Bind(set *flag.FlagSet) *Flags {
 	set.IntVar(&f.Kills, "kills", kills, "how often a trial kills")
 	set.IntVar(&f.Flips, "flips", 12, "how many damaged stores a node is started on")
 	set.IntVar(&f.Far, "far", far, "how many messages a client is away for")
+	set.IntVar(&f.Siege, "siege", 1, "how many times as many attackers there are")
 	set.BoolVar(&f.Strict, "strict", os.Getenv("CI") != "" && runtime.GOOS == "linux", "a trial that this machine does not allow is a failure")
 	return f
 }
