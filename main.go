@@ -555,17 +555,15 @@ func (w *way) dial(ctx context.Context) (client.Link, error) {
 func (w *way) dialOne(ctx context.Context, address string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
-	conn, err := w.connect(ctx, address)
+	conn, node, err := w.connect(ctx, address)
 	if err != nil {
 		return nil, err
 	}
 	link, err := openLink(ctx, conn)
-	if said := (*door.SaidError)(nil); errors.As(err, &said) {
-		err = said
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
+	link.node = node
 	go func() { // ends with the link, which the client closes
 		ticker := time.NewTicker(clientTend)
 		defer ticker.Stop()
@@ -581,23 +579,24 @@ func (w *way) dialOne(ctx context.Context, address string) (*Link, error) {
 	return link, nil
 }
 
-// connect returns a connection to the node at address, whose key has passed the check.
-func (w *way) connect(ctx context.Context, address string) (net.Conn, error) {
+// connect returns a connection to the node at address, and that node's id, which has passed the check.
+func (w *way) connect(ctx context.Context, address string) (net.Conn, identity.ID, error) {
 	if w.insecure {
-		return door.DialPlain(ctx, address)
+		conn, err := door.DialPlain(ctx, address)
+		return conn, identity.ID{}, err
 	}
 	conn, err := door.Dial(ctx, address, identity.ClientTLS(w.key))
 	if err != nil {
-		return nil, err
+		return nil, identity.ID{}, err
 	}
 	node, err := identity.PeerOf(conn.ConnectionState())
 	if err == nil && w.check != nil {
 		err = w.check(address, node)
 	}
 	if err != nil {
-		return nil, errors.Join(err, conn.NetConn().Close())
+		return nil, identity.ID{}, errors.Join(err, conn.NetConn().Close())
 	}
-	return conn, nil
+	return conn, node, nil
 }
 
 // version returns what this binary was built from.

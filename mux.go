@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatnode/internal/frame"
+	"chatnode/internal/identity"
 
 	"github.com/hashicorp/yamux"
 )
@@ -51,6 +52,7 @@ type Link struct {
 	control frame.Stream
 	chat    frame.Stream
 	log     quietLog
+	node    identity.ID
 
 	// Owned by the ticker that calls tend.
 	pinged time.Time // the LastRead that a ping was sent for
@@ -173,6 +175,10 @@ func (l *Link) Done() <-chan struct{} { return l.session.CloseChan() }
 // go on with what the peer sent, or an error of the socket. It is nil while the
 // link lives.
 func (l *Link) Err() error { return l.conn.Err() }
+
+// Node returns the id of the node at the other end, which has proved to have
+// that key; zero on a node's side, and on a link that is not encrypted.
+func (l *Link) Node() identity.ID { return l.node }
 
 // complaints returns how often yamux found fault with what it received.
 func (l *Link) complaints() int64 { return l.log.lines.Load() }

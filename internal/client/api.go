@@ -27,6 +27,10 @@ type Link interface {
 	Notify(grown func())
 	// Done is closed when the connection has ended, for whatever reason.
 	Done() <-chan struct{}
+	// Err returns why the connection has ended, as far as it knows; nil while it lives.
+	Err() error
+	// Node returns the id of the node that has proved itself at the other end; zero when none has, as without encryption.
+	Node() identity.ID
 	// Close ends the connection; reads and writes that wait return an error.
 	Close() error
 }

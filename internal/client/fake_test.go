@@ -100,6 +100,8 @@ type fakeLink struct {
 	controlUp, controlDown, chatUp, chatDown *half
 	done                                     chan struct{}
 	once, dead                               sync.Once
+	node                                     identity.ID // who has proved itself
+	why                                      error       // what it died of
 }
 
 const testWindow = 64 << 10
@@ -111,6 +113,8 @@ func newLink(window int) *fakeLink {
 func (l *fakeLink) Control() frame.Stream { return stream{l.controlDown, l.controlUp} }
 func (l *fakeLink) Chat() frame.Stream    { return stream{l.chatDown, l.chatUp} }
 func (l *fakeLink) Done() <-chan struct{} { return l.done }
+func (l *fakeLink) Node() identity.ID     { return l.node }
+func (l *fakeLink) Err() error            { return l.why }
 func (l *fakeLink) Close() error          { l.cut(func() int { return 0 }); return nil }
 
 func (l *fakeLink) Notify(grown func()) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"time"
 
@@ -170,6 +171,9 @@ func (n *conn) cause(ctx context.Context, err error) error {
 		case err = <-n.lost:
 		default:
 		}
+	}
+	if why := n.link.Err(); why != nil && !errors.Is(why, io.EOF) && !errors.Is(why, net.ErrClosed) {
+		return why // a stream knows only that it has ended
 	}
 	if err == nil || errors.Is(err, io.EOF) {
 		return errLost

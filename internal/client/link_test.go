@@ -164,6 +164,18 @@ func TestHandshakeBreaches(t *testing.T) {
 		if e := event[LinkDown](r); !errors.Is(e.Err, wire.ErrMalformed) {
 			t.Errorf("after a short node id: %+v", e)
 		}
+		p := <-r.links
+		p.node = testKey().ID() // who proved itself is not who says hello
+		p.welcome(nil)
+		if e := event[LinkDown](r); !errors.Is(e.Err, wire.ErrMalformed) {
+			t.Errorf("after another node's id: %+v", e)
+		}
+		p = <-r.links
+		p.why = errDial // the link knows better than its streams what it died of
+		p.Close()
+		if e := event[LinkDown](r); !errors.Is(e.Err, errDial) {
+			t.Errorf("after a link that died of something: %+v", e)
+		}
 		r.accept(func(w *wire.Welcome) { w.Version = 2 })
 		var refused *RefusedError
 		if err := <-r.ran; !errors.As(err, &refused) || refused.Code != chat.BadVersion {

@@ -102,6 +102,8 @@ func (n *conn) welcomed(w *wire.Welcome) error {
 		return errOutOfTurn
 	case len(w.Node) != len(identity.ID{}):
 		return fmt.Errorf("%w: a node id of %d bytes", wire.ErrMalformed, len(w.Node))
+	case !n.link.Node().IsZero() && n.link.Node() != identity.ID(w.Node):
+		return fmt.Errorf("%w: the node says that it is %v, and has the key of %v", wire.ErrMalformed, identity.ID(w.Node), n.link.Node())
 	case w.Version != wire.Version:
 		n.bye = &wire.Bye{Code: chat.BadVersion}
 		return nil
