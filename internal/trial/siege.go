@@ -44,7 +44,7 @@ type attack struct {
 	stale  int // connections besides that are over, and that the node may not have seen end
 	kib    int // of the heap that each of them may cost, 0 for usualKiB
 	slow   bool
-	// run is the attack up to its height. What it holds of a slow one is closed by the node, by and by, while others go on.
+	// run is the attack up to its height. The connections that a slow one holds are closed by the node, by and by, while others go on.
 	run func(*camp)
 }
 
@@ -117,7 +117,8 @@ func besiege(t testing.TB, house House) *front {
 	node := tr.up(Orders{Reports: true}, "-v", "-rate", fmt.Sprint(siegeRate), "-room-rate", fmt.Sprint(siegeRoomRate))
 	f := &front{crowd: tr.gather("alice", "bob", "carol", "dave", "erin"), node: node}
 	f.table = tabwriter.NewWriter(&f.text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(f.table, "attack\tconnections\tgoroutines\tbound\theap KiB\tbound\tdescriptors\tbound\tmemory KiB\tbound\tleft: goroutines\theap KiB\tdescriptors")
+	fmt.Fprintln(f.table, "attack\tconnections\tgoroutines\tbound\theap KiB\tbound\tdescriptors\tbound\tmemory KiB\tbound"+
+		"\tleft: goroutines\theap KiB\tdescriptors")
 	t.Cleanup(func() {
 		f.table.Flush()
 		t.Logf("what attacks cost the node, above what it had\n%s", f.text.String())
@@ -221,7 +222,8 @@ func (f *front) rest(before standing) standing {
 func (c *camp) tell(height standing, after *standing) {
 	all := c.n*max(1, c.links) + c.stale
 	bound := standing{
-		Goroutines: all*perGuest + spareGoroutines, Files: all + spareFiles, Heap: int64((all-c.stale)*cmp.Or(c.kib, usualKiB)+c.stale*usualKiB)<<10 + spareHeap,
+		Goroutines: all*perGuest + spareGoroutines, Files: all + spareFiles,
+		Heap: int64((all-c.stale)*cmp.Or(c.kib, usualKiB)+c.stale*usualKiB)<<10 + spareHeap,
 	}
 	if bound.Most = bound.Heap + spareMemory; raced() {
 		bound.Most *= raceFactor

@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -20,7 +21,7 @@ import (
 
 // doorAttacks are on the way from the first byte to a link.
 var doorAttacks = []attack{
-	{name: "TLS of another kind", guests: len(badTLS), links: 2, run: breaksTLS},
+	{name: "TLS of another kind", guests: len(badTLS) + 1, run: breaksTLS},
 	{name: "TLS records that are none", guests: len(badTLSRecords), run: breaksTLSRecords},
 	{name: "a certificate of another key", guests: 4, run: wearsAnothersKey},
 	{name: "garbage inside TLS", guests: 4, run: garbageInTLS},
@@ -55,19 +56,19 @@ var badTLS = map[string]func(*tls.Config){
 	"TLS 1.2":      func(t *tls.Config) { t.MinVersion, t.MaxVersion = tls.VersionTLS10, tls.VersionTLS12 },
 }
 
-// wear has a client show a certificate of that key.
+// wear has a client show a certificate of that key. What it is signed by is all one.
 func wear(t *tls.Config, key crypto.Signer, err error) {
-	var der []byte
-	if err == nil {
-		template := &x509.Certificate{SerialNumber: big.NewInt(1)}
-		signer := key
-		if _, forged := key.(forger); forged { // what a certificate is signed by is all one, and this one can't check its own
-			_, signer, err = ed25519.GenerateKey(rand.Reader)
-		}
-		der, err = x509.CreateCertificate(rand.Reader, template, template, key.Public(), signer)
-	}
 	if err != nil {
-		panic(err) // crypto/rand never fails, and the template is a good one
+		panic(err) // crypto/rand never fails
+	}
+	_, signer, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err) // likewise
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), signer)
+	if err != nil {
+		panic(err) // the template is a good one
 	}
 	t.Certificates = []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}
 }
@@ -91,27 +92,33 @@ type liar struct {
 
 func (l liar) Public() crypto.PublicKey { return l.says }
 
-// breaksTLS meets the node with each of badTLS, and goes on as if nothing had happened.
+// breaksTLS meets the node with each of badTLS, and goes on as if nothing had happened. The same without a change is let in.
 func breaksTLS(c *camp) {
-	var names []string
-	for name := range badTLS {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := append(slices.Sorted(maps.Keys(badTLS)), "")
 	c.each(func(i int) {
 		name := names[i%len(names)]
 		key, err := identity.NewKey(rand.Reader)
 		c.must(err)
 		config := identity.ClientTLS(key)
 		config.VerifyConnection = nil
-		badTLS[name](config)
+		if name != "" {
+			badTLS[name](config)
+		}
 		conn := tls.Client(c.raw(), config)
-		_, _ = conn.Write(slices.Concat(siege.Frame(siege.FrameWindow, siege.SYN, siege.Control, 0), siege.Frame(siege.FrameWindow, siege.SYN, siege.Chat, 0)))
-		if said, err := io.ReadAll(conn); len(said) > 0 || err == nil {
-			c.Errorf("%s: with %s the node says %d bytes, and then %v", c.name, name, len(said), err)
+		_, _ = conn.Write(streams)
+		switch n, err := conn.Read(make([]byte, 1)); {
+		case name == "":
+			c.must(err)
+		case n > 0 || err == nil:
+			c.Errorf("%s: with %s the node goes on to speak", c.name, name)
+		default:
+			c.must(bare{conn.NetConn()}.Ended())
 		}
 	})
 }
+
+// streams opens those of a link.
+var streams = slices.Concat(siege.Frame(siege.FrameWindow, siege.SYN, siege.Control, 0), siege.Frame(siege.FrameWindow, siege.SYN, siege.Chat, 0))
 
 // badTLSRecords are first bytes of what seems to be TLS.
 var badTLSRecords = [][]byte{
@@ -153,7 +160,7 @@ func garbageInTLS(c *camp) {
 // goesDown speaks to the node without TLS. What it hears is a sentence, and nothing of the protocol.
 func goesDown(c *camp) {
 	c.each(func(int) {
-		conn := c.raw(slices.Concat(siege.Frame(siege.FrameWindow, siege.SYN, siege.Control, 0), siege.Frame(siege.FrameWindow, siege.SYN, siege.Chat, 0))...)
+		conn := c.raw(streams...)
 		said, err := io.ReadAll(conn)
 		if err != nil || len(said) == 0 || said[0] < ' ' {
 			c.Errorf("%s: the node says %q (%v), want a sentence", c.name, said, err)

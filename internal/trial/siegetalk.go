@@ -136,7 +136,8 @@ func entersBadRooms(c *camp) {
 // drivers are texts that would move a cursor, set a title, fill a clipboard, or turn the direction of what stands behind them.
 var drivers = []string{
 	"\x1b[2J\x1b[H", "\x1b]0;title\a", "\x1b]52;c;cm0gLXJm\x1b\\", "\x1bP$q\"p\x1b\\", "\x1b_app\x1b\\", "\u009b31m", "\u009d0;t\u009c", "\u0090q\u009c",
-	"\x1b]8;;http://evil\x1b\\here\x1b]8;;\x1b\\", "a\rb", "a\bb", "a\vb\fc", "a\x7fb", "a\x00b", "\x0e\x0f", "\u202eevil", "\u2066\u2067\u2068x", "\u200f\u061cx",
+	"\x1b]8;;http://evil\x1b\\here\x1b]8;;\x1b\\", "a\rb", "a\bb", "a\vb\fc", "a\x7fb", "a\x00b", "\x0e\x0f",
+	"\u202eevil", "\u2066\u2067\u2068x", "\u200f\u061cx",
 	"a\u2028b\u2029c", "\U000e0001\U000e0041x", "\ufff9a\ufffab\ufffb", "\ufdd0\uffff\U0010ffff x", "\x1b\x1b[\x1b]\x1b", "\u0085x", injected,
 	"a" + strings.Repeat("\u0301\u0489", 1800), strings.Repeat("\ufe0f", 500) + "x",
 }
@@ -210,7 +211,8 @@ func badTexts(c *camp) {
 		}{
 			{chat.Text, "\xff", chat.BadText}, {chat.Text, "a\xc3(", chat.BadText}, {chat.Text, "\xed\xa0\x80", chat.BadText}, // a surrogate
 			{chat.Text, "\xc0\xaf", chat.BadText}, {chat.Text, "\xf4\x90\x80\x80", chat.BadText}, // too long a spelling, beyond Unicode
-			{chat.Text, "", chat.Empty}, {chat.Text, " \t\n", chat.Empty}, {chat.Text, "\x00\x1b\x07", chat.Empty}, {chat.Action, "\u200b\u2060\u202e", chat.Empty},
+			{chat.Text, "", chat.Empty}, {chat.Text, " \t\n", chat.Empty}, {chat.Text, "\x00\x1b\x07", chat.Empty},
+			{chat.Action, "\u200b\u2060\u202e", chat.Empty},
 			{chat.Text, strings.Repeat("a", chat.MaxText+1), chat.TooLong}, {chat.Text, strings.Repeat("\u0301", 30_000), chat.TooLong},
 			{chat.Text, lines, chat.TooLong}, {chat.Topic, strings.Repeat("a", chat.MaxTopic+1), chat.TooLong},
 			{0, "x", chat.BadKind}, {200, "x", chat.BadKind},

@@ -1,6 +1,6 @@
 // Package trial puts nodes and their clients through what they have to survive: deaths by kill -9 at any moment, disks that are full, slow
-// or broken, files that are torn, older copies of stores, strangers that keep no rule. A node is the real program in a process of its own; clients run beside the test, behind
-// connections that break, and tell package oracle all that they live through. Only tests import it.
+// or broken, files that are torn, older copies of stores, strangers that keep no rule. A node is the real program in a process of its own; clients
+// run beside the test, behind connections that break, and tell package oracle all that they live through. Only tests import it.
 //
 // Each runner is one such story. It fails its test with the seed, what was done when, and what the node said last.
 package trial
