@@ -279,7 +279,7 @@ func (n *Node) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		return over, over.HandshakeContext(ctx)
 	}
 	door.TurnAway(opened, guest, n.sentence(guest, conn.LocalAddr()))
-	return nil, fmt.Errorf("a guest of another kind: %v", guest)
+	return nil, fmt.Errorf("a guest who speaks another protocol: %v", guest)
 }
 
 // sentence says what this is, and how to join, to a guest who took it for something else.

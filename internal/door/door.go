@@ -22,6 +22,11 @@ const (
 	SSH
 )
 
+// String returns what the guest speaks, for the log.
+func (g Guest) String() string {
+	return [...]string{"none that is known", "TLS", "chatnode without TLS", "HTTP", "IRC", "SSH"}[g]
+}
+
 // First bytes.
 const (
 	tlsHandshake = 0x16 // RFC 8446, 5.1

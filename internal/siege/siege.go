@@ -1,5 +1,5 @@
 // Package siege is the other side at its worst: connections to a node that speak yamux and records by hand, frame by frame, and loops of them as a
-// load. It keeps no rule of the protocol that its caller does not keep. Tests attack nodes with it, and a bench may lay it beside good clients.
+// load. It keeps no rule of the protocol that its caller does not keep. Only tests import it.
 package siege
 
 import (
