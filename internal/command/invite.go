@@ -89,7 +89,7 @@ func (a InviteAnswer) Lines(zone *time.Location) []string {
 		where = "to " + Label(a.Room)
 	}
 	until := a.Expires.In(zone).Format("2006-01-02 15:04")
-	lines := []string{fmt.Sprintf("until %s, %s may come %s by this link: whoever has it, so show it to nobody else", until, count(a.Uses, "person", "people"), where)}
+	lines := []string{fmt.Sprintf("until %s, %s may come %s by this link; whoever has the link can use it", until, count(a.Uses, "person", "people"), where)}
 	if a.Local {
 		lines = append(lines, "it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in")
 	}

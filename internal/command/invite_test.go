@@ -61,8 +61,8 @@ func TestLinesOfAnInvitation(t *testing.T) {
 		a    InviteAnswer
 		want []string
 	}{
-		{InviteAnswer{Room: "ops", Link: "L", Uses: 5, Expires: at}, []string{"until 2026-11-22 16:04, 5 people may come to #ops by this link: whoever has it, so show it to nobody else", quotes, "L"}},
-		{InviteAnswer{Link: "L", Uses: 1, Expires: at, Local: true}, []string{"until 2026-11-22 16:04, 1 person may come here by this link: whoever has it, so show it to nobody else",
+		{InviteAnswer{Room: "ops", Link: "L", Uses: 5, Expires: at}, []string{"until 2026-11-22 16:04, 5 people may come to #ops by this link; whoever has the link can use it", quotes, "L"}},
+		{InviteAnswer{Link: "L", Uses: 1, Expires: at, Local: true}, []string{"until 2026-11-22 16:04, 1 person may come here by this link; whoever has the link can use it",
 			"it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in", quotes, "L"}},
 	} {
 		if diff := cmp.Diff(c.want, c.a.Lines(time.FixedZone("CET", 3600))); diff != "" {

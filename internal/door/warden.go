@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"chatnode/internal/chat"
 )
 
 // What one address may do at the door. Loopback addresses may do what they like: there the machine's own users are, all behind one address.
@@ -60,7 +62,7 @@ func (w *Warden) Release(address netip.Addr) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if v := w.addresses[Group(address)]; v != nil {
+	if v := w.addresses[chat.Network(address)]; v != nil {
 		v.guests--
 	}
 }
@@ -81,7 +83,7 @@ func (w *Warden) Reports(address netip.Addr, now time.Time) bool {
 }
 
 func (w *Warden) visitsLocked(address netip.Addr, now time.Time) *visits {
-	address = Group(address)
+	address = chat.Network(address)
 	v := w.addresses[address]
 	if v == nil {
 		if len(w.addresses) >= maxAddresses {
@@ -109,13 +111,4 @@ func (w *Warden) forgetLocked(now time.Time) {
 			delete(w.addresses, address)
 		}
 	}
-}
-
-// Group returns the address that stands for those which one guest may have: the first 64 bits of an IPv6 address, an IPv4 address as it is.
-func Group(address netip.Addr) netip.Addr {
-	address = address.Unmap().WithZone("")
-	if address.Is4() || !address.IsValid() {
-		return address
-	}
-	return netip.PrefixFrom(address, 64).Masked().Addr()
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"chatnode/internal/chat"
 )
 
 // Bounds on keys that join: of one address one more each arrivalsEach, arrivalsBurst at once. Addresses beyond maxAddresses share one bound.
@@ -16,7 +18,7 @@ const (
 
 // arrivals counts the keys that joined lately, by where they came from: whoever can make keys without end is not to fill the node with people. It has
 // an entry for each network that is not at its full number again.
-type arrivals map[netip.Prefix]*rate.Limiter
+type arrivals map[netip.Addr]*rate.Limiter
 
 // take counts a key that comes from an address, or returns how long it has to wait. This machine's own have no bound, nor has an unknown one.
 func (s arrivals) take(from netip.Addr, now time.Time) (wait time.Duration) {
@@ -24,29 +26,16 @@ func (s arrivals) take(from netip.Addr, now time.Time) (wait time.Duration) {
 	if !from.IsValid() || from.IsLoopback() {
 		return 0
 	}
-	network := networkOf(from)
+	network := chat.Network(from)
 	if s[network] == nil && len(s) >= maxAddresses {
 		if s.forget(now); len(s) >= maxAddresses {
-			network = netip.Prefix{}
+			network = netip.Addr{}
 		}
 	}
 	l := s[network]
 	wait = take(&l, arrivalsEach, arrivalsBurst, now)
 	s[network] = l
 	return wait
-}
-
-// networkOf returns what one person has of an address: the whole, and of an IPv6 address the first half, behind which they choose.
-func networkOf(from netip.Addr) netip.Prefix {
-	bits := 64
-	if from.Is4() {
-		bits = 32
-	}
-	network, err := from.Prefix(bits)
-	if err != nil {
-		panic("hub: " + err.Error()) // only for an invalid address, or more bits than it has
-	}
-	return network
 }
 
 // forget drops entries that would not hold anybody back.
