@@ -560,6 +560,9 @@ func (w *way) dialOne(ctx context.Context, address string) (*Link, error) {
 		return nil, err
 	}
 	link, err := openLink(ctx, conn)
+	if said := (*door.SaidError)(nil); errors.As(err, &said) {
+		err = said
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}

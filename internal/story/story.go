@@ -45,6 +45,7 @@ func Params(dir string, patience time.Duration) testscript.Params {
 				env.Setenv(variable, filepath.Join(env.WorkDir, variable))
 			}
 			env.Setenv("USER", "carol")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each process waits a second at its end, under the race detector
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
