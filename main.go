@@ -425,7 +425,7 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 		fmt.Fprintln(stderr, "-- NOT ENCRYPTED: everybody on the way can read and change what is said")
 	}
 	conf := client.Config{
-		Name: name, Key: mine.key, Token: o.Token, Dial: route.dial, Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError),
+		Name: name, Key: mine.key, Token: o.TokenFor, Dial: route.dial, Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError),
 	}
 	if mine.kept != nil {
 		defer mine.kept.Close() // all of it outlives this process already

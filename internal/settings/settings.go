@@ -49,7 +49,7 @@ type Options struct {
 	Connect  []string // addresses; in place of a link the one that it is for
 	Invite   string   // a link or a token, as it was given; Links and Token have what it says
 	Links    []*identity.Link
-	Token    []byte // of an invitation, to be shown to the node
+	Token    []byte // one that was given without a link
 	Name     string
 	Rooms    []string
 	Identity string
