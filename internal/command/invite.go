@@ -104,5 +104,5 @@ type ReleaseAnswer struct {
 
 // Lines returns it as a sentence.
 func (a ReleaseAnswer) Lines(*time.Location) []string {
-	return []string{fmt.Sprintf("%s is free: it was the name of the key %s", a.Name, a.Owner.ID)}
+	return []string{fmt.Sprintf("%s is free: it was the name of the key %s", chat.Shown(a.Name), a.Owner.ID)}
 }
