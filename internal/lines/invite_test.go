@@ -25,7 +25,7 @@ func testLink(address, room string) string {
 
 func TestInvitation(t *testing.T) {
 	const sentence = "-- until 2000-01-01 12:00, 1 person may come to #ops by this link; whoever has the link can use it\n"
-	const quotes = "-- in a shell it needs its quotes: chatnode -connect 'LINK'\n"
+	const quotes = `-- to join by it, quotes and all: chatnode -connect "LINK" -name YOU` + "\n"
 	const local = "-- it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in\n"
 	for name, c := range map[string]struct {
 		change    func(*Config)

@@ -167,7 +167,7 @@ func Parse(args []string, verbs string) (*Options, error) {
 		return nil, Usagef("%v", err)
 	}
 	if flags.NArg() > 0 && identity.IsLink(flags.Arg(0)) {
-		return nil, Usagef("an invitation stands behind -connect, in quotes: chatnode -connect 'LINK'")
+		return nil, Usagef(`an invitation stands behind -connect, in quotes: chatnode -connect "LINK"`)
 	}
 	if flags.NArg() > 0 {
 		return nil, Usagef("%q is neither a flag nor a verb; the verbs are: %s", flags.Arg(0), verbs)
