@@ -2,7 +2,6 @@ package settings
 
 import (
 	"bytes"
-	"net"
 	"slices"
 	"strings"
 
@@ -110,9 +109,6 @@ func (o *Options) TokenFor(node identity.ID) []byte {
 
 // same reports whether an address of -connect is one of a link.
 func same(where, address string) bool {
-	if _, _, err := net.SplitHostPort(where); err != nil {
-		where = net.JoinHostPort(strings.Trim(where, "[]"), DefaultPort)
-	}
-	where, err := identity.NormalAddress(where)
+	where, err := identity.NormalAddress(WithPort(where))
 	return err == nil && where == address
 }

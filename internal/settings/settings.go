@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -190,6 +191,14 @@ func Parse(args []string, verbs string) (*Options, error) {
 		return nil, err
 	}
 	return o, o.invitations()
+}
+
+// WithPort completes an address: a host without a port gets chatnode's own.
+func WithPort(address string) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	return net.JoinHostPort(strings.Trim(address, "[]"), DefaultPort)
 }
 
 // Variable returns the variable of the environment that stands in for a flag.
