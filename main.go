@@ -180,7 +180,7 @@ func upkeepVerb(do func(context.Context, []string, *upkeep.Console) error) func(
 func profileVerb(do func(context.Context, []string, *profile.Console) error) func(context.Context, []string, io.Writer, io.Writer) error {
 	return func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		variable := func(flag string) string { return os.Getenv(settings.Variable(flag)) }
-		return do(ctx, args, &profile.Console{Out: stdout, Err: stderr, Name: loginName, Variable: variable, WithPort: withPort})
+		return do(ctx, args, &profile.Console{Out: stdout, Err: stderr, Name: loginName, Variable: variable, WithPort: settings.WithPort})
 	}
 }
 
@@ -238,18 +238,10 @@ func (s slowedStore) Append(b *store.Batch) error {
 	return err
 }
 
-// withPort completes an address: a host without a port gets chatnode's own.
-func withPort(address string) string {
-	if _, _, err := net.SplitHostPort(address); err == nil {
-		return address
-	}
-	return net.JoinHostPort(strings.Trim(address, "[]"), defaultPort)
-}
-
 // runNode serves until ctx ends.
 func runNode(ctx context.Context, o *settings.Options, stdout, stderr io.Writer) error {
 	log := o.Logger(stderr, slog.LevelInfo)
-	listener, err := net.Listen("tcp", withPort(o.Listen))
+	listener, err := net.Listen("tcp", settings.WithPort(o.Listen))
 	if err != nil {
 		return &startError{listenError(o.Listen, err)}
 	}
@@ -263,7 +255,7 @@ func runNode(ctx context.Context, o *settings.Options, stdout, stderr io.Writer)
 	}
 	addresses, local := reachable(listener.Addr())
 	if o.Public != "" {
-		addresses, local = []string{withPort(o.Public)}, false
+		addresses, local = []string{settings.WithPort(o.Public)}, false
 	}
 	node, err := newNode(nodeConfig{
 		Store: wrapStore(kept), Key: key, Title: chat.OneLine(title), Rate: o.Rate, RoomRate: o.RoomRate, MaxSessions: o.MaxSessions,
@@ -296,7 +288,7 @@ const inMemory = "in memory"
 // openStore returns the store that the flags ask for, the node's key, and where its messages are: a file, or inMemory.
 func openStore(o *settings.Options, log *slog.Logger) (_ nodeStore, _ *identity.Key, where string, err error) {
 	dir := o.Data
-	_, port, _ := net.SplitHostPort(withPort(o.Listen)) // it has been listened on
+	_, port, _ := net.SplitHostPort(settings.WithPort(o.Listen)) // it has been listened on
 	if o.Ephemeral || dir == "" && port == "0" {
 		key, err := ephemeralKey(o, port)
 		return store.NewMemory(store.DefaultMemory), key, inMemory, err
@@ -403,7 +395,7 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 		cfg.Screen = func() (int, int) { return size(stdout) }
 	}
 	for _, address := range o.Connect {
-		if _, err := identity.NormalAddress(withPort(address)); err != nil {
+		if _, err := identity.NormalAddress(settings.WithPort(address)); err != nil {
 			return settings.Usagef("-connect: %v", err)
 		}
 	}
@@ -425,7 +417,7 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 		fmt.Fprintln(stderr, "-- NOT ENCRYPTED: everybody on the way can read and change what is said")
 	}
 	conf := client.Config{
-		Name: name, Key: mine.key, Token: o.Token, Dial: route.dial, Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError),
+		Name: name, Key: mine.key, Token: o.TokenFor, Dial: route.dial, Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError),
 	}
 	if mine.kept != nil {
 		defer mine.kept.Close() // all of it outlives this process already
@@ -464,10 +456,10 @@ var openKnown = profile.OpenKnown
 // belongingsOf returns a user's. What is not kept is told.
 func belongingsOf(o *settings.Options, name string, terminal bool, stderr io.Writer) (*belongings, error) {
 	want := profile.Want{
-		Name: name, KeyFile: o.Identity, Dir: o.Data, Address: withPort("127.0.0.1"), Insists: o.Data != "", Passing: o.Data == "" && !terminal,
+		Name: name, KeyFile: o.Identity, Dir: o.Data, Address: settings.WithPort("127.0.0.1"), Insists: o.Data != "", Passing: o.Data == "" && !terminal,
 	}
 	if len(o.Connect) > 0 {
-		want.Address = withPort(o.Connect[0])
+		want.Address = settings.WithPort(o.Connect[0])
 	}
 	key, kept, notes, err := want.Get(rand.Reader)
 	if err != nil {
@@ -498,8 +490,8 @@ func belongingsOf(o *settings.Options, name string, terminal bool, stderr io.Wri
 func (b *belongings) reached(addresses []string) func(identity.ID) []string {
 	return func(node identity.ID) (met []string) {
 		for _, address := range addresses {
-			if at, known := b.known.At(withPort(address)); known && at == node {
-				met = append(met, withPort(address))
+			if at, known := b.known.At(settings.WithPort(address)); known && at == node {
+				met = append(met, settings.WithPort(address))
 			}
 		}
 		return met
@@ -539,7 +531,7 @@ func (w *way) dial(ctx context.Context) (client.Link, error) {
 	}
 	var errs []error
 	for _, address := range addresses {
-		link, err := w.dialOne(ctx, withPort(address))
+		link, err := w.dialOne(ctx, settings.WithPort(address))
 		if err == nil {
 			return link, nil
 		}

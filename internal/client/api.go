@@ -41,8 +41,9 @@ type Config struct {
 	Name string
 	// Key is the user's key.
 	Key *identity.Key
-	// Token is of an invitation, wire.TokenLen bytes, and shown to the node on each link. Empty: none.
-	Token []byte
+	// Token returns the token of an invitation that the node is shown on each link, wire.TokenLen bytes, or nothing. It is told which node has proved
+	// itself there; zero: none has. Nil: no node is shown any.
+	Token func(node identity.ID) []byte
 	// Dial makes one attempt to connect, over all addresses in turn, and returns when ctx ends. An *identity.ChangedError among what it returns ends
 	// the client.
 	Dial func(ctx context.Context) (Link, error)

@@ -136,19 +136,29 @@ func TestRelease(t *testing.T) {
 	})
 }
 
-// TestTokenInEveryHello: a node that has forgotten the key takes the client back.
+// TestTokenInEveryHello: a node that has forgotten the key takes the client back. Another node's token is not asked for.
 func TestTokenInEveryHello(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, func(c *Config) { c.Token = testToken })
+		r := start(t, func(c *Config) {
+			c.Token = func(node identity.ID) []byte {
+				if node == nodeID {
+					return testToken
+				}
+				return nil
+			}
+		})
 		defer r.end()
-		for range 2 {
+		for _, want := range [][]byte{testToken, nil, testToken} {
 			p := <-r.links
-			if h := p.welcome(nil); !bytes.Equal(h.Token, testToken) {
-				t.Errorf("the hello has the token %x", h.Token)
+			if want != nil {
+				p.node = nodeID
+			}
+			if h := p.welcome(nil); !bytes.Equal(h.Token, want) {
+				t.Errorf("the hello has the token %x, want %x", h.Token, want)
 			}
 			p.cut(func() int { return 0 })
 		}
-		<-r.links // a third is made
+		<-r.links // one more is made
 	})
 }
 

@@ -84,12 +84,16 @@ func (n *conn) challenged(r *wire.Challenge) error {
 	}
 	n.greeted = true
 	c := n.c
+	var token []byte
+	if c.cfg.Token != nil {
+		token = c.cfg.Token(n.link.Node())
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	origin := c.outbox.origin[:]
 	n.control = append(n.control, &wire.Hello{
 		Version: wire.Version, Name: c.wanted, Key: c.cfg.Key.Public(), Proof: c.cfg.Key.Prove(r.Nonce, origin),
-		Origin: append([]byte(nil), origin...), FirstUnacked: c.outbox.firstUnanswered(), Token: c.cfg.Token,
+		Origin: append([]byte(nil), origin...), FirstUnacked: c.outbox.firstUnanswered(), Token: token,
 	})
 	c.poke()
 	return nil

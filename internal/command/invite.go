@@ -93,7 +93,7 @@ func (a InviteAnswer) Lines(zone *time.Location) []string {
 	if a.Local {
 		lines = append(lines, "it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in")
 	}
-	return append(lines, "in a shell it needs its quotes: chatnode -connect 'LINK'", a.Link)
+	return append(lines, `to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, a.Link)
 }
 
 // ReleaseAnswer is a name that was taken from its owner.
@@ -104,5 +104,5 @@ type ReleaseAnswer struct {
 
 // Lines returns it as a sentence.
 func (a ReleaseAnswer) Lines(*time.Location) []string {
-	return []string{fmt.Sprintf("%s is free: it was the name of the key %s", a.Name, a.Owner.ID)}
+	return []string{fmt.Sprintf("%s is free: it was the name of the key %s", chat.Shown(a.Name), a.Owner.ID)}
 }

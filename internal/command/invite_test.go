@@ -56,7 +56,7 @@ func TestInviteToWhereOneIs(t *testing.T) {
 
 func TestLinesOfAnInvitation(t *testing.T) {
 	at := time.Date(2026, 11, 22, 15, 4, 5, 0, time.UTC)
-	quotes := "in a shell it needs its quotes: chatnode -connect 'LINK'"
+	quotes := `to join by it, quotes and all: chatnode -connect "LINK" -name YOU`
 	for _, c := range []struct {
 		a    InviteAnswer
 		want []string

@@ -90,7 +90,7 @@ func TestRun(t *testing.T) {
 		"/keep 90d":      {"keep lobby &{Set:true Age:2160h0m0s Size:0}", "show #lobby is kept as long as the node keeps any room"},
 		"/release @bob":  {"release bob", "show bob is free: it was the name of the key cn1b"},
 		"/invite": {"invite {Room:lobby Uses:1 For:24h0m0s}", "show until 1970-01-01 00:00, 1 person may come to #lobby by this link; whoever has the link can use it",
-			"show in a shell it needs its quotes: chatnode -connect 'LINK'", "show chatnode://x"},
+			`show to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, "show chatnode://x"},
 		"/help release": {"show /release NAME      take a name from the key that owns it (for the node's admins)"},
 		"/help j":       {"show /join ROOM         enter a room, or turn to one that you are in; @NAME turns to one person", "show   the same:        /j"},
 	} {

@@ -172,7 +172,7 @@ func Load(file string) (*Key, error) {
 		return nil, fmt.Errorf("read the key: %w", err)
 	}
 	if info, err := os.Stat(file); err == nil && othersCanRead(info) {
-		return nil, fmt.Errorf("the key in %s can be read by others; run: chmod 600 %s", file, file)
+		return nil, fmt.Errorf("others can read the key; run: chmod 600 '%s'", file)
 	}
 	key, err := ParseKey(text)
 	if err != nil {

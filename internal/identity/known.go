@@ -41,6 +41,8 @@ type Known struct {
 	// Static after construction.
 	path string        // "": memory alone
 	wait time.Duration // knownWait
+	// Data is the folder that chatnode trust has to be told of, when the user chose it.
+	Data string
 
 	mu      sync.Mutex    // guards what follows, and is held while the file is read and written
 	pinned  map[string]ID // by address: those that were checked here
@@ -78,10 +80,10 @@ func (k *Known) Check(address string, id ID) (first bool, err error) {
 		return false, err
 	}
 	if named, ok := k.invited[address]; ok && named != id {
-		return false, &ChangedError{Address: address, Was: named, Is: id, Known: k.elsewhere(f, address, id), Why: NotInvited}
+		return false, k.changed(f, address, named, id, NotInvited)
 	}
 	if was, ok := k.at(f, address); ok && was != id {
-		return false, &ChangedError{Address: address, Was: was, Is: id, Known: k.elsewhere(f, address, id)}
+		return false, k.changed(f, address, was, id, ByMemory)
 	}
 	if f.at(address) != id {
 		_, invited := k.invited[address]
@@ -90,8 +92,7 @@ func (k *Known) Check(address string, id ID) (first bool, err error) {
 		var changed *ChangedError
 		if errors.As(k.unsaved, &changed) { // another process was faster
 			k.unsaved = nil
-			changed.Known = k.elsewhere(f, address, id)
-			return false, changed
+			return false, k.changed(f, address, changed.Was, id, ByMemory)
 		}
 	}
 	k.pinned[address] = id
@@ -112,7 +113,7 @@ func (k *Known) Pin(address string, id ID) error {
 		return err
 	}
 	if was, ok := k.at(f, address); ok && was != id {
-		return &ChangedError{Address: address, Was: was, Is: id, Known: k.elsewhere(f, address, id), Why: ByInvitation}
+		return k.changed(f, address, was, id, ByInvitation)
 	}
 	k.invited[address] = id
 	return nil
@@ -185,6 +186,11 @@ func (k *Known) at(f *knownFile, address string) (ID, bool) {
 	}
 	id, ok := k.pinned[address]
 	return id, ok
+}
+
+// changed returns the error that another node is at address than has to be there.
+func (k *Known) changed(f *knownFile, address string, was, is ID, why Why) *ChangedError {
+	return &ChangedError{Address: address, Was: was, Is: is, Known: k.elsewhere(f, address, is), Data: k.Data, Why: why}
 }
 
 // elsewhere returns the other addresses at which a node is known.
@@ -434,6 +440,7 @@ type ChangedError struct {
 	Address string
 	Was, Is ID       // who it has to be, and who it is or, ByInvitation, is said to be
 	Known   []string // other addresses at which Is is known
+	Data    string   // as that of the Known which says so
 	Why     Why
 }
 
@@ -457,13 +464,17 @@ func (e *ChangedError) Error() string {
 	} else {
 		b.WriteString(e.Why.reasons())
 	}
-	b.WriteString("Nothing was sent. Ask whoever runs the node for its id, by another way than this one. ")
+	b.WriteString("No message was sent. Ask whoever runs the node for its id, by another way than this one. ")
 	if e.Why == NotInvited {
 		b.WriteString("If the new id is right, ask for a new invitation, or go without one:\n")
 	} else {
 		b.WriteString("If the new id is right:\n")
 	}
-	fmt.Fprintf(&b, "    chatnode trust %s %s", e.Address, e.Is)
+	b.WriteString("    chatnode trust ")
+	if e.Data != "" {
+		fmt.Fprintf(&b, "-data \"%s\" ", e.Data)
+	}
+	fmt.Fprintf(&b, "%s %s", e.Address, e.Is)
 	return b.String()
 }
 

@@ -154,6 +154,20 @@ func TestInvitation(t *testing.T) {
 	}
 }
 
+// TestChangedNamesTheFolder, so that the command which it prints is about the list that was read.
+func TestChangedNamesTheFolder(t *testing.T) {
+	k := openKnown(t, filepath.Join(t.TempDir(), "known_nodes"))
+	k.Data = "my lab"
+	meets(t, k, "plant:8080", plant, true)
+	want := "\n    chatnode trust -data \"my lab\" plant:8080 " + mallory.String()
+	if err := refuses(t, k, "plant:8080", mallory); !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("it ends in another command than %s:\n%v", want, err)
+	}
+	if err := k.Pin("plant:8080", mallory); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("an invitation's ends in another command than %s:\n%v", want, err)
+	}
+}
+
 func TestChangedSays(t *testing.T) {
 	e := &ChangedError{Address: "plant:8080", Was: plant, Is: mallory}
 	for name, c := range map[string]struct {

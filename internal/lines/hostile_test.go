@@ -37,6 +37,7 @@ func hostileAnswers(text string) []command.Answer {
 		command.NamesAnswer{People: []command.Who{{}, {}}, Total: 3}, command.NamesAnswer{}, command.WhoisAnswer{Rooms: []string{"", ""}, Sessions: 1}, command.WhoisAnswer{},
 		command.ListAnswer{Rooms: []command.RoomLine{{}, {}}}, command.TopicAnswer{}, command.HistoryAnswer{Said: said, More: true}, command.HistoryAnswer{},
 		command.SearchAnswer{Hits: said, Next: 7, Behind: 1}, command.SearchAnswer{}, command.KeepAnswer{},
+		command.ReleaseAnswer{},
 	}, text)
 }
 
@@ -165,6 +166,9 @@ func TestNoNodeSpeaksAsTheProgram(t *testing.T) {
 	shows(t, "", `-- "`+sentence+`" has joined #lobby`+"\n", client.Joined{Room: "lobby", Name: sentence})
 	shows(t, "", `-- bob has left #"`+sentence+`"`+"\n", client.Gone{Room: sentence, Name: "bob"})
 	shows(t, "", `-- "`+sentence+`" is now bob`+"\n", client.Renamed{Room: "lobby", Old: sentence, New: "bob"})
+	if a := (command.ReleaseAnswer{Name: sentence}).Lines(time.UTC)[0]; !strings.HasPrefix(a, `"`+sentence+`" is free`) {
+		t.Errorf("of a released name it says: %s", a)
+	}
 	shows(t, "", `-- 1 person in #lobby: "`+sentence+`"`+"\n", client.Present{Room: "lobby", Count: 1, People: []client.Person{person}})
 	shows(t, `13:00 "root: hi": hello`+"\n", "", said("root: hi", "hello"))
 	shows(t, `13:00 "-- root": hello`+"\n", "", said("-- root", "hello"))

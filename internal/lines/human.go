@@ -2,6 +2,7 @@ package lines
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"chatnode/internal/chat"
@@ -160,7 +161,7 @@ func downReason(e client.LinkDown) string {
 	case e.Code != chat.OK:
 		return e.Code.Sentence()
 	case e.Err != nil:
-		return e.Err.Error()
+		return strings.ReplaceAll(e.Err.Error(), "\n", "; ") // of several addresses, each has a line
 	}
 	return "the connection ended"
 }

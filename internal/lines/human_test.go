@@ -2,6 +2,7 @@ package lines
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,8 @@ func TestHumanLink(t *testing.T) {
 	shows(t, "", "-- link lost: reset by peer; trying again in 3 s\n-- link lost: connection refused; trying again in 1 s\n-- back\n-- link lost: connection refused; trying again in 1 s\n",
 		lost, lost, soon, soon, soon, back, soon)
 	shows(t, "", "-- link lost: the node is stopping (see you); trying again in 1 s\n-- back as carol~7q2f\n", stopping, other)
+	both := client.LinkDown{Err: fmt.Errorf("connect: %w", errors.Join(lost.Err, soon.Err)), RetryIn: time.Second} // at two addresses
+	shows(t, "", "-- link lost: connect: reset by peer; connection refused; trying again in 1 s\n", both)
 	shows(t, "", "-- link lost: the connection ended; trying again now\n-- connected to Lab as carol\n", client.LinkDown{}, up())
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk()

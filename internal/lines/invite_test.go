@@ -25,7 +25,7 @@ func testLink(address, room string) string {
 
 func TestInvitation(t *testing.T) {
 	const sentence = "-- until 2000-01-01 12:00, 1 person may come to #ops by this link; whoever has the link can use it\n"
-	const quotes = "-- in a shell it needs its quotes: chatnode -connect 'LINK'\n"
+	const quotes = `-- to join by it, quotes and all: chatnode -connect "LINK" -name YOU` + "\n"
 	const local = "-- it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in\n"
 	for name, c := range map[string]struct {
 		change    func(*Config)
@@ -51,7 +51,7 @@ func TestInvitation(t *testing.T) {
 		"hostile":     {func(*Config) {}, []string{"\x1b[2J:1", "a/b:1", "a@b:1", "x?node=:1", "plant:0"}, "/invite ops", sentence + local + quotes + testLink("127.0.0.1:8080", "ops") + "\n", ""},
 		"refused":     {func(*Config) {}, nil, "/invite full", "", "-- too much at once; try again in 40 s\n"},
 		"bad usage":   {func(*Config) {}, nil, "/invite ops uses no", "", "-- no is not a number of people, 1 to 1000; usage: /invite [ROOM uses N for 24h]\n"},
-		"release":     {func(*Config) {}, nil, "/release bob", "-- Bob\ufffd[2J is free: it was the name of the key " + bob.String() + "\n", ""},
+		"release":     {func(*Config) {}, nil, "/release bob", "-- \"Bob\ufffd[2J\" is free: it was the name of the key " + bob.String() + "\n", ""},
 		"not release": {func(*Config) {}, nil, "/release eve", "", "-- nobody of that name is known here\n"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

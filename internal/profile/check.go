@@ -18,7 +18,7 @@ func Check(known *identity.Known, tell func(note string)) func(address string, n
 			return err
 		}
 		if first {
-			tell(fmt.Sprintf("first time at %s: the node is %s; chatnode trust lists the nodes you know", address, node.Grouped()))
+			tell(fmt.Sprintf("first time at %s: the node is %s; compare that with what the node printed", address, node.Grouped()))
 		}
 		if why := known.Unsaved(); why != nil {
 			unsaved.Do(func() {

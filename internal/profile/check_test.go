@@ -39,7 +39,7 @@ func TestCheck(t *testing.T) {
 	if err := check("nowhere", plant); err == nil {
 		t.Error("an address that is none is taken")
 	}
-	want := []string{"first time at plant:8080: the node is " + plant.Grouped() + "; chatnode trust lists the nodes you know"}
+	want := []string{"first time at plant:8080: the node is " + plant.Grouped() + "; compare that with what the node printed"}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}

@@ -137,6 +137,7 @@ func Keys() []identity.ID {
 // OpenKnown returns the nodes that the user knows: of dir when that is given, else of where the system has its place for such things. Where there is
 // no such place they are remembered in memory, and the note says so. It returns an error for what can't be read.
 func OpenKnown(dir string) (known *identity.Known, note string, err error) {
+	chosen := dir
 	if dir == "" {
 		if dir, err = disk.StateDir(); err == nil {
 			err = disk.MakeDir(dir)
@@ -147,6 +148,7 @@ func OpenKnown(dir string) (known *identity.Known, note string, err error) {
 		note, path = fmt.Sprintf("which nodes you know is not kept: %v", err), ""
 	}
 	known, err = identity.OpenKnown(path)
+	known.Data = chosen
 	return known, note, err
 }
 

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"bytes"
-	"net"
 	"slices"
 	"strings"
 
@@ -32,6 +31,9 @@ func (o *Options) invitations() error {
 	if err := o.invite(named); err != nil {
 		return err
 	}
+	if o.Insecure && (len(o.Links) > 0 || o.Token != nil) {
+		return Usagef("an invitation is of no use with -insecure: everybody on the way could take it, and no node there proves to be the one it names")
+	}
 	if len(o.Rooms) == 0 {
 		for _, link := range o.Links {
 			if link.Room != "" && !slices.Contains(o.Rooms, link.Room) {
@@ -55,7 +57,13 @@ func (o *Options) invite(named bool) error {
 		if !named {
 			return Usagef("-invite TOKEN goes with -connect HOST:PORT; a link says where to by itself")
 		}
-		return o.show(token)
+		for _, link := range o.Links {
+			if differ(link.Token, token) {
+				return errTokens
+			}
+		}
+		o.Token = token
+		return nil
 	}
 	link, err := identity.ParseLink(o.Invite)
 	switch {
@@ -75,28 +83,32 @@ func (o *Options) accept(link *identity.Link) error {
 		if other.Address == link.Address && other.Node != link.Node {
 			return Usagef("two invitations name two nodes at %s: one of them is false", link.Address)
 		}
+		if other.Node == link.Node && differ(other.Token, link.Token) {
+			return errTokens
+		}
 	}
 	o.Links = append(o.Links, link)
-	if len(link.Token) == 0 {
-		return nil
-	}
-	return o.show(link.Token)
+	return nil
 }
 
-// show takes a token. All nodes that a client connects to are shown the same.
-func (o *Options) show(token []byte) error {
-	if o.Token != nil && !bytes.Equal(o.Token, token) {
-		return Usagef("two invitations have two tokens: give one of them")
+var errTokens = Usagef("two invitations have two tokens: give one of them")
+
+// differ reports whether there are two tokens and not one.
+func differ(a, b []byte) bool { return len(a) > 0 && len(b) > 0 && !bytes.Equal(a, b) }
+
+// TokenFor returns what the node of this id is to be shown: the token of the link that names it, else the one that was given by itself. It is empty
+// when there is none: the token of another node's link is none of its business.
+func (o *Options) TokenFor(node identity.ID) []byte {
+	for _, link := range o.Links {
+		if link.Node == node && len(link.Token) > 0 {
+			return link.Token
+		}
 	}
-	o.Token = token
-	return nil
+	return o.Token
 }
 
 // same reports whether an address of -connect is one of a link.
 func same(where, address string) bool {
-	if _, _, err := net.SplitHostPort(where); err != nil {
-		where = net.JoinHostPort(strings.Trim(where, "[]"), DefaultPort)
-	}
-	where, err := identity.NormalAddress(where)
+	where, err := identity.NormalAddress(WithPort(where))
 	return err == nil && where == address
 }

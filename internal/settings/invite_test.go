@@ -51,8 +51,9 @@ func TestInvitations(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := result{o.Connect, o.Rooms, len(o.Links), ""}
-			if o.Token != nil {
-				got.token = identity.TokenText(o.Token)
+			node, _ := identity.ParseID(carol)
+			if token := o.TokenFor(node); token != nil {
+				got.token = identity.TokenText(token)
 			}
 			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(result{})); diff != "" {
 				t.Errorf("mismatch (-want +got):\n%s", diff)
@@ -61,9 +62,39 @@ func TestInvitations(t *testing.T) {
 	}
 }
 
+// TestTokensAreForTheirNode: what a link holds is shown to the node that it names, and what names none to each.
+func TestTokensAreForTheirNode(t *testing.T) {
+	node, _ := identity.ParseID(carol)
+	another, _ := identity.ParseID(others)
+	elsewhere := strings.NewReplacer("plant", "lab", carol, others, ones, other).Replace(link)
+	for name, c := range map[string]struct {
+		args           []string
+		here, there, x string // shown to the one, to the other, and to one that nobody names
+	}{
+		"a link":       {[]string{"-connect", link, "-connect", "lab"}, ones, "", ""},
+		"two":          {[]string{"-connect", link, "-connect", elsewhere}, ones, other, ""},
+		"beside":       {[]string{"-connect", "plant", "-connect", "lab", "-invite", link}, ones, "", ""},
+		"a token":      {[]string{"-connect", "plant", "-connect", "lab", "-invite", ones}, ones, ones, ones},
+		"both, of one": {[]string{"-connect", link, "-connect", "lab", "-invite", ones}, ones, ones, ones},
+	} {
+		o, err := Parse(c.args, "check")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for id, want := range map[identity.ID]string{node: c.here, another: c.there, {9}: c.x, {}: c.x} {
+			if got := identity.TokenText(o.TokenFor(id)); got != want {
+				t.Errorf("%s: %v is shown %q, want %q", name, id, got, want)
+			}
+		}
+	}
+}
+
+// others is another node's id.
+const others = "cn1ubiig7mfa4cyfthxhffqtceeptbrfs4iewnyssez63zdttyxsgszog3u"
+
 // TestInvitationsRefused: with a reason, and without a word of the token.
 func TestInvitationsRefused(t *testing.T) {
-	others := "cn1ubiig7mfa4cyfthxhffqtceeptbrfs4iewnyssez63zdttyxsgszog3u"
 	for says, args := range map[string][]string{
 		"-connect: the invitation has no host":        {"-connect", strings.Replace(link, ":8080", "", 1)},
 		"-connect: the invitation says something":     {"-connect", link + "&t=" + ones},
@@ -76,6 +107,8 @@ func TestInvitationsRefused(t *testing.T) {
 		"two invitations have two tokens":             {"-connect", link, "-connect", strings.NewReplacer("plant", "lab", ones, other).Replace(link)},
 		"two invitations name two nodes at plant:808": {"-connect", link, "-connect", strings.Replace(link, carol, others, 1)},
 		"stands behind -connect":                      {link},
+		"an invitation is of no use with -insecure":   {"-insecure", "-connect", strings.TrimSuffix(link, "&t="+ones)},
+		"of no use with -insecure: ":                  {"-insecure", "-connect", "plant", "-invite", ones},
 	} {
 		o, err := Parse(args, "check")
 		var usage *UsageError

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ type Options struct {
 	Connect  []string // addresses; in place of a link the one that it is for
 	Invite   string   // a link or a token, as it was given; Links and Token have what it says
 	Links    []*identity.Link
-	Token    []byte // of an invitation, to be shown to the node
+	Token    []byte // one that was given without a link
 	Name     string
 	Rooms    []string
 	Identity string
@@ -167,7 +168,7 @@ func Parse(args []string, verbs string) (*Options, error) {
 		return nil, Usagef("%v", err)
 	}
 	if flags.NArg() > 0 && identity.IsLink(flags.Arg(0)) {
-		return nil, Usagef("an invitation stands behind -connect, in quotes: chatnode -connect 'LINK'")
+		return nil, Usagef(`an invitation stands behind -connect, in quotes: chatnode -connect "LINK"`)
 	}
 	if flags.NArg() > 0 {
 		return nil, Usagef("%q is neither a flag nor a verb; the verbs are: %s", flags.Arg(0), verbs)
@@ -190,6 +191,14 @@ func Parse(args []string, verbs string) (*Options, error) {
 		return nil, err
 	}
 	return o, o.invitations()
+}
+
+// WithPort completes an address: a host without a port gets chatnode's own.
+func WithPort(address string) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	return net.JoinHostPort(strings.Trim(address, "[]"), DefaultPort)
 }
 
 // Variable returns the variable of the environment that stands in for a flag.
