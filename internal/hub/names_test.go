@@ -363,3 +363,20 @@ func TestRestart(t *testing.T) {
 }
 
 var _ Store = (*store.Memory)(nil)
+
+// TestNobodyHasALongName: what no name and no id can be is not made into a skeleton, which for a text that fills a record takes a tenth of a second in
+// which the node does nothing else.
+func TestNobodyHasALongName(t *testing.T) {
+	h, err := New(Config{Store: store.NewMemory(1 << 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("\ufdfa", 20_000) // each becomes 18 letters
+	if n := testing.AllocsPerRun(1, func() { h.person(long) }); n > 0 {
+		t.Errorf("to find nobody takes %v allocations", n)
+	}
+	a := h.account(keyOf("carol"))
+	if spread := strings.Join(strings.Split(a.id.String(), ""), " - "); h.person(spread) != a {
+		t.Errorf("nobody is found by %q", spread)
+	}
+}

@@ -20,6 +20,8 @@ const (
 	seenEvery   = 24*time.Hour - reviewEvery
 	// maxSessionsEach is how many sessions one key has at a time.
 	maxSessionsEach = 16
+	// maxWho is more bytes than any name or key id has, spread out for reading.
+	maxWho = 256
 	// nicksEach is how often one key can take another name, nicksBurst how many times at once.
 	nicksEach  = 10 * time.Second
 	nicksBurst = 5
@@ -109,6 +111,9 @@ func (h *Hub) restorePeople(people []store.Person) {
 // person returns the account that goes by that name or key id, or nil. A name that only looks like it is another one: who writes to somebody must not
 // reach somebody else.
 func (h *Hub) person(who string) *account {
+	if len(who) > maxWho {
+		return nil // it would take long to find that out
+	}
 	if id, err := identity.ParseID(who); err == nil {
 		return h.accounts[id]
 	}
