@@ -380,3 +380,21 @@ func TestNobodyHasALongName(t *testing.T) {
 		t.Errorf("nobody is found by %q", spread)
 	}
 }
+
+// TestClockThatWasBehind: who was here while the node's clock was years behind has been here lately all the same.
+func TestClockThatWasBehind(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		carol := w.asking("carol", "carol")
+		carol.leave(false)
+		w.ahead.Add(-int64(2 * nameIdle))
+		carol.attach()
+		carol.leave(false)
+		w.ahead.Add(int64(2 * nameIdle))
+		wantName(t, w.asking("bob", "carol"), suffixed("carol", "bob"))
+		w.skip(2 * reviewEvery)
+		if got := w.stored("carol").Name; got != "carol" {
+			t.Errorf("carol's key has the name %q, want her own", got)
+		}
+	})
+}

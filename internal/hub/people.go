@@ -62,6 +62,9 @@ func (a *account) isAdmin() bool {
 	return false
 }
 
+// see notes that the account is here. A clock that was set back, as some machines' are until the network tells them the time, makes nobody long gone.
+func (a *account) see(now time.Time) { a.seen = max(a.seen, chat.Millis(now)) }
+
 // account returns the account of a key, which it makes when there is none.
 func (h *Hub) account(id identity.ID) *account {
 	a := h.accounts[id]
@@ -130,7 +133,7 @@ func (h *Hub) review(now time.Time) {
 	for _, a := range h.accounts {
 		switch {
 		case len(a.sessions) > 0 && now.Sub(time.UnixMilli(a.seen)) >= seenEvery:
-			a.seen = chat.Millis(now)
+			a.see(now)
 			h.save(a)
 		case a.name != "" && a.idle(now):
 			h.cfg.Log.Info("a name was not used for long and is free again", "key", a.id.String())
