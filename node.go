@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"chatnode/internal/chat"
 	"chatnode/internal/door"
 	"chatnode/internal/frame"
 	"chatnode/internal/hub"
@@ -28,6 +29,7 @@ const (
 	tendEvery      = time.Second
 	drainLimit     = 3 * time.Second
 	maxAcceptPause = time.Second
+	maxReason      = 200 // columns of the log for why a connection ended: a TLS error can quote all of the hello that it is about
 )
 
 // nodeConfig is what a Node is made of.
@@ -308,13 +310,16 @@ func (n *Node) logEnd(log *slog.Logger, what string, address netip.Addr, link *L
 	case breach != nil:
 		log.Warn(what+" ended", "breach", breach.Reason)
 	case err != nil && link != nil:
-		log.Info(what+" ended", "err", err, "mux_complaints", link.complaints())
+		log.Info(what+" ended", "err", reason(err), "mux_complaints", link.complaints())
 	case err != nil:
-		log.Info(what+" ended", "err", err)
+		log.Info(what+" ended", "err", reason(err))
 	default:
 		log.Debug(what + " ended")
 	}
 }
+
+// reason is why a connection ended, short enough for a line.
+func reason(err error) string { return chat.Truncate(chat.OneLine(err.Error()), maxReason) }
 
 func remoteAddr(conn net.Conn) netip.Addr {
 	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {

@@ -391,6 +391,25 @@ func TestLinkHandshakeEnds(t *testing.T) {
 	}
 }
 
+// A hello that a TLS error quotes does not fill the log.
+func TestLogOfAGiantHello(t *testing.T) {
+	tw, end := newTown(t, false)
+	var log bytes.Buffer
+	tw.log = slog.New(slog.NewTextHandler(&log, nil))
+	near, _ := tw.dial(faults.Never, faults.Never)
+	config := identity.ClientTLS(newKey(t))
+	config.NextProtos = slices.Repeat([]string{strings.Repeat("\xff", 250)}, 200)
+	if err := tls.Client(near, config).Handshake(); err == nil {
+		t.Error("whoever speaks another protocol is let in")
+	}
+	tw.conns.Wait()
+	near.Close()
+	end()
+	if !strings.Contains(log.String(), "unsupported application protocols") || log.Len() > 1000 {
+		t.Errorf("the log has %d bytes: %.300q", log.Len(), &log)
+	}
+}
+
 // What strangers send on the chat port costs only them: the node forgets them, and a client beside them chats on.
 func TestStrangers(t *testing.T) {
 	_, addr := startNode(t, "-insecure")

@@ -112,7 +112,7 @@ func (c *begun) NetConn() net.Conn { return c.Conn }
 // mark begins what a node says in words, so that a client of chatnode knows who speaks.
 const mark = "chatnode: "
 
-// TurnAway tells a guest one plain sentence in the way that their program shows it, and closes the connection. It takes two seconds at most.
+// TurnAway tells a guest one plain sentence in the way that their program shows it, and closes the connection. It takes a second at most.
 func TurnAway(conn net.Conn, guest Guest, sentence string) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(farewell))

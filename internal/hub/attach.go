@@ -137,7 +137,7 @@ func (h *Hub) admitNew(g *Guest, now time.Time) (*store.Invite, *Refusal) {
 
 // arrive notes that a guest is here, and, where that has not been before, that it has joined and used an invitation.
 func (h *Hub) arrive(a *account, g *Guest, invite *store.Invite, now time.Time) {
-	a.seen = chat.Millis(now)
+	a.see(now)
 	a.trusted = a.trusted || g.Admin
 	if !a.joined {
 		a.joined, a.since = true, a.seen
@@ -188,7 +188,7 @@ func (h *Hub) depart(a *account) {
 	if len(a.sessions) > 0 {
 		return
 	}
-	a.seen = chat.Millis(h.cfg.Now())
+	a.see(h.cfg.Now())
 	if a.released {
 		h.unname(a)
 	}

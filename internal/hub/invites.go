@@ -104,7 +104,7 @@ func (h *Hub) roomForInvite(a *account, now time.Time) (code chat.Code, wait tim
 	switch {
 	case own >= maxInvitesEach:
 		return chat.TooFast, time.UnixMilli(ownFirst).Sub(now)
-	case len(h.invites) >= maxInvites:
+	case len(h.invites) >= maxInvites && !a.isAdmin(): // who can close the node is not to be kept from inviting by those it was open to
 		return chat.Full, time.UnixMilli(first).Sub(now)
 	}
 	if wait := take(&a.inviteLimit, invitesEach, invitesBurst, now); wait > 0 {

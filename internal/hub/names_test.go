@@ -363,3 +363,38 @@ func TestRestart(t *testing.T) {
 }
 
 var _ Store = (*store.Memory)(nil)
+
+// TestNobodyHasALongName: what no name and no id can be is not made into a skeleton, which for a text that fills a record takes a tenth of a second in
+// which the node does nothing else.
+func TestNobodyHasALongName(t *testing.T) {
+	h, err := New(Config{Store: store.NewMemory(1 << 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("\ufdfa", 20_000) // each becomes 18 letters
+	if n := testing.AllocsPerRun(1, func() { h.person(long) }); n > 0 {
+		t.Errorf("to find nobody takes %v allocations", n)
+	}
+	a := h.account(keyOf("carol"))
+	if spread := strings.Join(strings.Split(a.id.String(), ""), " - "); h.person(spread) != a {
+		t.Errorf("nobody is found by %q", spread)
+	}
+}
+
+// TestClockThatWasBehind: who was here while the node's clock was years behind has been here lately all the same.
+func TestClockThatWasBehind(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		carol := w.asking("carol", "carol")
+		carol.leave(false)
+		w.ahead.Add(-int64(2 * nameIdle))
+		carol.attach()
+		carol.leave(false)
+		w.ahead.Add(int64(2 * nameIdle))
+		wantName(t, w.asking("bob", "carol"), suffixed("carol", "bob"))
+		w.skip(2 * reviewEvery)
+		if got := w.stored("carol").Name; got != "carol" {
+			t.Errorf("carol's key has the name %q, want her own", got)
+		}
+	})
+}

@@ -20,6 +20,8 @@ const (
 	seenEvery   = 24*time.Hour - reviewEvery
 	// maxSessionsEach is how many sessions one key has at a time.
 	maxSessionsEach = 16
+	// maxWho is more bytes than any name or key id has, spread out for reading.
+	maxWho = 256
 	// nicksEach is how often one key can take another name, nicksBurst how many times at once.
 	nicksEach  = 10 * time.Second
 	nicksBurst = 5
@@ -59,6 +61,9 @@ func (a *account) isAdmin() bool {
 	}
 	return false
 }
+
+// see notes that the account is here. A clock that was set back, as some machines' are until the network tells them the time, makes nobody long gone.
+func (a *account) see(now time.Time) { a.seen = max(a.seen, chat.Millis(now)) }
 
 // account returns the account of a key, which it makes when there is none.
 func (h *Hub) account(id identity.ID) *account {
@@ -109,6 +114,9 @@ func (h *Hub) restorePeople(people []store.Person) {
 // person returns the account that goes by that name or key id, or nil. A name that only looks like it is another one: who writes to somebody must not
 // reach somebody else.
 func (h *Hub) person(who string) *account {
+	if len(who) > maxWho {
+		return nil // it would take long to find that out
+	}
 	if id, err := identity.ParseID(who); err == nil {
 		return h.accounts[id]
 	}
@@ -125,7 +133,7 @@ func (h *Hub) review(now time.Time) {
 	for _, a := range h.accounts {
 		switch {
 		case len(a.sessions) > 0 && now.Sub(time.UnixMilli(a.seen)) >= seenEvery:
-			a.seen = chat.Millis(now)
+			a.see(now)
 			h.save(a)
 		case a.name != "" && a.idle(now):
 			h.cfg.Log.Info("a name was not used for long and is free again", "key", a.id.String())

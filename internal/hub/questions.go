@@ -70,7 +70,7 @@ func (s *Session) names(q *wire.Names) wire.Record {
 		}
 	}
 	total := len(people)
-	people, more := page(people, func(a *account) string { return a.fold }, chat.Fold(q.After))
+	people, more := page(people, func(a *account) string { return a.fold }, chat.Fold(q.After[:min(len(q.After), maxWho)]))
 	answer := &wire.NamesAre{Total: uint64(total), More: more}
 	for _, a := range people {
 		answer.People = append(answer.People, a.person())

@@ -3,7 +3,9 @@ package session
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -78,4 +80,38 @@ func attacks(text string) map[string]func(g *guest) {
 		}
 	}
 	return ways
+}
+
+// TestLongNames: a name that fills its record would come back in an answer that is longer still. It ends that session, and nothing else.
+func TestLongNames(t *testing.T) {
+	const heads = 5 // of the array, the type and the text
+	longest := strings.Repeat("a", wire.MaxRecord-heads)
+	h := newHost(t)
+	for name, send := range map[string]func(g *guest, text string){
+		"part": func(g *guest, text string) { g.say(g.chat, &wire.Part{Room: text}) },
+		"nick": func(g *guest, text string) { g.say(g.chat, &wire.Nick{Name: text}) },
+		"join": func(g *guest, text string) { g.say(g.chat, &wire.Join{Room: text[2:]}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, text := range []string{longest, longest[:maxRequest]} {
+				g := arrive(t, h)
+				g.enter(fmt.Sprint(name, len(text)))
+				send(g, text)
+				if bye := expect[*wire.Bye](g, g.fromControl); bye.Code != chat.Malformed {
+					t.Errorf("%d bytes: goodbye with %v, want malformed", len(text), bye.Code)
+				}
+				g.link.Close()
+				<-g.ended
+			}
+		})
+	}
+	g := arrive(t, h)
+	g.enter("carol")
+	g.say(g.chat, &wire.Part{Room: longest[:maxRequest-heads]}, &wire.Pub{CSeq: 1, Room: "@" + longest[:40_000], Kind: chat.Text, Body: []byte("hi")})
+	if closed := expect[*wire.Closed](g, g.fromChat); closed.Code != chat.NotJoined {
+		t.Errorf("what is just short enough: closed with %v, want not_joined", closed.Code)
+	}
+	if refused := expect[*wire.Refused](g, g.fromChat); refused.Code != chat.NoSuchUser {
+		t.Errorf("a publish to nobody: refused with %v, want no_such_user", refused.Code)
+	}
 }

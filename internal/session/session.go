@@ -36,6 +36,8 @@ const (
 	diskQuestion   = 4
 	// maxSubmit is how many records are handed to the hub at a time.
 	maxSubmit = 64
+	// maxRequest bounds a join, a part or a nick, in bytes: what is in one comes back in its answer.
+	maxRequest = 1 << 10
 )
 
 // Link is the connection that a session lives on: mux.go's Link outside tests.
@@ -289,13 +291,17 @@ func (s *Session) readChat() error {
 	}
 }
 
-// next reads one record; a nil one is of a type that this node does not know.
+// next reads one record of the chat stream; a nil one is of a type that this node does not know.
 func next(reader *wire.Reader) (wire.Record, error) {
 	item, err := reader.Next()
 	if err != nil {
 		return nil, err
 	}
-	return wire.Decode(item)
+	record, err := wire.Decode(item)
+	if _, isPub := record.(*wire.Pub); record != nil && !isPub && len(item) > maxRequest {
+		return nil, fmt.Errorf("%w: %T of %d bytes", wire.ErrMalformed, record, len(item))
+	}
+	return record, err
 }
 
 // broken ends reading: quietly when the connection has ended, with a goodbye when the client broke the rules.
