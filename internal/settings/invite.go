@@ -94,9 +94,14 @@ func (o *Options) show(token []byte) error {
 
 // same reports whether an address of -connect is one of a link.
 func same(where, address string) bool {
+	where, err := normal(where)
+	return err == nil && where == address
+}
+
+// normal returns an address of -connect in its one spelling, with a port.
+func normal(where string) (string, error) {
 	if _, _, err := net.SplitHostPort(where); err != nil {
 		where = net.JoinHostPort(strings.Trim(where, "[]"), DefaultPort)
 	}
-	where, err := identity.NormalAddress(where)
-	return err == nil && where == address
+	return identity.NormalAddress(where)
 }
