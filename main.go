@@ -154,6 +154,7 @@ func verbs() []verb {
 		{"backup", "copy a store, while its node runs", upkeepVerb(upkeep.Backup)},
 		{"id", "print who you are to a node", profileVerb(profile.ID)},
 		{"trust", "list the nodes that you know, or say which one an address has", profileVerb(profile.Trust)},
+		{"init", "write a settings file, with everything commented out", settings.Init},
 		{"bench", "measure what this machine can do", benchVerb},
 	}
 }
@@ -179,14 +180,21 @@ func upkeepVerb(do func(context.Context, []string, *upkeep.Console) error) func(
 // profileVerb returns a verb for a user's things.
 func profileVerb(do func(context.Context, []string, *profile.Console) error) func(context.Context, []string, io.Writer, io.Writer) error {
 	return func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-		variable := func(flag string) string { return os.Getenv(settings.Variable(flag)) }
-		return do(ctx, args, &profile.Console{Out: stdout, Err: stderr, Name: loginName, Variable: variable, WithPort: settings.WithPort})
+		standing, err := settings.Standing()
+		if err != nil {
+			return err
+		}
+		return do(ctx, args, &profile.Console{Out: stdout, Err: stderr, Name: loginName, Standing: standing, WithPort: settings.WithPort})
 	}
 }
 
-// usualStore returns the store that is meant when none is named: what the environment says, else that of the usual port.
+// usualStore returns the store that is meant when none is named: what the environment or the settings file says, else that of the usual port.
 func usualStore() (dir string, chosen bool, err error) {
-	if dir := os.Getenv(settings.Variable("data")); dir != "" {
+	standing, err := settings.Standing()
+	if err != nil {
+		return "", false, err
+	}
+	if dir := standing("data"); dir != "" {
 		return dir, true, nil
 	}
 	dir, err = disk.DataDir()
@@ -623,7 +631,8 @@ On a terminal, lines are messages and /help lists the commands.
 	}
 	text.WriteString(settings.Help())
 	text.WriteString(`
-A flag can also be set by CHATNODE_ and its name: CHATNODE_ROOM_RATE=50. Times are written 90s, 1h10m, 30d.
+A flag can also be set by CHATNODE_ and its name: CHATNODE_ROOM_RATE=50, or by a line in the settings file, which
+chatnode init writes: room-rate = 50. Times are written 90s, 1h10m, 30d.
 
 Exit codes: 0 done, all that was sent is kept; 1 failure; 2 usage; 3 cannot start; 4 cannot reach a node; 5 refused by
 the node; 6 another node than before answers; 7 something that was sent was refused, or is not known to be kept;

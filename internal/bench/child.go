@@ -88,9 +88,10 @@ func startChild(ctx context.Context, name string, p program) (*child, error) {
 	return c, nil
 }
 
-// plainEnvironment is this process's environment without chatnode's own variables: they are for the user's nodes and not for those that are measured.
+// plainEnvironment is this process's environment without chatnode's own variables, and with the one that says to take no settings file: those are for the
+// user's nodes and not for those that are measured.
 func plainEnvironment() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CHATNODE_") })
+	return append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CHATNODE_") }), "CHATNODE_CONFIG=")
 }
 
 // stop asks the process to end, kills it if it does not, and returns when it has.

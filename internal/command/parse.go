@@ -149,22 +149,29 @@ func quote(s string) string {
 
 // suggest names the command that word was most likely meant to be, if any comes near it.
 func suggest(word string) string {
+	var known []string
+	for _, e := range table {
+		known = append(append(known, e.Name), e.Aliases...)
+	}
+	if name := Nearest(word, known); name != "" {
+		return " (did you mean /" + name + "?)"
+	}
+	return ""
+}
+
+// Nearest returns the one of known that word was most likely meant to be, or nothing when none comes near it.
+func Nearest(word string, known []string) (nearest string) {
 	if len(word) > 20 {
 		return ""
 	}
-	best, name := 3, ""
-	for _, e := range table {
-		for _, known := range append([]string{e.Name}, e.Aliases...) {
-			// More than half of a word changed is another word, not a slip.
-			if d := distance(word, known); d < best && 2*d <= len(known) {
-				best, name = d, known
-			}
+	best := 3
+	for _, k := range known {
+		// More than half of a word changed is another word, not a slip.
+		if d := distance(word, k); d < best && 2*d <= len(k) {
+			best, nearest = d, k
 		}
 	}
-	if name == "" {
-		return ""
-	}
-	return " (did you mean /" + name + "?)"
+	return nearest
 }
 
 // distance counts the insertions, deletions, replacements and swaps of neighbours that make b of a (optimal string alignment).

@@ -46,17 +46,23 @@ func TryLock(path string) (*Lock, error) {
 func (l *Lock) Unlock() error { return l.file.Close() }
 
 // WriteFile puts data into the file at path all at once: whoever opens it, after a crash too, finds what it held before or all of data.
-func WriteFile(path string, data []byte) error {
+func WriteFile(path string, data []byte) error { return write(path, data, os.Rename) }
+
+// WriteNew is WriteFile for a path where nothing is yet. Where something is, that stays as it is, and the error is fs.ErrExist.
+func WriteNew(path string, data []byte) error { return write(path, data, os.Link) }
+
+// write fills a file beside path and has place put it there.
+func write(path string, data []byte, place func(from, to string) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with fileMode
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name()) // nothing is there any more when all went well
+	defer os.Remove(temp.Name()) // a rename has left nothing there
 	_, err = temp.Write(data)
 	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := os.Rename(temp.Name(), path); err != nil {
+	if err := place(temp.Name(), path); err != nil {
 		return err
 	}
 	return SyncDir(filepath.Dir(path))

@@ -32,19 +32,19 @@ type Console struct {
 	Out  io.Writer // for what was asked for
 	Err  io.Writer // for all else
 	Name func() string
-	// Variable returns what the environment says in place of a flag, or nothing.
-	Variable func(flag string) string
+	// Standing returns what the environment or the settings file says in place of a flag, or nothing.
+	Standing func(flag string) string
 	// WithPort completes an address that says no port.
 	WithPort func(address string) string
 }
 
-// parse reads the flags of a verb, each of which the environment can stand in for, and returns what is no flag. Flags may stand before or behind
+// parse reads the flags of a verb, each of which the environment or the settings file can stand in for, and returns what is no flag. Flags may stand before or behind
 // that. help says that the verb's page was asked for, and is printed.
 func (c *Console) parse(verb, page string, args []string, values map[string]*string) (rest []string, help bool, err error) {
 	flags := flag.NewFlagSet(verb, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	for name, value := range values {
-		*value = c.Variable(name)
+		*value = c.Standing(name)
 		flags.Func(name, "", func(s string) error {
 			if *value = s; s == "" {
 				return errors.New("it is empty")

@@ -29,7 +29,7 @@ func newShell(t *testing.T) *shell {
 func (s *shell) run(verb func(context.Context, []string, *Console) error, args ...string) (out, told string, err error) {
 	var stdout, stderr bytes.Buffer
 	err = verb(s.t.Context(), args, &Console{
-		Out: &stdout, Err: &stderr, Name: func() string { return "carol" }, Variable: func(flag string) string { return s.variables[flag] },
+		Out: &stdout, Err: &stderr, Name: func() string { return "carol" }, Standing: func(flag string) string { return s.variables[flag] },
 		WithPort: func(a string) string {
 			if strings.Contains(a, ":") {
 				return a

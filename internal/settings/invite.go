@@ -109,6 +109,9 @@ func (o *Options) TokenFor(node identity.ID) []byte {
 
 // same reports whether an address of -connect is one of a link.
 func same(where, address string) bool {
-	where, err := identity.NormalAddress(WithPort(where))
+	where, err := normal(where)
 	return err == nil && where == address
 }
+
+// normal returns an address of -connect in its one spelling, with a port.
+func normal(where string) (string, error) { return identity.NormalAddress(WithPort(where)) }

@@ -1,5 +1,5 @@
-// Package settings is the one table of what a node and a client can be told: the flags, the environment's variables, the help page and the README
-// follow it. It decides nothing by itself and starts nothing.
+// Package settings is the one table of what a node and a client can be told: the flags, the environment's variables, the settings file, the help page
+// and the README follow it. It decides nothing by itself and starts nothing.
 package settings
 
 import (
@@ -64,6 +64,7 @@ type Options struct {
 
 	Insecure bool
 
+	Config  string // the settings file to take in place of the usual one
 	JSON    bool
 	Log     string
 	Verbose bool
@@ -84,9 +85,15 @@ type Group struct {
 	Options []Option
 }
 
+// Titles of the groups of which a settings file says nothing to the other side.
+const (
+	forNodes   = "A node"
+	forClients = "A client"
+)
+
 // Groups is the table of flags, in the order in which people meet them.
 var Groups = []Group{
-	{"A node", []Option{
+	{forNodes, []Option{
 		{"listen", "ADDR", "serve on this address, such as :8080; port 0 takes a free one", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Listen, n, "", "") }},
 		{"public", "HOST:PORT", "the address to tell others, when it is not one of this machine's", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Public, n, "", "") }},
 		{"title", "TEXT", "what the node calls itself (the host's name)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Title, n, "", "") }},
@@ -103,7 +110,7 @@ var Groups = []Group{
 		{"admin", "ID", "the key id of somebody who may do everything here; may be given again", func(f *flag.FlagSet, o *Options, n string) { f.Var((*ids)(&o.Admins), n, "") }},
 		{"max-sessions", "N", "connections at one time (4096); 0: no limit", func(f *flag.FlagSet, o *Options, n string) { f.IntVar(&o.MaxSessions, n, defaultMaxSessions, "") }},
 	}},
-	{"A client", []Option{
+	{forClients, []Option{
 		{"connect", "HOST:PORT|LINK", "a node to talk to (127.0.0.1:8080), or an invitation to one, in quotes; may be given again: the next one is tried when one fails", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Connect), n, "") }},
 		{"invite", "LINK|TOKEN", "an invitation: a link, or the token of one beside -connect (better as CHATNODE_INVITE: others can see a command line)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Invite, n, "", "") }},
 		{"name", "NAME", "the name to go by (the login name)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Name, n, "", "") }},
@@ -123,6 +130,7 @@ var Groups = []Group{
 	{"Both", []Option{
 		{"data", "DIR", "the folder where a node keeps messages and its key (one of the port), or a client what is unsent, what was read and which nodes it knows (on a terminal: one of the node; from a pipe: only the nodes)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Data, n, "", "") }},
 		{"insecure", "", "do without encryption: for tests on one machine; node and clients have to agree on it", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Insecure, n, false, "") }},
+		{"config", "FILE", "take this settings file, not the one that chatnode init writes; '' takes none", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Config, n, "", "") }},
 		{"json", "", "print JSON objects, one a line; a client reads them too (docs/json.md)", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.JSON, n, false, "") }},
 		{"log", "text|json", "how log lines look on standard error (text)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Log, n, "text", "") }},
 		{"v", "", "log more", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Verbose, n, false, "") }},
@@ -142,7 +150,7 @@ func Help() string {
 	return text.String()
 }
 
-// UsageError is a mistake in the command line or in the environment.
+// UsageError is a mistake in the command line, in the environment or in the settings file.
 type UsageError struct{ text string }
 
 // Error returns a sentence for who made it.
@@ -151,17 +159,11 @@ func (e *UsageError) Error() string { return e.text }
 // Usagef returns a *UsageError.
 func Usagef(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
 
-// Parse reads the flags in args, and the environment for those that are not given. It returns flag.ErrHelp when help was asked for, else a
-// *UsageError. What is not a flag may have been meant as one of the verbs.
+// Parse reads the flags in args, for those that are not given the environment, and then the settings file. It returns flag.ErrHelp when help was asked
+// for, else a *UsageError. What is not a flag may have been meant as one of the verbs.
 func Parse(args []string, verbs string) (*Options, error) {
 	o := &Options{}
-	flags := flag.NewFlagSet("chatnode", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	for _, group := range Groups {
-		for _, opt := range group.Options {
-			opt.bind(flags, o, opt.Name)
-		}
-	}
+	flags := o.flags()
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil, err
 	} else if err != nil {
@@ -179,11 +181,15 @@ func Parse(args []string, verbs string) (*Options, error) {
 	flags.VisitAll(func(f *flag.Flag) {
 		name := Variable(f.Name)
 		if value, set := os.LookupEnv(name); set && !given[f.Name] && err == nil {
+			given[f.Name] = true
 			if e := f.Value.Set(value); e != nil {
 				err = Usagef("%s=%q: %v", name, value, e)
 			}
 		}
 	})
+	if err == nil && !o.Version {
+		err = o.takeFile(flags, given)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -191,6 +197,18 @@ func Parse(args []string, verbs string) (*Options, error) {
 		return nil, err
 	}
 	return o, o.invitations()
+}
+
+// flags returns the table's flags, which set o. What holds for those that are not given is set already.
+func (o *Options) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("chatnode", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	for _, group := range Groups {
+		for _, opt := range group.Options {
+			opt.bind(flags, o, opt.Name)
+		}
+	}
+	return flags
 }
 
 // WithPort completes an address: a host without a port gets chatnode's own.

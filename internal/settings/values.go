@@ -20,7 +20,14 @@ func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 // ids are key ids: a flag that may be given again.
 type ids []identity.ID
 
-func (i *ids) String() string { return fmt.Sprint(*i) }
+func (i *ids) String() string {
+	var all []string
+	for _, id := range *i {
+		all = append(all, id.String())
+	}
+	return strings.Join(all, ",")
+}
+
 func (i *ids) Set(s string) error {
 	id, err := identity.ParseID(s)
 	if err != nil {
@@ -30,10 +37,16 @@ func (i *ids) Set(s string) error {
 	return nil
 }
 
-// period is a duration in chatnode's own spelling.
+// period is a duration in chatnode's own spelling; 0 is none.
 type period time.Duration
 
-func (p *period) String() string { return time.Duration(*p).String() }
+func (p *period) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return chat.FormatDuration(time.Duration(*p))
+}
+
 func (p *period) Set(s string) error {
 	d, err := chat.ParseDuration(s)
 	if err == nil && d <= 0 {
@@ -43,10 +56,16 @@ func (p *period) Set(s string) error {
 	return err
 }
 
-// size is a number of bytes in chatnode's own spelling.
+// size is a number of bytes in chatnode's own spelling; 0 is none.
 type size int64
 
-func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) }
+func (s *size) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return chat.FormatSize(int64(*s))
+}
+
 func (s *size) Set(text string) error {
 	n, err := chat.ParseSize(text)
 	*s = size(n)
@@ -59,14 +78,20 @@ type Tail struct {
 	Given bool
 }
 
-// String returns the number.
-func (t *Tail) String() string { return strconv.Itoa(t.N) }
+// String returns the number, if one was given.
+func (t *Tail) String() string {
+	if !t.Given {
+		return ""
+	}
+	return strconv.Itoa(t.N)
+}
 
 // Set takes a number from 0 to chat.MaxTail.
-func (t *Tail) Set(s string) (err error) {
-	t.Given = true
-	if t.N, err = strconv.Atoi(s); err == nil && (t.N < 0 || t.N > chat.MaxTail) {
-		err = fmt.Errorf("must be 0 to %d", chat.MaxTail)
+func (t *Tail) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > chat.MaxTail {
+		return fmt.Errorf("must be a number from 0 to %d", chat.MaxTail)
 	}
-	return err
+	*t = Tail{N: n, Given: true}
+	return nil
 }
