@@ -6,19 +6,28 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/disk"
 	"chatnode/internal/door"
 	"chatnode/internal/frame"
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
+	"chatnode/internal/profile"
 	"chatnode/internal/session"
+	"chatnode/internal/settings"
 	"chatnode/internal/store"
 )
 
@@ -404,4 +413,99 @@ func defaultRouteIP() net.IP {
 	}
 	defer conn.Close()
 	return conn.LocalAddr().(*net.UDPAddr).IP
+}
+
+// adminOf returns who may do everything on a node: whom the flags name, and whoever has a key of the account that runs it. Those keys are looked up each
+// time, as the first of them may be made after the node has started.
+func adminOf(o *settings.Options) func(identity.ID) bool {
+	return func(id identity.ID) bool { return slices.Contains(o.Admins, id) || slices.Contains(profile.Keys(), id) }
+}
+
+// inMemory is where the messages of an ephemeral node are.
+const inMemory = "in memory"
+
+// openStore returns the store that the flags ask for, the node's key, and where its messages are: a file, or inMemory.
+func openStore(o *settings.Options, log *slog.Logger) (_ nodeStore, _ *identity.Key, where string, err error) {
+	dir := o.Data
+	_, port, _ := net.SplitHostPort(settings.WithPort(o.Listen)) // it has been listened on
+	if o.Ephemeral || dir == "" && port == "0" {
+		key, err := ephemeralKey(o, port)
+		return store.NewMemory(store.DefaultMemory), key, inMemory, err
+	}
+	if dir == "" {
+		if dir, err = disk.DataDir(); err != nil {
+			return nil, nil, "", fmt.Errorf("find the folder for messages: %w; -data DIR names one, -ephemeral does without", err)
+		}
+		dir = filepath.Join(dir, port)
+	}
+	opt := store.Options{Keep: store.Keep{Age: o.KeepAge}, Total: o.KeepSize, Log: log, Moment: storeMoment}
+	kept, key, err := openKept(dir, o.Identity, opt)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	opened := kept.Opened()
+	if others := store.Siblings(dir); opened.New && o.Data == "" && len(others) > 0 {
+		log.Info("this store is new; others are beside it", "others", strings.Join(others, ", "))
+	}
+	if opened.Copy != "" {
+		log.Info("the store is of a new schema now", "was", opened.From, "copy", opened.Copy)
+	}
+	if opened.Restored {
+		log.Info("the store was restored from a backup: clients will see a reset")
+	}
+	return kept, key, opened.File, nil
+}
+
+// ephemeralKey returns the key of a node that keeps nothing else: one of its port, so that clients find the same node there when it is started again. On
+// port 0, or where no file can be, it is a new one.
+func ephemeralKey(o *settings.Options, port string) (*identity.Key, error) {
+	dir, err := disk.DataDir()
+	if o.Identity != "" || port == "0" || err != nil {
+		return keyFrom(o.Identity)
+	}
+	dir = filepath.Join(dir, port)
+	file := filepath.Join(dir, "ephemeral.key")
+	if disk.MakeDir(dir) != nil {
+		return keyFrom("")
+	}
+	key, err := keyFrom(file)
+	if _, missing := os.Lstat(file); err != nil && errors.Is(missing, fs.ErrNotExist) {
+		return keyFrom("")
+	}
+	return key, err
+}
+
+// announce says where the node listens, who it is, and how others join.
+func announce(stdout io.Writer, o *settings.Options, addr net.Addr, addresses []string, local bool, id identity.ID, where string) error {
+	if o.JSON {
+		_, err := fmt.Fprintf(stdout, `{"type":"listening","addr":%s,"node":%q,"encrypted":%t}`+"\n", strconv.Quote(addr.String()), id, !o.Insecure)
+		return err
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "chatnode listens on %s\n", strings.Join(addresses, ", "))
+	if local {
+		fmt.Fprintf(&text, "only this machine can join:\n")
+	} else {
+		fmt.Fprintf(&text, "to join, on any machine that reaches this one:\n")
+	}
+	if o.Insecure {
+		fmt.Fprintf(&text, "    chatnode -insecure -connect %s -name YOU\n", addresses[0])
+		fmt.Fprintf(&text, "NOT ENCRYPTED: everybody on the way can read and change what is said here\n")
+	} else {
+		fmt.Fprintf(&text, "    chatnode -connect %s -name YOU\n", addresses[0])
+		fmt.Fprintf(&text, "this node is %s: clients show that when they first meet it\n", id.Grouped())
+	}
+	switch {
+	case o.InviteOnly:
+		fmt.Fprintf(&text, "only those it knows may join, and whom you invite: you are its admin, and /invite makes an invitation\n")
+	case !local:
+		fmt.Fprintf(&text, "anyone who reaches it may join; -invite-only keeps strangers out\n")
+	}
+	if where == inMemory {
+		fmt.Fprintf(&text, "messages are kept in memory: they end with this node\n")
+	} else {
+		fmt.Fprintf(&text, "messages are kept in %s\n", where)
+	}
+	_, err := io.WriteString(stdout, text.String())
+	return err
 }

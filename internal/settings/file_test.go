@@ -118,7 +118,7 @@ func TestFileYields(t *testing.T) {
 		"rooms to a link's":      {"room = lab", "", "-connect " + link, func(o *Options) bool { return cmp.Equal(o.Rooms, []string{"ops"}) }},
 		"rooms to an invitation": {"room = lab", "INVITE=" + link, "", func(o *Options) bool { return cmp.Equal(o.Rooms, []string{"ops"}) }},
 		"not to a link's none":   {"room = lab", "", "-connect " + bare, func(o *Options) bool { return cmp.Equal(o.Rooms, []string{"lab"}) }},
-		"a link of its own":      {"connect = '" + link + "'", "", "", func(o *Options) bool { return o.Token != nil && cmp.Equal(o.Rooms, []string{"ops"}) }},
+		"a link of its own":      {"connect = '" + link + "'", "", "", func(o *Options) bool { return len(o.Links) == 1 && cmp.Equal(o.Rooms, []string{"ops"}) }},
 		"data to -ephemeral":     {"data = " + abs, "", "-listen :0 -ephemeral", func(o *Options) bool { return o.Ephemeral && o.Data == "" }},
 		"ephemeral to -data":     {"ephemeral = true", "", "-listen :0 -data d", func(o *Options) bool { return !o.Ephemeral && o.Data == "d" }},
 		"for a client too":       {"ephemeral = true\ndata = " + abs, "", "-name carol", func(o *Options) bool { return !o.Ephemeral && o.Data == abs }},
