@@ -38,8 +38,8 @@ const injected = "x\ntime=2026-01-01T00:00:00Z level=ERROR msg=\"injected\"\r\n\
 var badNames = []string{
 	"", " ", "a b", "a\nb", "a\tb", "a\x00b", "\x1b[31mred", "a\u200bb", "\u200b", "a\u202eb", "\u2066a", "a\u00adb", "a\ufe0f", "\u0301a", "e\u0301",
 	"system", "SYSTEM", "\uff53ystem", "Admin", "you", "a/b", "../a", "a.b.>", "*", "@bob", "#room", "-a", ".a", "a\ue000", "\U000e0041",
-	"\U0001f600", "a\u2028b", "<b>", "\"", "\\", "~", "~7q2f", strings.Repeat("a", chat.MaxName+1), strings.Repeat("a", 60_000),
-	"a" + strings.Repeat("\u0315", 1000), injected,
+	"\U0001f600", "a\u2028b", "<b>", "\"", "\\", "~", "~7q2f", strings.Repeat("a", chat.MaxName+1), strings.Repeat("a", 1000),
+	"a" + strings.Repeat("\u0315", 500), injected,
 }
 
 func takesBadNames(c *camp) {
@@ -97,8 +97,8 @@ func isRefusal(err error, code chat.Code) bool {
 var badRooms = []string{
 	"", "..", "../x", "../../etc/passwd", "/etc/passwd", "a/b", `a\b`, "a.b.>", ">", "*", "a.*", "$JS.API.>", "$SYS", "a b", "A", "a\x00b", "a\nb", "a\rb",
 	"con:", "a:b", "a%2fb", "'; DROP TABLE message; --", "a\u202eb", "a\u200bb", "\x1b[2J", "-rf", ".hidden", "~", "lobby~7q2f",
-	strings.Repeat("a", chat.MaxRoom+1), strings.Repeat("../", 20_000), injected,
-	"@nobody", "@../x", "@@", "@\x00", "@cn1" + strings.Repeat("a", 56), "@" + injected, "@" + strings.Repeat("a", 60_000),
+	strings.Repeat("a", chat.MaxRoom+1), strings.Repeat("../", 300), injected,
+	"@nobody", "@../x", "@@", "@\x00", "@cn1" + strings.Repeat("a", 56), "@" + injected, "@" + strings.Repeat("a", 1000),
 }
 
 func entersBadRooms(c *camp) {
@@ -147,6 +147,8 @@ func drivesTerminals(c *camp) {
 	const stage = "stage"
 	reader, writer := c.enter(0), c.enter(1)
 	c.must(reader.Say(siege.Chat, &wire.Join{Room: stage}))
+	_, err := siege.Await[*wire.Open](reader, siege.Chat) // else it may join behind what it is to read
+	c.must(err)
 	cseq, rows := uint64(0), uint64(0)
 	for _, text := range drivers {
 		for _, kind := range []chat.Kind{chat.Text, chat.Action, chat.Topic} {
