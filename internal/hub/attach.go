@@ -79,11 +79,12 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 		h.origins[g.Origin] = o
 		h.authors[o.Num] = g.Key
 	}
-	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, admin: g.Admin, secure: g.Secure, space: make(chan struct{}, 1)}
+	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, admin: g.Admin, secure: g.Secure, network: networkOf(g.Address), space: make(chan struct{}, 1)}
 	s.ready = s.few[:0]
 	o.session = s
 	a.sessions[s] = struct{}{}
 	h.sessions[s] = struct{}{}
+	h.networks[s.network]++
 	if a.name != wants {
 		s.notice(chat.NameTaken, "the name "+wants+" belongs to somebody else here; you are "+a.name)
 	}
@@ -106,7 +107,7 @@ func (h *Hub) admit(g *Guest, o *origin, now time.Time) (*store.Invite, *Refusal
 		return nil, &Refusal{Code: chat.Stopping, Retry: h.jitter(retryHint)}
 	case needsName && !chat.ValidName(chat.BaseName(g.Name)):
 		return nil, &Refusal{Code: chat.BadName}
-	case h.cfg.MaxSessions > 0 && len(h.sessions) >= h.cfg.MaxSessions && !replaces:
+	case h.hasNoPlaceFor(g) && !replaces:
 		return nil, &Refusal{Code: chat.Full, Retry: h.jitter(retryFull)}
 	case a != nil && len(a.sessions) >= maxSessionsEach && !replaces:
 		return nil, &Refusal{Code: chat.TooFast, Retry: retryFull}
@@ -114,6 +115,17 @@ func (h *Hub) admit(g *Guest, o *origin, now time.Time) (*store.Invite, *Refusal
 		return nil, nil
 	}
 	return h.admitNew(g, now)
+}
+
+// hasNoPlaceFor reports whether there are too many sessions for another one: in all, or of the network that the guest comes from, which gets a part of
+// the places, so that no one network has them all. Admins are let in nevertheless: somebody has to be able to do something about it.
+func (h *Hub) hasNoPlaceFor(g *Guest) bool {
+	places := h.cfg.MaxSessions
+	if places == 0 || g.Admin {
+		return false
+	}
+	network := networkOf(g.Address)
+	return len(h.sessions) >= places || network.IsValid() && h.networks[network] >= max(1, places/networkPart)
 }
 
 // admitNew is admit for a key that has not joined.
@@ -209,6 +221,9 @@ func (h *Hub) detach(s *Session) {
 	s.unwatch()
 	delete(h.sessions, s)
 	delete(s.account.sessions, s)
+	if h.networks[s.network]--; h.networks[s.network] == 0 {
+		delete(h.networks, s.network)
+	}
 	s.origin.session, s.origin.seen = nil, h.cfg.Now()
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -103,6 +104,7 @@ type Hub struct {
 	origins  map[store.OriginToken]*origin // not retired
 	authors  map[uint64]identity.ID        // whose a from# is
 	sessions map[*Session]struct{}         // attached
+	networks map[netip.Addr]int            // how many of them come from each
 	lastRoom uint64
 	lastFrom uint64
 	stopping bool
@@ -136,7 +138,7 @@ func New(cfg Config) (*Hub, error) {
 		numbers: numbers{rooms: map[uint64]*room{}}, failed: make(chan error, 1),
 		rooms: map[string]*room{}, directs: map[[2]identity.ID]*room{},
 		accounts: map[identity.ID]*account{}, names: map[string]*account{}, invites: map[[32]byte]store.Invite{}, arrivals: arrivals{},
-		origins: map[store.OriginToken]*origin{}, authors: map[uint64]identity.ID{}, sessions: map[*Session]struct{}{},
+		origins: map[store.OriginToken]*origin{}, authors: map[uint64]identity.ID{}, sessions: map[*Session]struct{}{}, networks: map[netip.Addr]int{},
 		lastRoom: state.LastRoom, lastFrom: state.LastFrom, saltOff: saltPool,
 		changed: map[*room]struct{}{}, published: map[uint64]*room{},
 	}

@@ -115,6 +115,40 @@ func TestSessionsOfOneKey(t *testing.T) {
 	})
 }
 
+// TestPlacesOfOneNetwork: guests of one network have a part of all places, admins come in when there is none.
+func TestPlacesOfOneNetwork(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, func(cfg *Config) { cfg.MaxSessions = 8 })
+		come := func(name, address string, admin bool) *client {
+			c := w.newClient(name)
+			c.address, c.admin = netip.MustParseAddr(address), admin
+			return c
+		}
+		wantFull := func(c *client) {
+			t.Helper()
+			if retry := wantRefused(t, c, chat.Full); retry < retryFull/2 {
+				t.Errorf("%s is to come back after %v", c.asked, retry)
+			}
+		}
+		first := come("a1", "2001:db8::1", false)
+		first.attach()
+		come("a2", "2001:db8::ffff:2", false).attach()
+		wantFull(come("a3", "2001:db8::3", false))
+		first.attach() // its own origin, whose place it takes
+		come("boss", "2001:db8::4", true).attach()
+		come("b1", "2001:db8:0:1::1", false).attach()
+		for n := range 4 {
+			come(fmt.Sprint("local", n), "::1", false).attach()
+		}
+		wantFull(come("c1", "192.0.2.1", false)) // eight are here
+		come("chief", "192.0.2.1", true).attach()
+		first.leave(false)
+		if len(w.hub.networks) != 4 {
+			t.Errorf("%d networks are counted, want 3 and those that have no bound", len(w.hub.networks))
+		}
+	})
+}
+
 // TestNicks: so many at once, and then one each ten seconds. Asking for the name that one has counts for nothing, nor does what can't be a name.
 func TestNicks(t *testing.T) {
 	bubble(t, func(t *testing.T) {

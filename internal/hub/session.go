@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -22,8 +23,9 @@ type Session struct {
 	origin  *origin
 	wake    func()
 	since   time.Time
-	admin   bool // may what admins may
-	secure  bool // its link is encrypted
+	admin   bool       // may what admins may
+	secure  bool       // its link is encrypted
+	network netip.Addr // that it comes from; see networkOf
 
 	// Owned by Run.
 	subs     []*subscription
