@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -236,8 +237,8 @@ func (o *Options) check() error {
 		return Usagef("-name %q: %s", o.Name, chat.NameRule)
 	case o.Log != "text" && o.Log != "json":
 		return Usagef("-log %q: it is text or json", o.Log)
-	case o.Rate < 0 || o.RoomRate < 0 || o.MaxSessions < 0:
-		return Usagef("-rate, -room-rate and -max-sessions can't be negative; 0 means no limit")
+	case !(o.Rate >= 0 && o.RoomRate >= 0) || math.IsInf(o.Rate+o.RoomRate, 1) || o.MaxSessions < 0: // what is no number is not above 0 either
+		return Usagef("-rate, -room-rate and -max-sessions are numbers that can't be negative; 0 means no limit")
 	case o.Ephemeral && o.Data != "":
 		return Usagef("-ephemeral keeps nothing, and -data says where to keep it: give one of them")
 	case len(o.Title) > chat.MaxTitle || chat.CheckText(chat.Topic, o.Title) != chat.OK:

@@ -47,6 +47,8 @@ func TestParseRefuses(t *testing.T) {
 		"-room UPPER":                       "-room",
 		"-name a/b":                         "-name",
 		"-rate -1":                          "negative",
+		"-rate nan":                         "negative",
+		"-room-rate inf":                    "negative",
 		"-ephemeral -data d":                "one of them",
 		"-since now":                        "-since",
 		"-log xml":                          "text or json",
