@@ -337,7 +337,11 @@ func agree(t *testing.T, history *oracle.History, room string, want int, all ...
 }
 
 func TestHundredClientsOneOrder(t *testing.T) {
-	const clients, each = 100, 10
+	const clients = 100
+	each := 10
+	if raceEnabled() {
+		each = 3
+	}
 	_, addr := startNode(t)
 	var history oracle.History
 	all := make([]*program, clients)

@@ -425,7 +425,6 @@ func TestStrangers(t *testing.T) {
 		"SSH":              []byte("SSH-2.0-OpenSSH_9.6\r\n"),
 		"TLS":              {0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3},
 		"random":           make([]byte, 4096),
-		"silence":          {},
 		"one stream":       frames(1, nil),
 		"forged hello":     append(frames(1, hello), frames(3, nil)...),
 		"no hello":         append(frames(1, wire.Must(nil, &wire.Bye{})), frames(3, nil)...),
