@@ -34,7 +34,8 @@ import (
 // Bounds on guests that have not shown who they are, and on how long a node takes to go.
 const (
 	handshakeLimit = 5 * time.Second
-	maxHandshakes  = 256 // at one time; beyond it nobody is accepted
+	crowdedLimit   = 2 * time.Second // in place of it, while more than half of the places for handshakes are taken
+	maxHandshakes  = 256             // at one time; beyond it nobody is accepted
 	tendEvery      = time.Second
 	drainLimit     = 3 * time.Second
 	maxAcceptPause = time.Second
@@ -240,14 +241,23 @@ func (n *Node) serve(ctx context.Context, conn net.Conn) {
 	n.logEnd(log, "session", address, link, s.Serve(ctx))
 }
 
-// greet makes a link and a session of a connection, within handshakeLimit. When it fails, the connection is closed.
+// patience returns how long a guest who comes now has for the handshake. Where many stand at the door and say nothing, they are not to keep others
+// out for longer than a slow link needs.
+func (n *Node) patience() time.Duration {
+	if len(n.handshakes) > maxHandshakes/2 {
+		return crowdedLimit
+	}
+	return handshakeLimit
+}
+
+// greet makes a link and a session of a connection, within the node's patience. When it fails, the connection is closed.
 func (n *Node) greet(ctx context.Context, conn net.Conn, address netip.Addr) (*Link, *session.Session, error) {
 	if retry, ok := n.warden.Admit(address, time.Now()); !ok {
 		door.TurnAwayAtOnce(conn, fmt.Sprintf("too many connections from your address; try again in %v", max(retry, time.Second).Round(time.Second)))
 		return nil, nil, errors.New("too many connections from this address")
 	}
 	defer n.warden.Release(address)
-	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+	ctx, cancel := context.WithTimeout(ctx, n.patience())
 	defer cancel()
 	secured, err := n.secure(ctx, conn)
 	if err != nil {

@@ -464,6 +464,22 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// Who stands at a crowded door has less time.
+func TestPatience(t *testing.T) {
+	tw, end := newTown(t, true)
+	defer end()
+	for n := range maxHandshakes {
+		want := handshakeLimit
+		if n > maxHandshakes/2 {
+			want = crowdedLimit
+		}
+		if got := tw.patience(); got != want {
+			t.Fatalf("with %d at the door there are %v for a handshake, want %v", n, got, want)
+		}
+		tw.handshakes <- struct{}{}
+	}
+}
+
 // Whoever takes the port for something else is told what it is and how to join, in one sentence; a client that disagrees about encryption shows it.
 func TestGuestsAreTold(t *testing.T) {
 	_, secure := startNode(t)
