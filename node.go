@@ -127,9 +127,9 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 	acceptCtx, stopAccepting := context.WithCancel(ctx)
 	defer stopAccepting()
 
-	var conns, helpers sync.WaitGroup
-	helpers.Go(func() { n.accept(acceptCtx, connCtx, listener, &conns) })
-	helpers.Go(func() { n.tend(connCtx) })
+	var conns, accepting, tending sync.WaitGroup
+	accepting.Go(func() { n.accept(acceptCtx, connCtx, listener, &conns) })
+	tending.Go(func() { n.tend(connCtx) })
 
 	select {
 	case <-ctx.Done():
@@ -140,10 +140,11 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 	}
 	stopAccepting()
 	_ = listener.Close()
+	accepting.Wait() // from here on there are no more connections to wait for
 	waitFor(&conns, drainLimit)
 	cut()
 	conns.Wait()
-	helpers.Wait()
+	tending.Wait()
 	stopHub()
 	return <-ended
 }
