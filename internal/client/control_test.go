@@ -108,7 +108,7 @@ func TestNobodyListens(t *testing.T) {
 		}
 		r.refuse <- errDial
 		r.refuse <- errDial
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		r.feed.mu.Lock()
 		defer r.feed.mu.Unlock()
 		if n := len(r.feed.queue); n > maxQueued+2 {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -94,6 +95,12 @@ type stream struct{ in, out *half }
 func (s stream) Read(p []byte) (int, error)  { return s.in.Read(p) }
 func (s stream) Write(p []byte) (int, error) { return s.out.Write(p) }
 func (s stream) Window() int                 { return s.out.Window() }
+
+// elapse lets time pass that is a bubble's own, so that nobody waits, and what comes of it happen. Outside of a bubble it panics.
+func elapse(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
 
 // fakeLink is both ends of a link: the client has it as a Link, the test as a peer.
 type fakeLink struct {

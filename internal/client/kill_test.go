@@ -121,7 +121,7 @@ func (g *saga) life(texts []string, left, when int) (said int, lived bool) {
 		}
 		said++
 		if g.rnd.IntN(3) == 0 {
-			time.Sleep(time.Millisecond)
+			elapse(time.Millisecond)
 		}
 	}
 	lived = said == len(texts) && r.Quit(t.Context()) == nil

@@ -80,7 +80,7 @@ func TestLastWords(t *testing.T) {
 		p := r.accept(nil)
 		event[LinkUp](r)
 		p.die()
-		time.Sleep(lastWords / 2)
+		elapse(lastWords / 2)
 		p.tell(&wire.Bye{Code: chat.Replaced})
 		var refused *RefusedError
 		if err := <-r.ran; !errors.As(err, &refused) || refused.Code != chat.Replaced {
@@ -127,12 +127,12 @@ func TestBackoff(t *testing.T) {
 		}
 		p := r.accept(nil)
 		event[LinkUp](r)
-		time.Sleep(healthy - time.Second)
+		elapse(healthy - time.Second)
 		p.Close()
 		event[LinkDown](r) // too early to count as healthy
 		p = r.accept(nil)
 		event[LinkUp](r)
-		time.Sleep(healthy)
+		elapse(healthy)
 		p.Close()
 		event[LinkDown](r)
 		<-r.links // a handshake that never ends

@@ -24,14 +24,11 @@ type InviteQuery struct {
 func parseInvite(text string) (InviteQuery, error) {
 	q := InviteQuery{}
 	for words := strings.Fields(text); len(words) > 0; {
-		word, value := words[0], ""
-		if words = words[1:]; word == "uses" || word == "for" {
-			if len(words) == 0 {
-				return q, inviteUsage("%s what is missing", word)
-			}
-			value, words = words[0], words[1:]
+		word, value, rest, err := cutPair(words, "uses", "for")
+		if err != nil {
+			return q, inviteUsage("%v", err)
 		}
-		var err error
+		words = rest
 		switch {
 		case word == "uses" && q.Uses == 0:
 			if q.Uses, err = strconv.Atoi(value); err != nil || q.Uses < 1 || q.Uses > chat.MaxUses {

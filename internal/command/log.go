@@ -27,14 +27,11 @@ type HistoryQuery struct {
 func parseHistory(text string) (HistoryQuery, error) {
 	var q HistoryQuery
 	for words := strings.Fields(text); len(words) > 0; {
-		word, value := words[0], ""
-		if words = words[1:]; word == "before" || word == "since" {
-			if len(words) == 0 {
-				return q, historyUsage("%s what is missing", word)
-			}
-			value, words = words[0], words[1:]
+		word, value, rest, err := cutPair(words, "before", "since")
+		if err != nil {
+			return q, historyUsage("%v", err)
 		}
-		var err error
+		words = rest
 		switch {
 		case word == "before" && q.Before == 0:
 			if q.Before, err = strconv.ParseUint(value, 10, 64); err != nil || q.Before == 0 {

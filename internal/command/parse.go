@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -128,6 +129,18 @@ func cutWord(s string) (word, rest string) {
 		return s[:i], s[i:]
 	}
 	return s, ""
+}
+
+// cutPair cuts the first word off, and with it the one behind it where that is its value: the keys have one.
+func cutPair(words []string, keys ...string) (word, value string, rest []string, err error) {
+	word, rest = words[0], words[1:]
+	if !slices.Contains(keys, word) {
+		return word, "", rest, nil
+	}
+	if len(rest) == 0 {
+		return word, "", nil, fmt.Errorf("%s what is missing", word)
+	}
+	return word, rest[0], rest[1:], nil
 }
 
 func badUsage(e *Entry, format string, args ...any) error {
