@@ -300,7 +300,7 @@ func (n *Node) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		over := tls.Server(opened, n.tls)
 		return over, over.HandshakeContext(ctx)
 	}
-	door.TurnAway(opened, guest, n.sentence(guest, conn.LocalAddr()))
+	door.TurnAway(conn, guest, n.sentence(guest, conn.LocalAddr()))
 	return nil, fmt.Errorf("a guest who speaks another protocol: %v", guest)
 }
 

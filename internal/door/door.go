@@ -112,7 +112,7 @@ func (c *begun) NetConn() net.Conn { return c.Conn }
 // mark begins what a node says in words, so that a client of chatnode knows who speaks.
 const mark = "chatnode: "
 
-// TurnAway tells a guest one plain sentence in the way that their program shows it, and closes the connection. It takes a second at most.
+// TurnAway tells a guest one plain sentence in the way that their program shows it, and closes the connection, which is the one that Knock was given. It takes a second at most.
 func TurnAway(conn net.Conn, guest Guest, sentence string) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(farewell))
@@ -128,7 +128,7 @@ func TurnAway(conn net.Conn, guest Guest, sentence string) {
 		return
 	}
 	// A socket that is closed while bytes wait in it takes back what it was about to say (RFC 1122, 4.2.2.13).
-	if half, ok := beneath(conn).(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = io.CopyN(io.Discard, conn, maxFarewell)
 	}
 }
@@ -141,15 +141,4 @@ func TurnAwayAtOnce(conn net.Conn, sentence string) {
 	var hello [4 << 10]byte
 	_, _ = conn.Read(hello[:])
 	_, _ = io.WriteString(conn, mark+sentence+"\r\n")
-}
-
-// beneath returns the connection under those that this package puts on top, or c itself.
-func beneath(c net.Conn) net.Conn {
-	for {
-		over, ok := c.(interface{ NetConn() net.Conn })
-		if !ok {
-			return c
-		}
-		c = over.NetConn()
-	}
 }

@@ -131,9 +131,9 @@ func turnedAway(t *testing.T) string {
 	t.Helper()
 	return serve(t, func(conn net.Conn) {
 		_ = conn.SetDeadline(time.Now().Add(patience))
-		opened, guest, err := Knock(conn)
+		_, guest, err := Knock(conn)
 		if err == nil {
-			TurnAway(opened, guest, "this is a test")
+			TurnAway(conn, guest, "this is a test")
 		}
 	})
 }
