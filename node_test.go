@@ -579,13 +579,14 @@ func TestAnnounce(t *testing.T) {
 // floors are the rooms of the house, by the floor they stand on: a room imports rooms of lower floors alone.
 var floors = map[string]int{
 	"chat": 0, "disk": 0,
-	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1, "door": 1,
+	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1, "door": 1, "markup": 1, "scroll": 1,
 	"hub": 2, "client": 2,
-	"session": 3, "lines": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3,
+	"session": 3, "talk": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3,
+	"lines": 4, "tui": 4,
 }
 
 // forTests are the rooms that only tests import.
-var forTests = map[string]bool{"faults": true, "oracle": true, "screen": true, "story": true, "trial": true, "siege": true}
+var forTests = map[string]bool{"faults": true, "oracle": true, "screen": true, "story": true, "trial": true, "siege": true, "typist": true}
 
 // upstairs are imports within floor 1 that are meant: who a row is of, and what it says.
 var upstairs = map[string]bool{"store identity": true, "store wire": true}
@@ -605,6 +606,10 @@ var owners = map[string][]string{
 	"modernc.org/sqlite":                {"store"},
 	"modernc.org/sqlite/lib":            {"store"},
 	"rsc.io/qr":                         {"lines"},
+	"charm.land/bubbletea/v2":           {"tui"},
+	"charm.land/bubbles/v2/textarea":    {"tui"},
+	"charm.land/bubbles/v2/key":         {"tui"},
+	"charm.land/lipgloss/v2":            {"tui"},
 }
 
 func TestFloors(t *testing.T) {
