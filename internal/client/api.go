@@ -146,6 +146,7 @@ type RoomState struct {
 	Read   uint64      // seq of the last message that Client.Read was called for
 	Direct bool
 	Peer   Person // the other, in a direct conversation
+	Note   string // the last that Client.Prefer was called with
 }
 
 // Stats counts what happened since New.

@@ -257,7 +257,7 @@ func (c *Client) Room(name string) (RoomState, bool) {
 	if r == nil || !r.open {
 		return RoomState{}, false
 	}
-	return RoomState{Name: r.name, Topic: r.topic, Cursor: r.place.cursor, Read: r.read, Direct: r.direct(), Peer: r.peer}, true
+	return RoomState{Name: r.name, Topic: r.topic, Cursor: r.place.cursor, Read: r.read, Direct: r.direct(), Peer: r.peer, Note: r.note}, true
 }
 
 // Stats returns what was counted so far.
