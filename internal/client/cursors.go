@@ -241,3 +241,14 @@ func (s *rooms) names(limit int, direct bool) []string {
 	}
 	return out
 }
+
+// among returns those of names that are of open rooms, each once and at most limit of them, without direct conversations.
+func (s *rooms) among(names []string, limit int) []string {
+	out := []string{}
+	for _, name := range names {
+		if r := s.shown(name); r != nil && r.open && !r.direct() && len(out) < limit && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
