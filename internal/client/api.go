@@ -81,6 +81,8 @@ var (
 	ErrClosed = errors.New("the client is closed")
 	// ErrNoLink says that there is no link to the node now, or that it was lost meanwhile.
 	ErrNoLink = errors.New("there is no link to the node")
+	// ErrNotFound says that a message is not among those that were looked through.
+	ErrNotFound = errors.New("that message can't be found")
 	// ErrFull says that as many joins, parts and nicks wait for their answers as the client keeps.
 	ErrFull = errors.New("too many commands wait for the node")
 )
