@@ -18,22 +18,16 @@ type Pane[R any] struct {
 	top    place // the first line that is shown, while follow is false
 	tall   int   // how many lines the row of top had
 
-	drawn map[int][]string // lines of some rows, by number: what was on the screen a moment ago
+	drawn map[int][]string // the lines of some rows, by number: of what was on the screen a moment ago, above all
 }
 
-// place is a line: the one that is up lines above the end of a row, 1 for its last. It is measured from the end, because what comes and
-// goes with the rows above, such as the line of a day, stands at a row's beginning.
-type place struct {
-	row, up int
-}
+// spare is how many rows' lines are kept besides those that two screens can show at most.
+const spare = 16
 
-// cached is how many rows' lines are kept at most: some screens of short ones.
-const cached = 1024
-
-// New returns an empty pane of no size, whose view is at the end. draw returns the lines of a row as they stand on the screen at a width
+// New returns an empty pane of one column and no line, whose view is at the end. draw returns the lines of a row as they stand on the screen at a width
 // (at least one line), given the row above it, nil for the first. It must not keep the pointers, nor change the pane.
 func New[R any](draw func(above, row *R, width int) []string) *Pane[R] {
-	return &Pane[R]{draw: draw, follow: true, drawn: map[int][]string{}}
+	return &Pane[R]{draw: draw, width: 1, follow: true, drawn: map[int][]string{}}
 }
 
 // Resize gives the screen's part a size in columns and lines; less than one column counts as one, less than no line as none. The row at
@@ -71,15 +65,11 @@ func (p *Pane[R]) TrimTop(n int) {
 	if n == 0 {
 		return
 	}
-	for i := range min(n, len(p.drawn)) {
+	for i := range n + 1 { // and the one that has none above it now
 		delete(p.drawn, p.first+i)
 	}
 	p.rows.trim(n)
 	p.first += n
-	delete(p.drawn, p.first)
-	if p.first > p.top.row && !p.follow && p.rows.n > 0 {
-		p.top = place{p.first, len(p.lines(p.first))}
-	}
 	p.settle()
 }
 
@@ -154,7 +144,7 @@ func (p *Pane[R]) lines(i int) []string {
 	if len(lines) == 0 {
 		lines = []string{""}
 	}
-	if len(p.drawn) >= cached {
+	if len(p.drawn) > spare+2*p.height {
 		clear(p.drawn)
 	}
 	p.drawn[i] = lines
