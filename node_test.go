@@ -636,7 +636,7 @@ var owners = map[string][]string{
 	"github.com/gofrs/flock":            {"disk"},
 	"modernc.org/sqlite":                {"store"},
 	"modernc.org/sqlite/lib":            {"store"},
-	"rsc.io/qr":                         {"lines"},
+	"rsc.io/qr":                         {"talk"},
 	"charm.land/bubbletea/v2":           {"tui"},
 	"charm.land/bubbles/v2/textarea":    {"tui"},
 	"charm.land/bubbles/v2/key":         {"tui"},

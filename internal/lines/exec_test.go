@@ -7,6 +7,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/talk"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -61,7 +62,7 @@ func TestCommands(t *testing.T) {
 			if err := r.result(); !c.fails && err != nil {
 				t.Errorf("Run: %v", err)
 			} else if c.fails {
-				wantsEnd(t, err, ErrNotKept, "1 command failed")
+				wantsEnd(t, err, talk.ErrNotKept, "1 command failed")
 			}
 			if diff := cmp.Diff(c.sent, d.texts()); diff != "" {
 				t.Errorf("sent mismatch (-want +got):\n%s", diff)
@@ -110,7 +111,7 @@ func TestQuestionWithoutAnswer(t *testing.T) {
 		r.typed("/names silent\n")
 		r.stop()
 		pass(grace)
-		wantsEnd(t, r.result(), ErrNotKept, "1 message is not known to be kept")
+		wantsEnd(t, r.result(), talk.ErrNotKept, "1 message is not known to be kept")
 	})
 }
 
@@ -125,7 +126,7 @@ func TestRefusedCommands(t *testing.T) {
 				if err := r.result(); terminal && err != nil {
 					t.Errorf("%T: Run: %v", e, err)
 				} else if !terminal {
-					wantsEnd(t, err, ErrNotKept, "1 command failed")
+					wantsEnd(t, err, talk.ErrNotKept, "1 command failed")
 				}
 			})
 		}
@@ -138,7 +139,7 @@ func TestClientRefusesADraft(t *testing.T) {
 		r := start(t, newDesk(), func(cfg *Config) { cfg.Rooms = []string{"@"} })
 		r.typed("hi\n")
 		r.eof()
-		wantsEnd(t, r.result(), ErrNotKept, "1 message was refused")
+		wantsEnd(t, r.result(), talk.ErrNotKept, "1 message was refused")
 		r.wants("", connected+"-- line 1: "+chat.BadRoom.Sentence()+"\n")
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"chatnode/internal/client"
 	"chatnode/internal/command"
 	"chatnode/internal/screen"
+	"chatnode/internal/talk"
 )
 
 // harmless stands for what people write: what is printed of it shows which words are the program's own.
@@ -108,8 +109,8 @@ func answers(cfg Config, text string) (printed []string) {
 		printed = append(printed, sinkPrints(cfg, func(s sink) { s.answer(source{}, a) }))
 	}
 	return append(printed,
-		sinkPrints(cfg, func(s sink) { s.reject(source{Line: 3}, fault{code: "bad_field", text: text}) }),
-		sinkPrints(cfg, func(s sink) { s.reject(source{}, fault{code: "bad_field", text: text}) }),
+		sinkPrints(cfg, func(s sink) { s.reject(source{Line: 3}, talk.Fault{Code: "bad_field", Text: text}) }),
+		sinkPrints(cfg, func(s sink) { s.reject(source{}, talk.Fault{Code: "bad_field", Text: text}) }),
 		sinkPrints(cfg, func(s sink) { s.end(errors.New(text)) }),
 		sinkPrints(cfg, func(s sink) { s.end(&client.RefusedError{Code: chat.Denied, Text: text}) }),
 	)
@@ -240,7 +241,7 @@ func TestAttacksThatEndIt(t *testing.T) {
 				r := start(t, d, nil)
 				d.end(err)
 				ended := r.result()
-				if lines, found := screen.Read(ended.Error()); len(found) > 0 || len(lines) != 1 || !errors.Is(ended, ErrRefused) && !errors.Is(ended, err) {
+				if lines, found := screen.Read(ended.Error()); len(found) > 0 || len(lines) != 1 || !errors.Is(ended, talk.ErrRefused) && !errors.Is(ended, err) {
 					t.Errorf("%s: a terminal found %q in %.200q", a.Name, found, ended)
 				}
 			})

@@ -16,6 +16,7 @@ import (
 	"chatnode/internal/client"
 	"chatnode/internal/command"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 )
 
 // stamp is RFC 3339 with milliseconds, for times in UTC: of fixed length, so that it sorts.
@@ -90,7 +91,7 @@ func (o *objects) event(e client.Event) {
 	case client.Gap:
 		o.print(gapObject{"gap", chat.OneLine(e.Room), e.From, e.To})
 	case client.Reset:
-		o.print(resetObject{"reset", chat.OneLine(e.Room), chat.OneLine(e.Why), chat.OneLine(resetText(e))})
+		o.print(resetObject{"reset", chat.OneLine(e.Room), chat.OneLine(e.Why), chat.OneLine(talk.ResetText(e))})
 	case client.Joined:
 		o.print(presenceObject{"joined", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
 	case client.Gone:
@@ -127,7 +128,7 @@ func (o *objects) authorOf(from uint64) string {
 	if o.mute {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), authorWait)
+	ctx, cancel := context.WithTimeout(context.Background(), talk.AuthorWait)
 	defer cancel()
 	id, err := o.author(ctx, from)
 	if err != nil {
@@ -150,7 +151,7 @@ func (o *objects) kept(a client.Ack) {
 
 func (o *objects) linkDown(e client.LinkDown) {
 	retry := e.RetryIn.Milliseconds()
-	object := linkObject{Type: "link", State: "down", Text: chat.OneLine(downReason(e)), RetryAfterMS: &retry}
+	object := linkObject{Type: "link", State: "down", Text: chat.OneLine(talk.DownReason(e)), RetryAfterMS: &retry}
 	if e.Code != chat.OK {
 		object.Code = e.Code.String()
 	}
@@ -208,13 +209,13 @@ func (o *objects) answer(from source, a command.Answer) {
 // left says nothing: the acks and refusals without a source will.
 func (o *objects) left(int) {}
 
-func (o *objects) reject(from source, why fault) {
-	o.print(errorObject{"error", from, why.code, chat.OneLine(why.text), why.retry.Milliseconds()})
+func (o *objects) reject(from source, why talk.Fault) {
+	o.print(errorObject{"error", from, why.Code, chat.OneLine(why.Text), why.Retry.Milliseconds()})
 }
 
 func (o *objects) end(err error) {
-	why := faultOf(err)
-	o.print(errorObject{Type: "error", Code: why.code, Text: why.text})
+	why := talk.FaultOf(err)
+	o.print(errorObject{Type: "error", Code: why.Code, Text: why.Text})
 }
 
 // saidObjects returns the messages of an answer; never nil, so that a list is always a list.

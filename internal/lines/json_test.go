@@ -10,6 +10,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 )
 
 var (
@@ -127,7 +128,7 @@ func TestJSONInput(t *testing.T) {
 			if err := r.result(); want.failed == "" && err != nil {
 				t.Errorf("%.80s: Run: %v", in, err)
 			} else if want.failed != "" {
-				wantsEnd(t, err, ErrNotKept, want.failed)
+				wantsEnd(t, err, talk.ErrNotKept, want.failed)
 			}
 			out := jsonUp
 			for _, line := range want.out {
@@ -156,7 +157,7 @@ func TestAuthors(t *testing.T) {
 		if got := strings.Count(r.out.String(), `"type":"message"`); got != 2 {
 			t.Errorf("%d messages before the node was waited for, want 2", got)
 		}
-		pass(authorWait)
+		pass(talk.AuthorWait)
 		if got := strings.Count(r.out.String(), bobID); got != 2 || strings.Count(r.out.String(), `"type":"message"`) != 5 {
 			t.Errorf("%d authors were told, want 2:\n%s", got, r.out.String())
 		}

@@ -11,6 +11,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 )
 
 // runner is one Run.
@@ -228,15 +229,15 @@ func (r *runner) result(ran error) error {
 	var refused *client.RefusedError
 	switch {
 	case errors.As(ran, &refused):
-		return &endError{ErrRefused, "the node refuses this client: " + faultOf(ran).text + and(verdict)}
+		return &talk.EndError{Kind: talk.ErrRefused, Text: "the node refuses this client: " + talk.FaultOf(ran).Text + and(verdict)}
 	case errors.As(ran, new(*identity.ChangedError)):
 		return ran // in sentences of its own; what is not kept is tried again when the user has spoken
 	case ran != nil && !errors.Is(ran, context.Canceled):
-		return &endError{ran, "keep a link to the node: " + chat.OneLine(ran.Error()) + and(verdict)}
+		return &talk.EndError{Kind: ran, Text: "keep a link to the node: " + chat.OneLine(ran.Error()) + and(verdict)}
 	case r.lost && !r.ever:
-		return &endError{ErrUnreachable, fmt.Sprintf("no node could be reached within %v%s", r.cfg.Timeout, r.reason())}
+		return &talk.EndError{Kind: talk.ErrUnreachable, Text: fmt.Sprintf("no node could be reached within %v%s", r.cfg.Timeout, r.reason())}
 	case r.lost && verdict == nil:
-		return &endError{ErrUnreachable, fmt.Sprintf("the link was lost and no node could be reached again within %v%s", r.cfg.Timeout, r.reason())}
+		return &talk.EndError{Kind: talk.ErrUnreachable, Text: fmt.Sprintf("the link was lost and no node could be reached again within %v%s", r.cfg.Timeout, r.reason())}
 	case verdict != nil:
 		return verdict
 	case r.read != nil && r.read.err != nil:
@@ -250,9 +251,9 @@ func (r *runner) reason() string {
 	if r.down.Err == nil && r.down.Code == chat.OK {
 		return ""
 	}
-	text := downReason(r.down)
+	text := talk.DownReason(r.down)
 	if r.down.Code == chat.TooFast {
-		text = again(text, r.down.RetryIn)
+		text = talk.Again(text, r.down.RetryIn)
 	}
 	return ": " + chat.OneLine(text)
 }
