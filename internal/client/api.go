@@ -127,6 +127,7 @@ type Draft struct {
 type Person struct {
 	ID   identity.ID
 	Name string
+	Away bool // as far as what tells of the person tells that: a list or an answer of the node that is about who is here
 }
 
 // Info is what a node tells about a person.
@@ -135,6 +136,9 @@ type Info struct {
 	Sessions int       // connected now
 	Rooms    []string  // that both are in
 	Since    time.Time // when the oldest of Sessions connected; else when last seen
+
+	AwayText  string    // what they said when they went away; often empty
+	AwaySince time.Time // zero unless they are away
 }
 
 // RoomInfo is a room in a node's list.
