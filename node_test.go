@@ -25,10 +25,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/yamux"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/faults"
+	"chatnode/internal/frame"
 	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
 	"chatnode/internal/settings"
@@ -365,6 +367,35 @@ func TestLinkTend(t *testing.T) {
 		t.Errorf("a silent link ends with %v, want %v", err, errSilent)
 	}
 	<-dialer.Done()
+}
+
+// A ping is answered by yamux at the other end, and ends with the link when that is all it can wait for.
+func TestLinkPing(t *testing.T) {
+	dialer, node := pairOfLinks(t)
+	if took, err := dialer.Ping(); took <= 0 || err != nil {
+		t.Errorf("a ping takes %v, %v", took, err)
+	}
+	far, mute := pairOfConns(t)
+	defer mute.Close()
+	done := make(chan error, 1)
+	lonely := &Link{conn: frame.NewConn(far, frame.Policy{}), probing: make(chan struct{}, 1)}
+	var err error
+	if lonely.session, err = yamux.Client(lonely.conn, lonely.muxConfig()); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, err := lonely.Ping(); done <- err }() // ends with Close below
+	if _, err := io.ReadFull(mute, make([]byte, 12)); err != nil {
+		t.Fatalf("no ping was sent: %v", err)
+	}
+	lonely.Close()
+	if err := <-done; err == nil {
+		t.Error("a ping that nobody answered came back")
+	}
+	node.Close()
+	<-dialer.Done()
+	if _, err := dialer.Ping(); err == nil {
+		t.Error("a dead link answers a ping")
+	}
 }
 
 // A handshake ends with its context, however the other side behaves.
