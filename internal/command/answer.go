@@ -144,6 +144,9 @@ func (a HelpAnswer) Lines(*time.Location) []string {
 		if a.Commands[i].Rights == Admin {
 			line += " (for the node's admins)"
 		}
+		if a.Commands[i].OnScreen() {
+			line += " (on the full screen)"
+		}
 		lines = append(lines, line)
 	}
 	if len(a.Commands) > 1 {

@@ -20,6 +20,7 @@ type exec struct {
 	sink  sink
 	tally *tally
 	rooms *rooms
+	heard *heard
 	asker talk.Asker
 
 	talks []string // rooms and conversations in the order in which lines went to them: they go to the last. Only lines change it,
@@ -35,12 +36,12 @@ type reading struct {
 	err  error // why the input could not be read to its end
 }
 
-func newExec(cfg *Config, sink sink, tally *tally, rooms *rooms) *exec {
+func newExec(cfg *Config, sink sink, tally *tally, rooms *rooms, heard *heard) *exec {
 	talks := slices.Clone(cfg.Rooms)
 	slices.Reverse(talks)
 	// Only programs are told whose keys the authors are.
 	asker := talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Authors: cfg.JSON, Reached: cfg.Reached}
-	return &exec{cfg: cfg, sink: sink, tally: tally, rooms: rooms, asker: asker, talks: talks}
+	return &exec{cfg: cfg, sink: sink, tally: tally, rooms: rooms, heard: heard, asker: asker, talks: talks}
 }
 
 // room returns where lines go.
@@ -142,6 +143,8 @@ func (x *exec) call(ctx context.Context, call command.Call) {
 		x.fail(talk.Fault{Code: string(wrong.Reason), Text: wrong.Text})
 	case errors.Is(err, command.ErrNoRoom):
 		x.refuse(talk.Fault{Code: "no_room", Text: err.Error()})
+	case errors.Is(err, command.ErrNoMessage):
+		x.refuse(talk.Fault{Code: "no_message", Text: err.Error()})
 	default:
 		x.fail(talk.FaultOf(err))
 	}
@@ -200,6 +203,20 @@ func (e env) Nick(_ context.Context, name string) error { return e.Client.Nick(n
 func (e env) Say(ctx context.Context, room string, kind chat.Kind, text string) error {
 	return e.x.send(ctx, client.Draft{Room: room, Kind: kind, Text: text})
 }
+
+// Reply answers the last message that somebody else said in room and that was printed.
+func (e env) Reply(ctx context.Context, room, text string) error {
+	re := e.x.heard.lastIn(room)
+	if re.IsZero() {
+		return command.ErrNoMessage
+	}
+	return e.x.send(ctx, client.Draft{Room: room, Kind: chat.Text, Text: text, Re: re})
+}
+
+func (e env) Query(ctx context.Context, name string) error { return e.Join(ctx, chat.DirectMark+name) }
+
+// Close leaves a room, as lines have no other place to put one.
+func (e env) Close(ctx context.Context, room string) error { return e.Part(ctx, room) }
 
 // Join enters a room, if others' messages are printed at all; else it only has lines go there.
 func (e env) Join(_ context.Context, room string) error {

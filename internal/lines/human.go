@@ -38,6 +38,7 @@ type human struct {
 
 	// Owned by Run's goroutine.
 	rooms   *rooms
+	heard   *heard
 	day     string // of the last message printed
 	name    string // the user's
 	up      bool
@@ -47,8 +48,8 @@ type human struct {
 	shown   map[string]bool // rooms whose opening has been told; false: and not yet who is there
 }
 
-func newHuman(cfg *Config, out *output, rooms *rooms) *human {
-	return &human{out: out, zone: cfg.Zone, self: cfg.ID, numbered: !cfg.Terminal, screen: cfg.Screen, rooms: rooms, day: time.Now().In(cfg.Zone).Format(time.DateOnly), shown: map[string]bool{}}
+func newHuman(cfg *Config, out *output, rooms *rooms, heard *heard) *human {
+	return &human{out: out, zone: cfg.Zone, self: cfg.ID, numbered: !cfg.Terminal, screen: cfg.Screen, rooms: rooms, heard: heard, day: time.Now().In(cfg.Zone).Format(time.DateOnly), shown: map[string]bool{}}
 }
 
 // print writes to where what was asked for goes, and tell to where all else goes. Whatever the text holds, it stays one line.
@@ -99,7 +100,11 @@ func (h *human) message(m client.Message) {
 	if h.rooms.ambiguous(m.Room) {
 		line += command.Label(m.Room) + " "
 	}
-	h.print(line + command.Told(m.Name, m.Kind, m.Text))
+	if m.Re.IsZero() {
+		h.print(line + command.Told(m.Name, m.Kind, m.Text))
+	} else {
+		h.print(line + command.ToldAnswer(m.Name, m.Kind, m.Text, h.heard.quote(m.Re)))
+	}
 }
 
 func (h *human) kept(a client.Ack) {

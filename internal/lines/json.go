@@ -193,6 +193,8 @@ func (o *objects) answer(from source, a command.Answer) {
 		o.print(historyObject{"history", from, chat.OneLine(a.Room), saidObjects(a.Said), before})
 	case command.SearchAnswer:
 		o.print(searchObject{"search", from, saidObjects(a.Hits), a.Next, a.Behind})
+	case command.MentionsAnswer:
+		o.print(searchObject{"mentions", from, saidObjects(a.Hits), a.Next, a.Behind})
 	case command.KeepAnswer:
 		o.print(keepObject{"keep", from, chat.OneLine(a.Room), a.Keep.Set, a.Keep.Age.Milliseconds(), a.Keep.Size})
 	case command.InviteAnswer:
@@ -202,7 +204,7 @@ func (o *objects) answer(from source, a command.Answer) {
 	case command.HelpAnswer:
 		all := make([]commandObject, len(a.Commands))
 		for i, c := range a.Commands {
-			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help, c.Rights == command.Admin}
+			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help, c.Rights == command.Admin, c.OnScreen()}
 		}
 		o.print(helpObject{"help", from, all})
 	default:

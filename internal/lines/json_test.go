@@ -117,6 +117,19 @@ func TestJSONInput(t *testing.T) {
 			`{"type":"history","ref":"h","line":1,"room":"lobby","messages":[` + said("lobby", "4", bobID, "") + `,` + said("lobby", "5", meID, `,"own":true`) + `],"before":4}`}, ""},
 		`{"type":"command","line":"/search hi"}`: {[]string{
 			`{"type":"search","line":1,"messages":[` + said("@bob", "9", bobID, `,"to":"bob"`) + `],"before":7,"behind":2}`}, ""},
+		`{"type":"command","ref":"m","line":"/mentions"}`: {[]string{
+			`{"type":"mentions","ref":"m","line":1,"messages":[{"type":"message","room":"ops","seq":6,"id":"0000000000000000","epoch":"0000000000000000","name":"bob","author":"` + bobID +
+				`","kind":"text","time":"2000-01-01T12:00:00.000Z","text":"hi Carol","re":"0100000000000000"}],"behind":2}`}, ""},
+		`{"type":"command","line":"/clear"}`: {[]string{
+			`{"type":"error","line":1,"code":"no_screen","text":"/clear needs the full screen, which chatnode has on a terminal without -plain"}`,
+			`{"type":"error","code":"not_kept","text":"1 command failed"}`,
+		}, "1 command failed"},
+		`{"type":"command","line":"/reply yes"}`: {[]string{
+			`{"type":"error","line":1,"code":"no_message","text":"there is no message here to do that with"}`,
+			`{"type":"error","code":"not_kept","text":"1 message was refused"}`,
+		}, "1 message was refused"},
+		`{"type":"command","line":"/help clear"}`: {[]string{
+			`{"type":"help","line":1,"commands":[{"name":"clear","aliases":[],"usage":"/clear","text":"empty the screen of this room; nothing is deleted","screen":true}]}`}, ""},
 		`{"type":"command","line":"/keep"}`:         {[]string{`{"type":"keep","line":1,"room":"lobby"}`}, ""},
 		`{"type":"command","line":"/keep 1s 64KB"}`: {[]string{`{"type":"keep","line":1,"room":"lobby","set":true,"age_ms":1000,"size":65536}`}, ""},
 		`{"type":"command","line":"/help q"}`: {[]string{

@@ -178,8 +178,9 @@ type historyObject struct {
 	Before   uint64          `json:"before,omitempty"`
 }
 
+// searchObject is of type search or mentions.
 type searchObject struct {
-	Type string `json:"type"` // search
+	Type string `json:"type"`
 	source
 	Messages []messageObject `json:"messages"`
 	Before   uint64          `json:"before,omitempty"`
@@ -225,4 +226,5 @@ type commandObject struct {
 	Usage   string   `json:"usage"`
 	Text    string   `json:"text"`
 	Admin   bool     `json:"admin,omitempty"`
+	Screen  bool     `json:"screen,omitempty"`
 }

@@ -22,6 +22,7 @@ type runner struct {
 	sink  sink
 	tally *tally
 	rooms *rooms
+	heard *heard
 	begun time.Time
 
 	// Set by run before any goroutine starts.
@@ -41,11 +42,11 @@ type runner struct {
 
 func newRunner(cfg Config) *runner {
 	now := time.Now()
-	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, begun: now}
+	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, heard: newHeard(), begun: now}
 	if cfg.JSON {
 		r.sink = newObjects(&r.cfg, r.out)
 	} else {
-		r.sink = newHuman(&r.cfg, r.out, r.rooms)
+		r.sink = newHuman(&r.cfg, r.out, r.rooms, r.heard)
 	}
 	return r
 }
@@ -66,7 +67,7 @@ func (r *runner) run(ctx context.Context) error {
 		})
 	}
 	ended, executed, lines := make(chan error, 1), make(chan reading, 1), make(chan line)
-	x := newExec(&r.cfg, r.sink, r.tally, r.rooms)
+	x := newExec(&r.cfg, r.sink, r.tally, r.rooms, r.heard)
 	if left, _ := r.tally.waiting(); left > 0 {
 		r.sink.left(left)
 	}
@@ -140,6 +141,9 @@ func (r *runner) handle(e client.Event) {
 		}
 	}
 	r.sink.event(e)
+	if m, ok := e.(client.Message); ok {
+		r.heard.note(&m, r.cfg.Client.Name())
+	}
 	r.shown(e)
 	if ack, ok := e.(client.Ack); ok {
 		r.kept(ack)

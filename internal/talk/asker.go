@@ -100,6 +100,31 @@ func (a Asker) Search(ctx context.Context, q command.SearchQuery) (command.Searc
 	return command.SearchAnswer{Query: q, Hits: a.said(ctx, found.Hits), Next: found.Next, Behind: found.Behind}, err
 }
 
+// maxRounds is how many searches one question for mentions makes: a name may begin many other words.
+const maxRounds = 5
+
+// Mentions returns messages of others with the user's name in them, at most command.SearchHits. The name is the one that the node knows the user by,
+// which it is asked for.
+func (a Asker) Mentions(ctx context.Context, before uint64) (command.MentionsAnswer, error) {
+	ctx, cancel := a.limit(ctx)
+	defer cancel()
+	self, err := a.Client.Whois(ctx, a.ID.String())
+	answer := command.MentionsAnswer{Name: self.Name, Next: before}
+	var hits []client.Message
+	for round := 0; err == nil && round < maxRounds && len(hits) < command.SearchHits && (round == 0 || answer.Next > 0); round++ {
+		var found client.Found
+		found, err = a.Client.Search(ctx, client.SearchQuery{Words: chat.BaseName(self.Name), Before: answer.Next, N: command.SearchHits - len(hits)})
+		for _, m := range found.Hits {
+			if !m.Own && m.Name != self.Name && chat.Mentions(m.Text, self.Name) {
+				hits = append(hits, m)
+			}
+		}
+		answer.Next, answer.Behind = found.Next, found.Behind
+	}
+	answer.Hits = a.said(ctx, hits)
+	return answer, err
+}
+
 // Keep returns how long a room is kept, after changing it unless change is nil.
 func (a Asker) Keep(ctx context.Context, room string, change *command.Keep) (command.KeepAnswer, error) {
 	ctx, cancel := a.limit(ctx)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +35,7 @@ type desk struct {
 	room      client.RoomState
 	rooms     []client.RoomInfo
 	list      []client.Message
+	pages     [][]client.Message // of a search, in place of list
 	asked     []string
 }
 
@@ -64,7 +67,12 @@ func (d *desk) History(ctx context.Context, room string, q client.HistoryQuery) 
 }
 
 func (d *desk) Search(ctx context.Context, q client.SearchQuery) (client.Found, error) {
-	return client.Found{Hits: d.list, Next: 7, Behind: 2}, d.ask(ctx, "search %+v", q)
+	found := client.Found{Hits: d.list, Next: 7, Behind: 2}
+	if len(d.pages) > 0 {
+		found = client.Found{Hits: d.pages[0], Next: uint64(len(d.pages) - 1), Behind: 2}
+		d.pages = d.pages[1:]
+	}
+	return found, d.ask(ctx, "search %+v", q)
 }
 
 func (d *desk) Keep(ctx context.Context, room string) (client.Keep, error) {
@@ -180,4 +188,62 @@ func TestAskerAuthors(t *testing.T) {
 			t.Errorf("authors %v: asked %q", authors, d.asked)
 		}
 	}
+}
+
+// TestMentions: of what a search finds, only what holds the user's name counts, and it goes on until there is enough of that.
+func TestMentions(t *testing.T) {
+	by := func(name, text string) client.Message {
+		return client.Message{Room: "ops", From: 2, Name: name, Kind: chat.Text, Text: text}
+	}
+	own := by("somebody", "bob is me")
+	own.Own = true
+	many := func(text string) (list []client.Message) {
+		for range command.SearchHits {
+			list = append(list, by("carol", text))
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		pages  [][]client.Message
+		before uint64
+		hits   []string
+		next   uint64
+		asked  int
+	}{
+		"one page":      {[][]client.Message{{by("carol", "hi Bob"), by("carol", "bobsleigh"), by("bob", "I am bob"), own, by("eve", "bob?")}}, 9, []string{"hi Bob", "bob?"}, 0, 1},
+		"nothing":       {[][]client.Message{nil}, 0, nil, 0, 1},
+		"two pages":     {[][]client.Message{{by("carol", "bobs")}, {by("carol", "bob")}}, 0, []string{"bob"}, 0, 2},
+		"empty between": {[][]client.Message{nil, {by("carol", "bob")}}, 0, []string{"bob"}, 0, 2},
+		"enough":        {[][]client.Message{many("bob"), many("bob")}, 0, slices.Repeat([]string{"bob"}, command.SearchHits), 1, 1},
+		"too many":      {slices.Repeat([][]client.Message{many("bobby")}, 9), 0, nil, 9 - maxRounds, maxRounds},
+	} {
+		d := &desk{pages: c.pages}
+		got, err := Asker{Client: d, Timeout: time.Minute, ID: me, Authors: true}.Mentions(t.Context(), c.before)
+		var hits []string
+		for _, s := range got.Hits {
+			if hits = append(hits, s.Text); s.Author != bob.String() {
+				t.Errorf("%s: the author of %q is %q", name, s.Text, s.Author)
+			}
+		}
+		if diff := cmp.Diff(c.hits, hits); diff != "" || err != nil || got.Name != "bob" || got.Next != c.next || got.Behind != 2 {
+			t.Errorf("%s: %v, of %q, next %d, behind %d, mismatch (-want +got):\n%s", name, err, got.Name, got.Next, got.Behind, diff)
+		}
+		searches := slices.DeleteFunc(d.asked, func(s string) bool { return !strings.HasPrefix(s, "search") })
+		if len(searches) != c.asked || searches[0] != fmt.Sprintf("search {Words:bob Room: From: Before:%d N:20}", c.before) {
+			t.Errorf("%s: asked %q", name, searches)
+		}
+	}
+}
+
+func TestMentionsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{silent: true}
+		begun := time.Now()
+		if _, err := (Asker{Client: d, Timeout: time.Minute, ID: me}).Mentions(t.Context(), 0); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Minute {
+			t.Errorf("of a silent node: %v after %v", err, time.Since(begun))
+		}
+		if want := []string{"whois " + me.String()}; !slices.Equal(d.asked, want) {
+			t.Errorf("asked %q, want %q", d.asked, want)
+		}
+	})
 }

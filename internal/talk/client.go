@@ -17,6 +17,7 @@ type Client interface {
 	Events() <-chan client.Event
 	Send(ctx context.Context, d client.Draft) (n uint64, err error)
 	Pending() int
+	Name() string
 	Shown(e client.Event)
 	Read(room string, seq uint64)
 	Join(room string) error
