@@ -14,7 +14,7 @@ import (
 // documented maps each section of the page to the object it describes.
 var documented = map[string]any{
 	"message": messageObject{}, "ack": ackObject{}, "refused": refusedObject{}, "link": linkObject{}, "opened": openedObject{}, "closed": roomObject{},
-	"denied": roomObject{}, "gap": gapObject{}, "reset": resetObject{}, "joined, left, renamed": presenceObject{}, "present": presentObject{},
+	"denied": roomObject{}, "gap": gapObject{}, "reset": resetObject{}, "joined, left, renamed, away, back": presenceObject{}, "present": presentObject{},
 	"named": namedObject{}, "notice": noticeObject{}, "error": errorObject{}, "names": namesObject{}, "whois": whoisObject{}, "list": listObject{},
 	"topic": topicObject{}, "history": historyObject{}, "search": searchObject{}, "mentions": searchObject{}, "keep": keepObject{}, "invite": inviteObject{},
 	"release": releaseObject{}, "help": helpObject{},

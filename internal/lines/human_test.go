@@ -131,7 +131,8 @@ func TestHumanStates(t *testing.T) {
 	} {
 		shows(t, "", "-- "+want+"\n", e)
 	}
-	shows(t, "", "", client.Opened{Room: "@bob", Direct: true}, client.Ack{Room: "lobby"})
+	quiet := []client.Event{client.Opened{Room: "@bob", Direct: true}, client.Ack{Room: "lobby"}, client.Stirred{Room: "lobby", Name: "bob", Away: true}, client.Stirred{}}
+	shows(t, "", "", quiet...)
 }
 
 // What is told once for a room is told again only after one has been out of it.

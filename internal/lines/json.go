@@ -93,13 +93,15 @@ func (o *objects) event(e client.Event) {
 	case client.Reset:
 		o.print(resetObject{"reset", chat.OneLine(e.Room), chat.OneLine(e.Why), chat.OneLine(talk.ResetText(e))})
 	case client.Joined:
-		o.print(presenceObject{"joined", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
+		o.presence("joined", e.Room, e.Name, e.ID, "", e.Away)
 	case client.Gone:
-		o.print(presenceObject{"left", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
+		o.presence("left", e.Room, e.Name, e.ID, "", false)
 	case client.Renamed:
-		o.print(presenceObject{"renamed", chat.OneLine(e.Room), chat.OneLine(e.New), e.ID.String(), chat.OneLine(e.Old)})
+		o.presence("renamed", e.Room, e.New, e.ID, e.Old, false)
+	case client.Stirred:
+		o.presence(map[bool]string{true: "away", false: "back"}[e.Away], e.Room, e.Name, e.ID, "", e.Away)
 	case client.Present:
-		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) (string, string) { return p.Name, p.ID.String() })})
+		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) personObject { return personObject{p.Name, p.ID.String(), p.Away} })})
 	case client.Named:
 		o.print(namedObject{"named", chat.OneLine(e.Name), e.Code.String(), chat.OneLine(e.Suggest), e.RetryAfter.Milliseconds()})
 	case client.Notice:
@@ -158,21 +160,23 @@ func (o *objects) linkDown(e client.LinkDown) {
 	o.print(object)
 }
 
+func (o *objects) presence(kind, room, name string, id identity.ID, old string, away bool) {
+	o.print(presenceObject{kind, chat.OneLine(room), chat.OneLine(name), id.String(), chat.OneLine(old), away})
+}
+
 func (o *objects) room(kind, room string, code chat.Code) {
 	o.print(roomObject{kind, chat.OneLine(room), code.String(), code.Sentence()})
 }
 
 func (o *objects) answer(from source, a command.Answer) {
-	who := func(p command.Who) (string, string) { return p.Name, p.ID }
+	who := func(p command.Who) personObject { return personObject{p.Name, p.ID, p.Away} }
 	switch a := a.(type) {
 	case command.NamesAnswer:
 		o.print(namesObject{"names", from, chat.OneLine(a.Room), a.Total, people(a.People, who)})
 	case command.WhoisAnswer:
-		since := ""
-		if !a.Since.IsZero() {
-			since = stampOf(a.Since)
-		}
-		o.print(whoisObject{"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), since})
+		o.print(whoisObject{
+			"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), since(a.Since), a.Who.Away, chat.OneLine(a.AwayText), since(a.AwaySince),
+		})
 	case command.ListAnswer:
 		rooms := make([]roomInfoObject, len(a.Rooms))
 		for i, r := range a.Rooms {
@@ -236,11 +240,11 @@ func saidObjects(all []command.Said) []messageObject {
 }
 
 // people returns persons of any type as objects; never nil, so that a list is always a list.
-func people[P any](all []P, parts func(P) (name, id string)) []personObject {
+func people[P any](all []P, object func(P) personObject) []personObject {
 	out := make([]personObject, len(all))
 	for i, p := range all {
-		name, id := parts(p)
-		out[i] = personObject{chat.OneLine(name), id}
+		out[i] = object(p)
+		out[i].Name = chat.OneLine(out[i].Name)
 	}
 	return out
 }
@@ -255,6 +259,14 @@ func oneLines(texts []string) []string {
 
 // stampOf returns a time as all objects carry it.
 func stampOf(t time.Time) string { return t.UTC().Format(stamp) }
+
+// since is stampOf for a time that may not be known, which is "".
+func since(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stampOf(t)
+}
 
 // epochOf returns an epoch as cursors spell it: a number of 64 bits is more than many readers of JSON can hold.
 func epochOf(epoch uint64) string { return fmt.Sprintf("%016x", epoch) }

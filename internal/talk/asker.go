@@ -63,7 +63,9 @@ func (a Asker) Whois(ctx context.Context, name string) (command.WhoisAnswer, err
 	ctx, cancel := a.limit(ctx)
 	defer cancel()
 	info, err := a.Client.Whois(ctx, name)
-	return command.WhoisAnswer{Who: who(info.Person), Sessions: info.Sessions, Rooms: info.Rooms, Since: info.Since}, err
+	return command.WhoisAnswer{
+		Who: who(info.Person), Sessions: info.Sessions, Rooms: info.Rooms, Since: info.Since, AwayText: info.AwayText, AwaySince: info.AwaySince,
+	}, err
 }
 
 // List returns the rooms of the node.
@@ -174,4 +176,6 @@ func (a Asker) said(ctx context.Context, list []client.Message) []command.Said {
 	return all
 }
 
-func who(p client.Person) command.Who { return command.Who{ID: p.ID.String(), Name: p.Name} }
+func who(p client.Person) command.Who {
+	return command.Who{ID: p.ID.String(), Name: p.Name, Away: p.Away}
+}

@@ -36,6 +36,8 @@ func Sentence(e client.Event) string {
 		return fmt.Sprintf("%s has left %s", chat.Shown(e.Name), command.Label(e.Room))
 	case client.Renamed:
 		return fmt.Sprintf("%s is now %s", chat.Shown(e.Old), chat.Shown(e.New))
+	case client.Stirred:
+		return stirredText(e)
 	case client.Present:
 		return presentText(e)
 	case client.Named:
@@ -131,6 +133,13 @@ func leftText(e client.Left) string {
 		return command.Label(e.Room) + ": " + e.Code.Sentence()
 	}
 	return "you have left " + command.Label(e.Room)
+}
+
+func stirredText(e client.Stirred) string {
+	if e.Away {
+		return chat.Shown(e.Name) + " is away"
+	}
+	return chat.Shown(e.Name) + " is back"
 }
 
 // presentText names the people of a room where they are few.

@@ -35,6 +35,8 @@ func TestSentence(t *testing.T) {
 		{client.Joined{Room: "ops", Name: "a b"}, `"a b" has joined #ops`},
 		{client.Gone{Room: "ops", Name: "bob"}, "bob has left #ops"},
 		{client.Renamed{Room: "ops", Old: "bob", New: "bert"}, "bob is now bert"},
+		{client.Stirred{Room: "ops", Name: "bob", Away: true}, "bob is away"},
+		{client.Stirred{Room: "ops", Name: "a b"}, `"a b" is back`},
 		{few, `2 people in #ops: bob "the node says"`},
 		{many, "13 people in #ops"},
 		{client.Present{Room: "ops", Count: 1}, "1 person in #ops"},
