@@ -29,6 +29,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/door"
 	"chatnode/internal/faults"
 	"chatnode/internal/frame"
 	"chatnode/internal/identity"
@@ -549,28 +550,6 @@ func TestGuestsAreTold(t *testing.T) {
 	}
 }
 
-func TestReachable(t *testing.T) {
-	for name, test := range map[string]struct {
-		addr  net.TCPAddr
-		want  []string
-		local bool
-	}{
-		"loopback": {net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, []string{"127.0.0.1:8080"}, true},
-		"one":      {net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}, []string{"192.0.2.1:81"}, false},
-		"IPv6":     {net.TCPAddr{IP: net.IPv6loopback, Port: 8080}, []string{"[::1]:8080"}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, local := reachable(&test.addr)
-			if diff := cmp.Diff(test.want, got); diff != "" || local != test.local {
-				t.Errorf("mismatch (-want +got):\n%slocal %v, want %v", diff, local, test.local)
-			}
-		})
-	}
-	if got, _ := reachable(&net.TCPAddr{IP: net.IPv4zero, Port: 8080}); len(got) < 1 || len(got) > 3 {
-		t.Errorf("an address for all is reached at %q, want one to three", got)
-	}
-}
-
 func TestAnnounce(t *testing.T) {
 	loopback, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}
 	const joining = "to join, on any machine that reaches this one:\n"
@@ -596,7 +575,7 @@ func TestAnnounce(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			addresses, local := reachable(test.addr)
+			addresses, local := door.Reachable(test.addr)
 			if err := announce(&out, &test.options, test.addr, addresses, local, key.ID(), "/data/chatnode.db"); err != nil {
 				t.Fatal(err)
 			}
@@ -624,23 +603,23 @@ var upstairs = map[string]bool{"store identity": true, "store wire": true}
 
 // owners are the rooms that may import a library.
 var owners = map[string][]string{
-	"github.com/hashicorp/yamux":        {""},
-	"golang.org/x/term":                 {""},
-	"github.com/fxamacker/cbor/v2":      {"wire"},
-	"github.com/rivo/uniseg":            {"chat"},
-	"golang.org/x/text/unicode/norm":    {"chat"},
-	"golang.org/x/text/secure/bidirule": {"chat"},
-	"golang.org/x/time/rate":            {"hub", "session", "door"},
-	"golang.org/x/sys/unix":             {"frame", "disk"},
-	"golang.org/x/sys/windows":          {"disk"},
-	"github.com/gofrs/flock":            {"disk"},
-	"modernc.org/sqlite":                {"store"},
-	"modernc.org/sqlite/lib":            {"store"},
-	"rsc.io/qr":                         {"talk"},
-	"charm.land/bubbletea/v2":           {"tui"},
-	"charm.land/bubbles/v2/textarea":    {"tui"},
-	"charm.land/bubbles/v2/key":         {"tui"},
-	"charm.land/lipgloss/v2":            {"tui"},
+	"github.com/hashicorp/yamux":            {""},
+	"golang.org/x/term":                     {""},
+	"github.com/fxamacker/cbor/v2":          {"wire"},
+	"github.com/rivo/uniseg":                {"chat"},
+	"golang.org/x/text/unicode/norm":        {"chat"},
+	"golang.org/x/text/secure/bidirule":     {"chat"},
+	"golang.org/x/time/rate":                {"hub", "session", "door"},
+	"golang.org/x/sys/unix":                 {"frame", "disk"},
+	"golang.org/x/sys/windows":              {"disk"},
+	"github.com/gofrs/flock":                {"disk"},
+	"modernc.org/sqlite":                    {"store"},
+	"modernc.org/sqlite/lib":                {"store"},
+	"rsc.io/qr":                             {"talk"},
+	"charm.land/bubbletea/v2":               {"tui"},
+	"charm.land/lipgloss/v2":                {"tui"},
+	"github.com/charmbracelet/colorprofile": {"tui"},
+	"github.com/charmbracelet/x/ansi":       {"tui"},
 }
 
 func TestFloors(t *testing.T) {
