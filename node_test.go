@@ -126,6 +126,68 @@ func (tw *town) client(name string, up, down int64, seen *traffic) *client.Clien
 	})
 }
 
+// TestAwayOverLinks: a client that is away says so again when its link was lost, and has been back when it says that. Its pings stay far below what a
+// node allows.
+func TestAwayOverLinks(t *testing.T) {
+	tw, end := newTown(t, true)
+	defer end()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var seen traffic
+	alice, carol := tw.client("alice", faults.Never, faults.Never, new(traffic)), tw.client("carol", faults.Never, faults.Never, &seen)
+	var group sync.WaitGroup
+	for _, c := range []*client.Client{alice, carol} {
+		group.Go(func() { _ = c.Run(ctx) })
+	}
+	group.Go(func() {
+		for range alice.Events() {
+		}
+	})
+	linked := func() {
+		for e := range carol.Events() {
+			if _, up := e.(client.LinkUp); up {
+				return
+			}
+		}
+	}
+	sees := func(when, text string, away bool) {
+		t.Helper()
+		if info, err := alice.Whois(ctx, "carol"); err != nil || info.Away != away || info.AwayText != text || info.AwaySince.IsZero() == away {
+			t.Errorf("%s: alice is told %+v, %v", when, info, err)
+		}
+	}
+	linked()
+	wantDone := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	wantDone(carol.Away(ctx, "lunch", true))
+	sees("gone away", "lunch", true)
+	seen.near.Close()
+	linked()
+	_, err := carol.List(ctx) // behind what is said again
+	wantDone(err)
+	sees("on the next link", "lunch", true)
+	for range 100 {
+		lag, err := carol.Lag(ctx)
+		if wantDone(err); lag <= 0 {
+			t.Errorf("the node answers in %v", lag)
+		}
+	}
+	wantDone(carol.Away(ctx, "", false))
+	sees("back", "", false)
+	if links := carol.Stats().Links; links != 2 {
+		t.Errorf("%d links, want 2", links)
+	}
+	carol.Close()
+	alice.Close()
+	for range carol.Events() {
+	}
+	group.Wait()
+}
+
 // The script of the cut test: carol sends these; the one to nobody is refused.
 const (
 	cutMessages = 20
