@@ -40,14 +40,17 @@ func (e *deskEnv) Mentions(_ context.Context, before uint64) (MentionsAnswer, er
 	return MentionsAnswer{Name: "carol"}, e.note("mentions %d", before)
 }
 func (e *deskEnv) Nick(_ context.Context, name string) error { return e.note("nick %s", name) }
+func (e *deskEnv) Away(_ context.Context, text string, away bool) error {
+	return e.note("away %q %v", text, away)
+}
 func (e *deskEnv) Topic(_ context.Context, room string) (TopicAnswer, error) {
 	return TopicAnswer{Room: room, Topic: "the plan"}, e.note("topic %s", room)
 }
 func (e *deskEnv) Names(_ context.Context, room string) (NamesAnswer, error) {
-	return NamesAnswer{Room: room, People: []Who{{"cn1a", "alice"}, {"cn1b", "bob"}}}, e.note("names %s", room)
+	return NamesAnswer{Room: room, People: []Who{{"cn1a", "alice", false}, {"cn1b", "bob", false}}}, e.note("names %s", room)
 }
 func (e *deskEnv) Whois(_ context.Context, who string) (WhoisAnswer, error) {
-	return WhoisAnswer{Who: Who{"cn1b", who}}, e.note("whois %s", who)
+	return WhoisAnswer{Who: Who{ID: "cn1b", Name: who}}, e.note("whois %s", who)
 }
 func (e *deskEnv) List(context.Context) (ListAnswer, error) { return ListAnswer{}, e.note("list") }
 func (e *deskEnv) History(_ context.Context, room string, q HistoryQuery) (HistoryAnswer, error) {
@@ -63,7 +66,7 @@ func (e *deskEnv) Invite(_ context.Context, q InviteQuery) (InviteAnswer, error)
 	return InviteAnswer{Room: q.Room, Link: "chatnode://x", Uses: q.Uses, Expires: time.Unix(0, 0)}, e.note("invite %+v", q)
 }
 func (e *deskEnv) Release(_ context.Context, name string) (ReleaseAnswer, error) {
-	return ReleaseAnswer{Name: name, Owner: Who{"cn1b", name}}, e.note("release %s", name)
+	return ReleaseAnswer{Name: name, Owner: Who{ID: "cn1b", Name: name}}, e.note("release %s", name)
 }
 func (e *deskEnv) Show(a Answer) {
 	for _, line := range a.Lines(time.UTC) {
@@ -97,6 +100,9 @@ func TestRun(t *testing.T) {
 		"/join @bob":         {"join @bob"},
 		"/part":              {"part lobby"},
 		"/part ops":          {"part ops"},
+		"/away":              {`away "" true`, "show you are away until /back"},
+		"/away  at lunch ":   {`away "at lunch" true`, "show you are away until /back: at lunch"},
+		"/back":              {`away "" false`, "show you are back"},
 		"/reply  yes ":       {`reply in lobby: "yes"`},
 		"/query @bob":        {"query bob"},
 		"/query bob  hi":     {"query bob", `text to @bob: "hi"`},
@@ -107,7 +113,7 @@ func TestRun(t *testing.T) {
 		"/help clear":        {"show /clear             empty the screen of this room; nothing is deleted (on the full screen)"},
 		"/names":             {"names lobby", "show 2 people in #lobby:", "show   alice bob"},
 		"/names ops":         {"names ops", "show 2 people in #ops:", "show   alice bob"},
-		"/whois bob":         {"whois bob", "show bob has the key cn1b", "show   away"},
+		"/whois bob":         {"whois bob", "show bob has the key cn1b", "show   not connected"},
 		"/list":              {"list", "show there are no rooms yet"},
 		"/quit":              {"quit"},
 		"/history":           {"history lobby {N:50 Before:0 Since:0s}", "show #lobby has no messages"},
@@ -226,7 +232,7 @@ func TestRunWithoutRoom(t *testing.T) {
 func TestRunFails(t *testing.T) {
 	failure := errors.New("no answer")
 	for _, line := range []string{"hi", "/me waves", "/msg bob hi", "/topic", "/topic x", "/nick carol", "/join ops", "/part", "/names", "/whois bob", "/list",
-		"/reply x", "/query bob hi", "/close", "/mentions", "/notify", "/resend", "/buffer 2",
+		"/reply x", "/away", "/back", "/query bob hi", "/close", "/mentions", "/notify", "/resend", "/buffer 2",
 	} {
 		call, _ := Parse(line)
 		env := &wholeEnv{deskEnv{room: "lobby", fail: failure}}
@@ -262,10 +268,17 @@ func TestAnswers(t *testing.T) {
 			"  somebody somebody somebody somebody",
 			"  and 280 more",
 		}},
-		"here": {WhoisAnswer{Who{"cn1b", "bob"}, 2, []string{"lobby", "ops"}, since}, []string{
+		"here": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 2, Rooms: []string{"lobby", "ops"}, Since: since}, []string{
 			"bob has the key cn1b", "  here since 2026-11-23 00:30, 2 connections", "  in #lobby #ops",
 		}},
-		"away": {WhoisAnswer{Who{"cn1b", "bob"}, 0, nil, since}, []string{"bob has the key cn1b", "  away, last seen 2026-11-23 00:30"}},
+		"gone": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Since: since}, []string{"bob has the key cn1b", "  not connected, last seen 2026-11-23 00:30"}},
+		"away": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 1, Since: since, AwaySince: since, AwayText: "lunch"}, []string{
+			"bob has the key cn1b", "  here since 2026-11-23 00:30, 1 connection", "  away since 2026-11-23 00:30: lunch",
+		}},
+		"away without a word": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 1, Since: since, AwaySince: since}, []string{
+			"bob has the key cn1b", "  here since 2026-11-23 00:30, 1 connection", "  away since 2026-11-23 00:30",
+		}},
+		"away ones": {NamesAnswer{Room: "lobby", People: []Who{{Name: "alice", Away: true}, {Name: "bob"}}}, []string{"2 people in #lobby:", "  alice (away) bob"}},
 		"rooms": {ListAnswer{[]RoomLine{{"lobby", 1, 1, ""}, {"ops", 3, 20, "the plan"}}}, []string{
 			"2 rooms:", "  #lobby: 1 person here, 1 message", "  #ops: 3 people here, 20 messages: the plan",
 		}},

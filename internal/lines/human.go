@@ -45,6 +45,7 @@ type human struct {
 	ever    bool            // there has been a link
 	said    string          // the last reason told for having none
 	lastNew client.Renamed  // without its room
+	stir    client.Stirred  // the last, without its room
 	shown   map[string]bool // rooms whose opening has been told; false: and not yet who is there
 }
 
@@ -83,6 +84,8 @@ func (h *human) event(e client.Event) {
 		h.sentence(e)
 	case client.Renamed:
 		h.renamed(e)
+	case client.Stirred:
+		h.stirred(e)
 	case client.Present:
 		h.present(e)
 	case client.Named:
@@ -170,6 +173,15 @@ func (h *human) renamed(e client.Renamed) {
 		h.sentence(e)
 	}
 	h.lastNew = e
+}
+
+// stirred tells in the same way who has gone away or is back.
+func (h *human) stirred(e client.Stirred) {
+	e.Room = ""
+	if e.ID != h.self && e != h.stir {
+		h.sentence(e)
+	}
+	h.stir = e
 }
 
 func (h *human) named(e client.Named) {

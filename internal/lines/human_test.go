@@ -149,3 +149,9 @@ func TestHumanTellsNewNamesOnce(t *testing.T) {
 	own := client.Renamed{Room: "lobby", Old: "carol", New: "cat", ID: me}
 	shows(t, "", "-- bob is now bert\n-- bert is now bob\n-- bob is now bert\n", a, b, own, again, a)
 }
+
+func TestHumanTellsWhoIsAwayOnce(t *testing.T) {
+	a, b := client.Stirred{Room: "lobby", Name: "bob", ID: bob, Away: true}, client.Stirred{Room: "ops", Name: "bob", ID: bob, Away: true}
+	back, own := client.Stirred{Room: "lobby", Name: "bob", ID: bob}, client.Stirred{Room: "lobby", Name: "carol", ID: me, Away: true}
+	shows(t, "", "-- bob is away\n-- bob is back\n-- bob is away\n", a, b, back, own, a)
+}

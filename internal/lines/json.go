@@ -93,13 +93,15 @@ func (o *objects) event(e client.Event) {
 	case client.Reset:
 		o.print(resetObject{"reset", chat.OneLine(e.Room), chat.OneLine(e.Why), chat.OneLine(talk.ResetText(e))})
 	case client.Joined:
-		o.print(presenceObject{"joined", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
+		o.print(presenceObject{"joined", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), "", e.Away})
 	case client.Gone:
-		o.print(presenceObject{"left", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
+		o.print(presenceObject{Type: "left", Room: chat.OneLine(e.Room), Name: chat.OneLine(e.Name), Author: e.ID.String()})
 	case client.Renamed:
-		o.print(presenceObject{"renamed", chat.OneLine(e.Room), chat.OneLine(e.New), e.ID.String(), chat.OneLine(e.Old)})
+		o.print(presenceObject{"renamed", chat.OneLine(e.Room), chat.OneLine(e.New), e.ID.String(), chat.OneLine(e.Old), false})
+	case client.Stirred:
+		o.print(presenceObject{"stirred", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), "", e.Away})
 	case client.Present:
-		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) (string, string) { return p.Name, p.ID.String() })})
+		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) personObject { return personObject{p.Name, p.ID.String(), p.Away} })})
 	case client.Named:
 		o.print(namedObject{"named", chat.OneLine(e.Name), e.Code.String(), chat.OneLine(e.Suggest), e.RetryAfter.Milliseconds()})
 	case client.Notice:
@@ -163,16 +165,16 @@ func (o *objects) room(kind, room string, code chat.Code) {
 }
 
 func (o *objects) answer(from source, a command.Answer) {
-	who := func(p command.Who) (string, string) { return p.Name, p.ID }
+	who := func(p command.Who) personObject { return personObject{p.Name, p.ID, p.Away} }
 	switch a := a.(type) {
 	case command.NamesAnswer:
 		o.print(namesObject{"names", from, chat.OneLine(a.Room), a.Total, people(a.People, who)})
 	case command.WhoisAnswer:
-		since := ""
-		if !a.Since.IsZero() {
-			since = stampOf(a.Since)
-		}
-		o.print(whoisObject{"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), since})
+		o.print(whoisObject{
+			"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), stampOrNot(a.Since), stampOrNot(a.AwaySince), chat.OneLine(a.AwayText),
+		})
+	case command.AwayAnswer:
+		o.print(awayObject{"away", from, a.Away, chat.OneLine(a.Text)})
 	case command.ListAnswer:
 		rooms := make([]roomInfoObject, len(a.Rooms))
 		for i, r := range a.Rooms {
@@ -236,11 +238,11 @@ func saidObjects(all []command.Said) []messageObject {
 }
 
 // people returns persons of any type as objects; never nil, so that a list is always a list.
-func people[P any](all []P, parts func(P) (name, id string)) []personObject {
+func people[P any](all []P, object func(P) personObject) []personObject {
 	out := make([]personObject, len(all))
 	for i, p := range all {
-		name, id := parts(p)
-		out[i] = personObject{chat.OneLine(name), id}
+		out[i] = object(p)
+		out[i].Name = chat.OneLine(out[i].Name)
 	}
 	return out
 }
@@ -255,6 +257,14 @@ func oneLines(texts []string) []string {
 
 // stampOf returns a time as all objects carry it.
 func stampOf(t time.Time) string { return t.UTC().Format(stamp) }
+
+// stampOrNot returns a time that may not be known, which is left out then.
+func stampOrNot(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stampOf(t)
+}
 
 // epochOf returns an epoch as cursors spell it: a number of 64 bits is more than many readers of JSON can hold.
 func epochOf(epoch uint64) string { return fmt.Sprintf("%016x", epoch) }

@@ -63,7 +63,16 @@ func (a Asker) Whois(ctx context.Context, name string) (command.WhoisAnswer, err
 	ctx, cancel := a.limit(ctx)
 	defer cancel()
 	info, err := a.Client.Whois(ctx, name)
-	return command.WhoisAnswer{Who: who(info.Person), Sessions: info.Sessions, Rooms: info.Rooms, Since: info.Since}, err
+	return command.WhoisAnswer{
+		Who: who(info.Person), Sessions: info.Sessions, Rooms: info.Rooms, Since: info.Since, AwaySince: info.AwaySince, AwayText: info.AwayText,
+	}, err
+}
+
+// Away has others see that the user is away, or is back.
+func (a Asker) Away(ctx context.Context, text string, away bool) error {
+	ctx, cancel := a.limit(ctx)
+	defer cancel()
+	return a.Client.Away(ctx, text, away)
 }
 
 // List returns the rooms of the node.
@@ -174,4 +183,6 @@ func (a Asker) said(ctx context.Context, list []client.Message) []command.Said {
 	return all
 }
 
-func who(p client.Person) command.Who { return command.Who{ID: p.ID.String(), Name: p.Name} }
+func who(p client.Person) command.Who {
+	return command.Who{ID: p.ID.String(), Name: p.Name, Away: p.Away}
+}

@@ -31,11 +31,13 @@ func Sentence(e client.Event) string {
 	case client.Reset:
 		return ResetText(e)
 	case client.Joined:
-		return fmt.Sprintf("%s has joined %s", chat.Shown(e.Name), command.Label(e.Room))
+		return joinedText(e)
 	case client.Gone:
 		return fmt.Sprintf("%s has left %s", chat.Shown(e.Name), command.Label(e.Room))
 	case client.Renamed:
 		return fmt.Sprintf("%s is now %s", chat.Shown(e.Old), chat.Shown(e.New))
+	case client.Stirred:
+		return stirredText(e)
 	case client.Present:
 		return presentText(e)
 	case client.Named:
@@ -131,6 +133,21 @@ func leftText(e client.Left) string {
 		return command.Label(e.Room) + ": " + e.Code.Sentence()
 	}
 	return "you have left " + command.Label(e.Room)
+}
+
+func joinedText(e client.Joined) string {
+	text := fmt.Sprintf("%s has joined %s", chat.Shown(e.Name), command.Label(e.Room))
+	if e.Away {
+		text += " (away)"
+	}
+	return text
+}
+
+func stirredText(e client.Stirred) string {
+	if e.Away {
+		return chat.Shown(e.Name) + " is away"
+	}
+	return chat.Shown(e.Name) + " is back"
 }
 
 // presentText names the people of a room where they are few.
