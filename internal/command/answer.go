@@ -19,7 +19,7 @@ type Answer interface {
 type Who struct {
 	ID   string // text of the key id
 	Name string
-	Away bool // they have said so
+	Away bool
 }
 
 // NamesAnswer is who is in a room.
@@ -35,9 +35,15 @@ type WhoisAnswer struct {
 	Sessions int      // connected now
 	Rooms    []string // that are listed
 	Since    time.Time
-
-	AwayText  string // what they said when they went away, if Who.Away
+	// AwaySince is zero unless the person is away; AwayText is what they said then, often empty.
 	AwaySince time.Time
+	AwayText  string
+}
+
+// AwayAnswer is what others see of the user from now on.
+type AwayAnswer struct {
+	Away bool
+	Text string
 }
 
 // RoomLine is a room in a list.
@@ -87,7 +93,7 @@ func (a NamesAnswer) Lines(*time.Location) []string {
 	return lines
 }
 
-// Lines returns name and key, then presence, then rooms.
+// Lines returns name and key, then presence, then what they said when they went away, then rooms.
 func (a WhoisAnswer) Lines(zone *time.Location) []string {
 	when := a.Since.In(zone).Format("2006-01-02 15:04")
 	lines := []string{fmt.Sprintf("%s has the key %s", chat.Shown(a.Who.Name), a.Who.ID)}
@@ -95,21 +101,32 @@ func (a WhoisAnswer) Lines(zone *time.Location) []string {
 	case a.Sessions > 0:
 		lines = append(lines, fmt.Sprintf("  here since %s, %s", when, count(a.Sessions, "connection", "connections")))
 	case !a.Since.IsZero():
-		lines = append(lines, "  not here, last seen "+when)
+		lines = append(lines, "  not connected, last seen "+when)
 	default:
-		lines = append(lines, "  not here")
+		lines = append(lines, "  not connected")
 	}
-	if a.Who.Away {
-		away := "  away since " + a.AwaySince.In(zone).Format("2006-01-02 15:04")
+	if !a.AwaySince.IsZero() {
+		line := "  away since " + a.AwaySince.In(zone).Format("2006-01-02 15:04")
 		if a.AwayText != "" {
-			away += ": " + a.AwayText
+			line += ": " + a.AwayText
 		}
-		lines = append(lines, away)
+		lines = append(lines, line)
 	}
 	if len(a.Rooms) > 0 {
 		lines = append(lines, "  in "+strings.Join(labels(a.Rooms), " "))
 	}
 	return lines
+}
+
+// Lines returns it as a sentence.
+func (a AwayAnswer) Lines(*time.Location) []string {
+	switch {
+	case !a.Away:
+		return []string{"you are back"}
+	case a.Text == "":
+		return []string{"you are away until /back"}
+	}
+	return []string{"you are away until /back: " + a.Text}
 }
 
 // Lines returns one line a room.

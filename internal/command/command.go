@@ -82,6 +82,8 @@ var table = []Entry{
 	{help, []string{"h", "?", "commands"}, []Arg{{"COMMAND", Command, true}}, "list the commands, or explain one", Anyone},
 	{nick, []string{"n", "name"}, []Arg{{"NAME", Person, false}}, "take another name", Anyone},
 	{reply, []string{"r"}, []Arg{{"TEXT", Free, false}}, "answer the message that is selected, else the last one that somebody else said here", Anyone},
+	{away, nil, []Arg{{"TEXT", Free, true}}, "have others see that you are away, and why", Anyone},
+	{back, nil, nil, "have others see that you are back", Anyone},
 	{msg, []string{"m", "dm", "pm", "tell"}, []Arg{{"NAME", Person, false}, {"TEXT", Free, false}}, "say something to one person alone, or to #ROOM", Anyone},
 	{query, nil, []Arg{{"NAME", Person, false}, {"TEXT", Free, true}}, "turn to one person alone, and say something to them", Anyone},
 	{me, []string{"action"}, []Arg{{"TEXT", Free, false}}, "say what you do: /me waves", Anyone},

@@ -39,7 +39,7 @@ func TestTableIsSound(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "history", "search", "keep", "invite", "release", "quit",
-		"reply", "mentions", "query", "close", "notify", "resend", "clear", "buffer"} {
+		"away", "back", "reply", "mentions", "query", "close", "notify", "resend", "clear", "buffer"} {
 		if seen[name] != name {
 			t.Errorf("there is no /%s", name)
 		}

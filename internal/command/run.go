@@ -30,6 +30,8 @@ type Env interface {
 	Reply(ctx context.Context, room, text string) error
 	// Nick asks for another name. What became of it is told when the node has answered.
 	Nick(ctx context.Context, name string) error
+	// Away has others see that the user is away, with a text for who asks about them, or that they are back, which has none.
+	Away(ctx context.Context, text string, away bool) error
 	// Topic returns the topic of a room.
 	Topic(ctx context.Context, room string) (TopicAnswer, error)
 	// Names returns who is in a room.
@@ -94,6 +96,10 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return talkAbout(ctx, env, call.Args)
 	case nick:
 		return env.Nick(ctx, first)
+	case away:
+		return show(env)(AwayAnswer{Away: true, Text: first}, env.Away(ctx, first, true))
+	case back:
+		return show(env)(AwayAnswer{}, env.Away(ctx, "", false))
 	case join:
 		return env.Join(ctx, first)
 	case part:

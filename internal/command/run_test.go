@@ -40,11 +40,14 @@ func (e *deskEnv) Mentions(_ context.Context, before uint64) (MentionsAnswer, er
 	return MentionsAnswer{Name: "carol"}, e.note("mentions %d", before)
 }
 func (e *deskEnv) Nick(_ context.Context, name string) error { return e.note("nick %s", name) }
+func (e *deskEnv) Away(_ context.Context, text string, away bool) error {
+	return e.note("away %q %v", text, away)
+}
 func (e *deskEnv) Topic(_ context.Context, room string) (TopicAnswer, error) {
 	return TopicAnswer{Room: room, Topic: "the plan"}, e.note("topic %s", room)
 }
 func (e *deskEnv) Names(_ context.Context, room string) (NamesAnswer, error) {
-	return NamesAnswer{Room: room, People: []Who{{ID: "cn1a", Name: "alice"}, {ID: "cn1b", Name: "bob"}}}, e.note("names %s", room)
+	return NamesAnswer{Room: room, People: []Who{{"cn1a", "alice", false}, {"cn1b", "bob", false}}}, e.note("names %s", room)
 }
 func (e *deskEnv) Whois(_ context.Context, who string) (WhoisAnswer, error) {
 	return WhoisAnswer{Who: Who{ID: "cn1b", Name: who}}, e.note("whois %s", who)
@@ -97,6 +100,9 @@ func TestRun(t *testing.T) {
 		"/join @bob":         {"join @bob"},
 		"/part":              {"part lobby"},
 		"/part ops":          {"part ops"},
+		"/away":              {`away "" true`, "show you are away until /back"},
+		"/away  at lunch ":   {`away "at lunch" true`, "show you are away until /back: at lunch"},
+		"/back":              {`away "" false`, "show you are back"},
 		"/reply  yes ":       {`reply in lobby: "yes"`},
 		"/query @bob":        {"query bob"},
 		"/query bob  hi":     {"query bob", `text to @bob: "hi"`},
@@ -107,7 +113,7 @@ func TestRun(t *testing.T) {
 		"/help clear":        {"show /clear             empty the screen of this room; nothing is deleted (on the full screen)"},
 		"/names":             {"names lobby", "show 2 people in #lobby:", "show   alice bob"},
 		"/names ops":         {"names ops", "show 2 people in #ops:", "show   alice bob"},
-		"/whois bob":         {"whois bob", "show bob has the key cn1b", "show   not here"},
+		"/whois bob":         {"whois bob", "show bob has the key cn1b", "show   not connected"},
 		"/list":              {"list", "show there are no rooms yet"},
 		"/quit":              {"quit"},
 		"/history":           {"history lobby {N:50 Before:0 Since:0s}", "show #lobby has no messages"},
@@ -214,7 +220,7 @@ func TestRunRefuses(t *testing.T) {
 }
 
 func TestRunWithoutRoom(t *testing.T) {
-	for _, line := range []string{"hi", "/me waves", "/topic", "/topic new", "/part", "/names", "/reply x", "/close", "/notify", "/resend", "/clear"} {
+	for _, line := range []string{"hi", "/me waves", "/topic", "/topic new", "/part", "/names", "/reply x", "/notify", "/resend", "/clear"} {
 		call, _ := Parse(line)
 		env := &wholeEnv{}
 		if err := Run(t.Context(), call, env); !errors.Is(err, ErrNoRoom) || env.did != nil {
@@ -226,7 +232,7 @@ func TestRunWithoutRoom(t *testing.T) {
 func TestRunFails(t *testing.T) {
 	failure := errors.New("no answer")
 	for _, line := range []string{"hi", "/me waves", "/msg bob hi", "/topic", "/topic x", "/nick carol", "/join ops", "/part", "/names", "/whois bob", "/list",
-		"/reply x", "/query bob hi", "/close", "/mentions", "/notify", "/resend", "/buffer 2",
+		"/reply x", "/away", "/back", "/query bob hi", "/close", "/mentions", "/notify", "/resend", "/buffer 2",
 	} {
 		call, _ := Parse(line)
 		env := &wholeEnv{deskEnv{room: "lobby", fail: failure}}
@@ -265,13 +271,14 @@ func TestAnswers(t *testing.T) {
 		"here": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 2, Rooms: []string{"lobby", "ops"}, Since: since}, []string{
 			"bob has the key cn1b", "  here since 2026-11-23 00:30, 2 connections", "  in #lobby #ops",
 		}},
-		"not here": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Since: since}, []string{"bob has the key cn1b", "  not here, last seen 2026-11-23 00:30"}},
-		"away": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob", Away: true}, Sessions: 1, Since: since, AwayText: "lunch", AwaySince: since.Add(time.Hour)}, []string{
-			"bob has the key cn1b", "  here since 2026-11-23 00:30, 1 connection", "  away since 2026-11-23 01:30: lunch"}},
-		"away without a word": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob", Away: true}, Sessions: 1, Since: since, AwaySince: since}, []string{
-			"bob has the key cn1b", "  here since 2026-11-23 00:30, 1 connection", "  away since 2026-11-23 00:30"}},
-		"names, one away": {NamesAnswer{Room: "ops", People: []Who{{Name: "alice"}, {Name: "bob", Away: true}, {Name: "a b"}}}, []string{
-			"3 people in #ops:", `  alice bob (away) "a b"`}},
+		"gone": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Since: since}, []string{"bob has the key cn1b", "  not connected, last seen 2026-11-23 00:30"}},
+		"away": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 1, Since: since, AwaySince: since, AwayText: "lunch"}, []string{
+			"bob has the key cn1b", "  here since 2026-11-23 00:30, 1 connection", "  away since 2026-11-23 00:30: lunch",
+		}},
+		"away without a word": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 1, Since: since, AwaySince: since}, []string{
+			"bob has the key cn1b", "  here since 2026-11-23 00:30, 1 connection", "  away since 2026-11-23 00:30",
+		}},
+		"away ones": {NamesAnswer{Room: "lobby", People: []Who{{Name: "alice", Away: true}, {Name: "bob"}}}, []string{"2 people in #lobby:", "  alice (away) bob"}},
 		"rooms": {ListAnswer{[]RoomLine{{"lobby", 1, 1, ""}, {"ops", 3, 20, "the plan"}}}, []string{
 			"2 rooms:", "  #lobby: 1 person here, 1 message", "  #ops: 3 people here, 20 messages: the plan",
 		}},

@@ -46,6 +46,7 @@ func TestCommands(t *testing.T) {
 		"search": {terminal, "/search hi you in @bob\n", nil, []string{"search {Words:hi you Room:@bob From: Before:0 N:20}"},
 			"-- 1 message found, the newest first:\n--   2000-01-01 12:00 @bob 9 bob: a\\nb\ufffd[2J\n--   more: /search hi you in @bob before 7\n--   the last 2 messages can't be found yet\n", "", false},
 		"keep":          {terminal, "/keep\n/keep 90d\n/keep 1B\n", nil, []string{"keep lobby", "set keep lobby {Set:true Age:2160h0m0s Size:0}", "set keep lobby {Set:true Age:0s Size:1}"}, "-- #lobby is kept as long as the node keeps any room\n-- #lobby is kept for 90d\n", "-- that is not allowed\n", false},
+		"away":          {terminal, "/away at lunch\n/back\n/away now and then\n", nil, []string{`away "at lunch" true`, `away "" false`, `away "now and then" true`}, "-- you are away until /back: at lunch\n-- you are back\n", "-- too much at once; try again in 10 s\n", false},
 		"query":         {terminal, "/query bob\nhi\n/query eve  ho \nhm\n", []string{"@bob text hi", "@eve text ho", "@eve text hm"}, nil, "", "", false},
 		"close":         {terminal, "/join ops\n/query bob\n/close\nhi\n/wc\nho\n", []string{"ops text hi", "lobby text ho"}, []string{"join ops", "part ops"}, "", "", false},
 		"close another": {piped, "/close @bob\n", nil, nil, "", "-- line 1: you are not in that room\n", true},

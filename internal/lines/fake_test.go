@@ -301,6 +301,14 @@ func (d *desk) SetKeep(_ context.Context, room string, k client.Keep) (client.Ke
 	return k, nil
 }
 
+func (d *desk) Away(_ context.Context, text string, away bool) error {
+	d.ask("away %q %v", text, away)
+	if text == "now and then" {
+		return &client.RefusedError{Code: chat.TooFast, RetryAfter: 10 * time.Second}
+	}
+	return nil
+}
+
 func (d *desk) Invite(_ context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error) {
 	d.ask("invite %q %d %v", room, uses, lasts)
 	if room == "full" {

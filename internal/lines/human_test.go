@@ -131,8 +131,7 @@ func TestHumanStates(t *testing.T) {
 	} {
 		shows(t, "", "-- "+want+"\n", e)
 	}
-	quiet := []client.Event{client.Opened{Room: "@bob", Direct: true}, client.Ack{Room: "lobby"}, client.Stirred{Room: "lobby", Name: "bob", Away: true}, client.Stirred{}}
-	shows(t, "", "", quiet...)
+	shows(t, "", "", client.Opened{Room: "@bob", Direct: true}, client.Ack{Room: "lobby"})
 }
 
 // What is told once for a room is told again only after one has been out of it.
@@ -149,4 +148,11 @@ func TestHumanTellsNewNamesOnce(t *testing.T) {
 	again := client.Renamed{Room: "lobby", Old: "bert", New: "bob", ID: bob}
 	own := client.Renamed{Room: "lobby", Old: "carol", New: "cat", ID: me}
 	shows(t, "", "-- bob is now bert\n-- bert is now bob\n-- bob is now bert\n", a, b, own, again, a)
+}
+
+// Whoever leaves their keyboard does not fill everybody's screen.
+func TestHumanIsQuietAboutWhoIsAway(t *testing.T) {
+	a, b := client.Stirred{Room: "lobby", Name: "bob", ID: bob, Away: true}, client.Stirred{Room: "ops", Name: "bob", ID: bob, Away: true}
+	back, own := client.Stirred{Room: "lobby", Name: "bob", ID: bob}, client.Stirred{Room: "lobby", Name: "carol", ID: me, Away: true}
+	shows(t, "", "", a, b, back, own, a)
 }

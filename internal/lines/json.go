@@ -93,13 +93,13 @@ func (o *objects) event(e client.Event) {
 	case client.Reset:
 		o.print(resetObject{"reset", chat.OneLine(e.Room), chat.OneLine(e.Why), chat.OneLine(talk.ResetText(e))})
 	case client.Joined:
-		o.presence("joined", e.Room, e.Name, e.ID, "", e.Away)
+		o.print(presenceObject{"joined", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), "", e.Away})
 	case client.Gone:
-		o.presence("left", e.Room, e.Name, e.ID, "", false)
+		o.print(presenceObject{Type: "left", Room: chat.OneLine(e.Room), Name: chat.OneLine(e.Name), Author: e.ID.String()})
 	case client.Renamed:
-		o.presence("renamed", e.Room, e.New, e.ID, e.Old, false)
+		o.print(presenceObject{"renamed", chat.OneLine(e.Room), chat.OneLine(e.New), e.ID.String(), chat.OneLine(e.Old), false})
 	case client.Stirred:
-		o.presence(map[bool]string{true: "away", false: "back"}[e.Away], e.Room, e.Name, e.ID, "", e.Away)
+		o.print(presenceObject{"stirred", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), "", e.Away})
 	case client.Present:
 		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) personObject { return personObject{p.Name, p.ID.String(), p.Away} })})
 	case client.Named:
@@ -160,10 +160,6 @@ func (o *objects) linkDown(e client.LinkDown) {
 	o.print(object)
 }
 
-func (o *objects) presence(kind, room, name string, id identity.ID, old string, away bool) {
-	o.print(presenceObject{kind, chat.OneLine(room), chat.OneLine(name), id.String(), chat.OneLine(old), away})
-}
-
 func (o *objects) room(kind, room string, code chat.Code) {
 	o.print(roomObject{kind, chat.OneLine(room), code.String(), code.Sentence()})
 }
@@ -175,8 +171,10 @@ func (o *objects) answer(from source, a command.Answer) {
 		o.print(namesObject{"names", from, chat.OneLine(a.Room), a.Total, people(a.People, who)})
 	case command.WhoisAnswer:
 		o.print(whoisObject{
-			"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), since(a.Since), a.Who.Away, chat.OneLine(a.AwayText), since(a.AwaySince),
+			"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), stampOrNot(a.Since), stampOrNot(a.AwaySince), chat.OneLine(a.AwayText),
 		})
+	case command.AwayAnswer:
+		o.print(awayObject{"away", from, a.Away, chat.OneLine(a.Text)})
 	case command.ListAnswer:
 		rooms := make([]roomInfoObject, len(a.Rooms))
 		for i, r := range a.Rooms {
@@ -260,8 +258,8 @@ func oneLines(texts []string) []string {
 // stampOf returns a time as all objects carry it.
 func stampOf(t time.Time) string { return t.UTC().Format(stamp) }
 
-// since is stampOf for a time that may not be known, which is "".
-func since(t time.Time) string {
+// stampOrNot returns a time that may not be known, which is left out then.
+func stampOrNot(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}

@@ -53,11 +53,11 @@ func TestObjects(t *testing.T) {
 		{client.Joined{Room: "ops", Name: "bob", ID: bob}, `{"type":"joined","room":"ops","name":"bob","author":"` + bobID + `"}`},
 		{client.Gone{Room: "ops", Name: "bob", ID: bob}, `{"type":"left","room":"ops","name":"bob","author":"` + bobID + `"}`},
 		{client.Renamed{Room: "ops", Old: "bob", New: "bert", ID: bob}, `{"type":"renamed","room":"ops","name":"bert","author":"` + bobID + `","old":"bob"}`},
-		{client.Present{Room: "ops", Count: 1, People: []client.Person{{ID: bob, Name: "bob"}}}, `{"type":"present","room":"ops","count":1,"people":[{"name":"bob","author":"` + bobID + `"}]}`},
-		{client.Present{Room: "ops", Count: 1, People: []client.Person{{ID: bob, Name: "bob", Away: true}}}, `{"type":"present","room":"ops","count":1,"people":[{"name":"bob","author":"` + bobID + `","away":true}]}`},
+		{client.Stirred{Room: "ops", Name: "bob", ID: bob, Away: true}, `{"type":"stirred","room":"ops","name":"bob","author":"` + bobID + `","away":true}`},
+		{client.Stirred{Room: "ops", Name: "bob", ID: bob}, `{"type":"stirred","room":"ops","name":"bob","author":"` + bobID + `"}`},
 		{client.Joined{Room: "ops", Name: "bob", ID: bob, Away: true}, `{"type":"joined","room":"ops","name":"bob","author":"` + bobID + `","away":true}`},
-		{client.Stirred{Room: "ops", Name: "bob", ID: bob, Away: true}, `{"type":"away","room":"ops","name":"bob","author":"` + bobID + `","away":true}`},
-		{client.Stirred{Room: "ops", Name: "bob", ID: bob}, `{"type":"back","room":"ops","name":"bob","author":"` + bobID + `"}`},
+		{client.Present{Room: "ops", Count: 1, People: []client.Person{{ID: bob, Name: "bob", Away: true}}}, `{"type":"present","room":"ops","count":1,"people":[{"name":"bob","author":"` + bobID + `","away":true}]}`},
+		{client.Present{Room: "ops", Count: 1, People: []client.Person{{ID: bob, Name: "bob"}}}, `{"type":"present","room":"ops","count":1,"people":[{"name":"bob","author":"` + bobID + `"}]}`},
 		{client.Present{Room: "ops", Count: 900}, `{"type":"present","room":"ops","count":900,"people":[]}`},
 		{client.Named{Name: "cat"}, `{"type":"named","name":"cat","code":"ok"}`},
 		{client.Named{Name: "cat", Code: chat.NameTaken, Suggest: "bob~7q2f"}, `{"type":"named","name":"cat","code":"name_taken","suggest":"bob~7q2f"}`},
@@ -120,6 +120,8 @@ func TestJSONInput(t *testing.T) {
 		`{"type":"command","ref":"m","line":"/mentions"}`: {[]string{
 			`{"type":"mentions","ref":"m","line":1,"messages":[{"type":"message","room":"ops","seq":6,"id":"0000000000000000","epoch":"0000000000000000","name":"bob","author":"` + bobID +
 				`","kind":"text","time":"2000-01-01T12:00:00.000Z","text":"hi Carol","re":"0100000000000000"}],"behind":2}`}, ""},
+		`{"type":"command","ref":"a","line":"/away at lunch"}`: {[]string{`{"type":"away","ref":"a","line":1,"away":true,"text":"at lunch"}`}, ""},
+		`{"type":"command","line":"/back"}`:                    {[]string{`{"type":"away","line":1,"away":false}`}, ""},
 		`{"type":"command","line":"/clear"}`: {[]string{
 			`{"type":"error","line":1,"code":"no_screen","text":"/clear needs the full screen, which chatnode has on a terminal without -plain"}`,
 			`{"type":"error","code":"not_kept","text":"1 command failed"}`,

@@ -82,7 +82,7 @@ type resetObject struct {
 	Text string `json:"text"`
 }
 
-// presenceObject is of type joined, left, renamed, away or back.
+// presenceObject is of type joined, left, renamed or stirred.
 type presenceObject struct {
 	Type   string `json:"type"`
 	Room   string `json:"room"`
@@ -145,9 +145,15 @@ type whoisObject struct {
 	Rooms    []string `json:"rooms"`
 	Since    string   `json:"since,omitempty"`
 
-	Away      bool   `json:"away,omitempty"`
-	AwayText  string `json:"away_text,omitempty"`
 	AwaySince string `json:"away_since,omitempty"`
+	AwayText  string `json:"away_text,omitempty"`
+}
+
+type awayObject struct {
+	Type string `json:"type"` // away
+	source
+	Away bool   `json:"away"`
+	Text string `json:"text,omitempty"`
 }
 
 type listObject struct {

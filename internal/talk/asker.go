@@ -64,8 +64,15 @@ func (a Asker) Whois(ctx context.Context, name string) (command.WhoisAnswer, err
 	defer cancel()
 	info, err := a.Client.Whois(ctx, name)
 	return command.WhoisAnswer{
-		Who: who(info.Person), Sessions: info.Sessions, Rooms: info.Rooms, Since: info.Since, AwayText: info.AwayText, AwaySince: info.AwaySince,
+		Who: who(info.Person), Sessions: info.Sessions, Rooms: info.Rooms, Since: info.Since, AwaySince: info.AwaySince, AwayText: info.AwayText,
 	}, err
+}
+
+// Away has others see that the user is away, or is back.
+func (a Asker) Away(ctx context.Context, text string, away bool) error {
+	ctx, cancel := a.limit(ctx)
+	defer cancel()
+	return a.Client.Away(ctx, text, away)
 }
 
 // List returns the rooms of the node.

@@ -55,7 +55,7 @@ func (d *desk) Names(ctx context.Context, room string) ([]client.Person, int, er
 }
 
 func (d *desk) Whois(ctx context.Context, who string) (client.Info, error) {
-	return client.Info{Person: client.Person{ID: bob, Name: "bob", Away: true}, Sessions: 2, Rooms: []string{"ops"}, Since: noon, AwayText: "lunch", AwaySince: noon}, d.ask(ctx, "whois %s", who)
+	return client.Info{Person: client.Person{ID: bob, Name: "bob"}, Sessions: 2, Rooms: []string{"ops"}, Since: noon, AwaySince: noon, AwayText: "lunch"}, d.ask(ctx, "whois %s", who)
 }
 
 func (d *desk) List(ctx context.Context) ([]client.RoomInfo, error) {
@@ -92,6 +92,10 @@ func (d *desk) Release(ctx context.Context, name string) (client.Person, error) 
 	return client.Person{ID: bob, Name: "Bob"}, d.ask(ctx, "release %s", name)
 }
 
+func (d *desk) Away(ctx context.Context, text string, away bool) error {
+	return d.ask(ctx, "away %q %v", text, away)
+}
+
 func (d *desk) Authors(_ context.Context, from []uint64) map[uint64]identity.ID {
 	d.asked = append(d.asked, fmt.Sprintf("authors %v", from))
 	return map[uint64]identity.ID{2: bob}
@@ -108,9 +112,8 @@ func TestAsker(t *testing.T) {
 		"names": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Names(ctx, "ops") }, "names ops",
 			command.NamesAnswer{Room: "ops", People: []command.Who{{ID: bob.String(), Name: "bob", Away: true}}, Total: 9}},
 		"whois": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Whois(ctx, "bob") }, "whois bob",
-			command.WhoisAnswer{
-				Who: command.Who{ID: bob.String(), Name: "bob", Away: true}, Sessions: 2, Rooms: []string{"ops"}, Since: noon, AwayText: "lunch", AwaySince: noon,
-			}},
+			command.WhoisAnswer{Who: command.Who{ID: bob.String(), Name: "bob"}, Sessions: 2, Rooms: []string{"ops"}, Since: noon, AwaySince: noon, AwayText: "lunch"}},
+		"away": {func(ctx context.Context, a Asker) (command.Answer, error) { return nil, a.Away(ctx, "lunch", true) }, `away "lunch" true`, nil},
 		"list": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.List(ctx) }, "list",
 			command.ListAnswer{Rooms: []command.RoomLine{{Name: "ops", Members: 2, Head: 9, Topic: "tea"}}}},
 		"topic of a listed room": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Topic(ctx, "ops") }, "list", command.TopicAnswer{Room: "ops", Topic: "tea"}},

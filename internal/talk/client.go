@@ -33,6 +33,7 @@ type Client interface {
 	Search(ctx context.Context, q client.SearchQuery) (client.Found, error)
 	Keep(ctx context.Context, room string) (client.Keep, error)
 	SetKeep(ctx context.Context, room string, k client.Keep) (client.Keep, error)
+	Away(ctx context.Context, text string, away bool) error
 	Invite(ctx context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error)
 	Release(ctx context.Context, name string) (client.Person, error)
 	Authors(ctx context.Context, from []uint64) map[uint64]identity.ID

@@ -31,7 +31,7 @@ func Sentence(e client.Event) string {
 	case client.Reset:
 		return ResetText(e)
 	case client.Joined:
-		return fmt.Sprintf("%s has joined %s", chat.Shown(e.Name), command.Label(e.Room))
+		return joinedText(e)
 	case client.Gone:
 		return fmt.Sprintf("%s has left %s", chat.Shown(e.Name), command.Label(e.Room))
 	case client.Renamed:
@@ -138,6 +138,14 @@ func leftText(e client.Left) string {
 		return command.Label(e.Room) + ": " + e.Code.Sentence()
 	}
 	return "you have left " + command.Label(e.Room)
+}
+
+func joinedText(e client.Joined) string {
+	text := fmt.Sprintf("%s has joined %s", chat.Shown(e.Name), command.Label(e.Room))
+	if e.Away {
+		text += " (away)"
+	}
+	return text
 }
 
 func stirredText(e client.Stirred) string {

@@ -33,6 +33,7 @@ func TestSentence(t *testing.T) {
 		{client.ClosedRoom{Room: "ops", Code: chat.Denied}, "the node has closed #ops: that is not allowed"},
 		{client.Denied{Room: "ops", Code: chat.Denied}, "#ops is not open to you: that is not allowed"},
 		{client.Joined{Room: "ops", Name: "a b"}, `"a b" has joined #ops`},
+		{client.Joined{Room: "ops", Name: "bob", Away: true}, "bob has joined #ops (away)"},
 		{client.Gone{Room: "ops", Name: "bob"}, "bob has left #ops"},
 		{client.Renamed{Room: "ops", Old: "bob", New: "bert"}, "bob is now bert"},
 		{client.Stirred{Room: "ops", Name: "bob", Away: true}, "bob is away"},
