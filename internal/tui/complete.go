@@ -141,27 +141,32 @@ func commonPrefix(candidates []candidate) string {
 	return prefix
 }
 
-// popup returns the popup's lines, at most max, for a screen of width columns: those around the chosen one where there are more; nil when it is
-// closed.
-func (in *input) popup(width, max_ int) []popupLine {
+// popup returns the popup's lines, at most height, for a screen of width columns: those around the chosen one where there are more; nil when it
+// is closed.
+func (in *input) popup(width, height int) []popupLine {
 	p := &in.pop
-	if !p.isOpen() || width <= 0 || max_ <= 0 {
+	if !p.isOpen() || width <= 0 || height <= 0 {
 		return nil
 	}
-	chosen := max(p.chosen, 0)
-	p.top = min(p.top, chosen, max(len(p.candidates)-max_, 0))
-	p.top = max(p.top, chosen-max_+1)
-	shown := p.candidates[p.top:min(p.top+max_, len(p.candidates))]
-	lines := make([]popupLine, len(shown))
-	widest := 0
-	for i, c := range shown {
-		lines[i].text = chat.Truncate(strings.TrimRight(chat.OneLine(c.Text), " "), width)
-		widest = max(widest, chat.Width(lines[i].text))
+	widest := 0 // of all, so that nothing moves when they scroll
+	for _, c := range p.candidates {
+		widest = max(widest, min(chat.Width(c.shown()), width))
 	}
+	chosen := max(p.chosen, 0)
+	p.top = min(p.top, chosen, max(len(p.candidates)-height, 0))
+	p.top = max(p.top, chosen-height+1)
+	shown := p.candidates[p.top:min(p.top+height, len(p.candidates))]
+	lines := make([]popupLine, len(shown))
 	for i, c := range shown {
-		lines[i].text += strings.Repeat(" ", widest-chat.Width(lines[i].text))
-		lines[i].help = chat.Truncate(chat.OneLine(c.Help), width-widest-2)
-		lines[i].selected = p.top+i == p.chosen
+		text := chat.Truncate(c.shown(), width)
+		lines[i] = popupLine{
+			text:     text + strings.Repeat(" ", max(widest-chat.Width(text), 0)),
+			help:     chat.Truncate(chat.OneLine(c.Help), width-widest-2),
+			selected: p.top+i == p.chosen,
+		}
 	}
 	return lines
 }
+
+// shown returns a candidate as a screen can show it, without the space behind it.
+func (c candidate) shown() string { return strings.TrimRight(chat.OneLine(c.Text), " ") }

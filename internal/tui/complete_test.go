@@ -171,7 +171,7 @@ func TestPopupGoesWithItsLine(t *testing.T) {
 func TestPopupLines(t *testing.T) {
 	in := newInput()
 	tab(t, in, here, "'/")
-	if got, want := in.popup(15, 2), []popupLine{{"/join", "help of…", false}, {"/list", "help of…", false}}; !cmp.Equal(got, want, cmp.AllowUnexported(popupLine{})) {
+	if got, want := in.popup(15, 2), []popupLine{{"/join ", "help o…", false}, {"/list ", "help o…", false}}; !cmp.Equal(got, want, cmp.AllowUnexported(popupLine{})) {
 		t.Errorf("popup %v", got)
 	}
 	if got, want := in.popup(4, 1), []popupLine{{"/jo…", "", false}}; !cmp.Equal(got, want, cmp.AllowUnexported(popupLine{})) {

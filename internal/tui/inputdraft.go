@@ -20,6 +20,9 @@ func (in *input) draft() draft {
 	if in.seek != nil {
 		shown = in.seek.before
 	}
+	if in.entry == 0 {
+		return draft{shown: shown}
+	}
 	return draft{shown, in.entry, in.edits[0]}
 }
 

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -43,11 +44,12 @@ func wrapLine(rows []inputRow, text string, line inputRow, width int) []inputRow
 		if wide = columns(char, wide, width); wide > 1 && char != "\t" { // before and behind a wide letter there may be an end
 			words, left = now.to, 0
 		}
-		if used+wide > width && words > now.from && char != " " {
+		need := max(wide, 1) // the cursor finds a column before each character
+		if used+need > width && words > now.from && char != " " {
 			rows = append(rows, inputRow{now.from, words})
 			now.from, used = words, left
 		}
-		if used+wide > width {
+		if used+need > width {
 			rows = append(rows, now)
 			now.from, used, words, left = now.to, 0, now.to, 0
 		}
@@ -90,13 +92,9 @@ func (in *input) screen(width int) (rows []inputRow, y, x int) {
 	rows = in.layout.rows
 	y = sort.Search(len(rows), func(i int) bool { return rows[i].from > in.at }) - 1
 	x = widthOf(in.text[rows[y].from:in.at], width)
-	switch {
-	case x < width:
-	case in.at == rows[y].to:
-		rows = append(rows[:y+1:y+1], append([]inputRow{{in.at, in.at}}, rows[y+1:]...)...)
+	if x >= width { // behind the last character of a line
+		rows = slices.Insert(slices.Clone(rows), y+1, inputRow{in.at, in.at})
 		y, x = y+1, 0
-	default: // before a character that takes no place
-		x = width - 1
 	}
 	return rows, y, x
 }
@@ -110,9 +108,9 @@ func (in *input) visible(width, height int) (rows []inputRow, x, y int) {
 	return rows[in.top:min(in.top+height, len(rows))], x, y - in.top
 }
 
-// lines returns the input as it stands on a screen of width columns: one to max lines, those around the cursor when there are more.
-func (in *input) lines(width, max int) []string {
-	rows, _, _ := in.visible(width, max)
+// lines returns the input as it stands on a screen of width columns: one to height lines, those around the cursor when there are more.
+func (in *input) lines(width, height int) []string {
+	rows, _, _ := in.visible(width, height)
 	lines := make([]string, len(rows))
 	for i, r := range rows {
 		lines[i] = in.draw(r, in.layout.width)
@@ -121,8 +119,8 @@ func (in *input) lines(width, max int) []string {
 }
 
 // position returns where the cursor is within what lines returns.
-func (in *input) position(width, max int) (x, y int) {
-	_, x, y = in.visible(width, max)
+func (in *input) position(width, height int) (x, y int) {
+	_, x, y = in.visible(width, height)
 	return x, y
 }
 
@@ -150,7 +148,7 @@ func (in *input) draw(r inputRow, width int) string {
 
 // plain returns a part of a row as a terminal of width columns can draw it.
 func plain(text string, width int) string {
-	if width > 1 && !strings.Contains(text, "\t") {
+	if !strings.Contains(text, "\t") && chat.Width(text) <= width {
 		return text
 	}
 	var b strings.Builder

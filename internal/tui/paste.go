@@ -53,10 +53,10 @@ func pasted(text string) string {
 // byLine returns the messages that the paste makes when each line is one. Lines that show nothing are left out.
 func (p *pasteQuestion) byLine() []string { return inParts(p.text, 1) }
 
-// preview returns the first lines of the paste, at most max, each cut to width.
-func (p *pasteQuestion) preview(width, max int) []string {
-	lines := strings.SplitN(p.text, "\n", max+1)
-	lines = lines[:min(len(lines), max)]
+// preview returns the first lines of the paste, at most height, each cut to width.
+func (p *pasteQuestion) preview(width, height int) []string {
+	lines := strings.SplitN(p.text, "\n", height+1)
+	lines = lines[:min(len(lines), height)]
 	for i, line := range lines {
 		lines[i] = chat.Truncate(chat.OneLine(line), width)
 	}
