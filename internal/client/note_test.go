@@ -231,3 +231,36 @@ func TestNotesAreWrittenAnew(t *testing.T) {
 		t.Errorf("written anew, the note is %q", got)
 	}
 }
+
+// TestReadOfAConversation: how far it was read hangs on the other's key too, whether or not the client got to say that it was shown.
+func TestReadOfAConversation(t *testing.T) {
+	for _, shown := range []bool{true, false} {
+		dir := t.TempDir()
+		for life, name := range []string{"bob", "robert"} {
+			synctest.Test(t, func(t *testing.T) {
+				s, with := withState(t, dir)
+				defer s.Close()
+				r := start(t, func(c *Config) { with(c); c.Direct = true })
+				defer r.end()
+				p := r.accept(nil)
+				event[LinkUp](r)
+				log := &row{number: 3}
+				if life == 1 && shown {
+					log.next("one")
+				}
+				p.say(bobs(log, name))
+				event[Opened](r)
+				if life == 0 {
+					p.say(log.next("one"))
+					if m := event[Message](r); shown {
+						r.Shown(m)
+					}
+					r.Read("@bob", 1)
+				}
+				if state, _ := r.Room("@" + name); state.Read != 1 {
+					t.Errorf("shown %v, life %d: read up to %d, want 1", shown, life, state.Read)
+				}
+			})
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ type Env interface {
 	Part(ctx context.Context, room string) error
 	// Query turns to the conversation with the person of that name or key id.
 	Query(ctx context.Context, name string) error
-	// Close leaves a room, or puts a conversation away until something new is said in it.
+	// Close leaves a room, or puts a conversation away until something new is said in it. room is "" where talk goes nowhere.
 	Close(ctx context.Context, room string) error
 	// Reply says text as the answer to a message of room: the one that is selected, else the last one that somebody else said and that was shown. It
 	// returns ErrNoMessage when there is none.
@@ -100,7 +101,7 @@ func Run(ctx context.Context, call Call, env Env) error {
 	case query:
 		return turnTo(ctx, env, call.Args)
 	case shut:
-		return inRoom(env, first, func(room string) error { return env.Close(ctx, room) })
+		return env.Close(ctx, cmp.Or(first, env.Room()))
 	case reply:
 		return inRoom(env, "", func(room string) error { return env.Reply(ctx, room, first) })
 	case names:

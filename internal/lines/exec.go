@@ -216,7 +216,12 @@ func (e env) Reply(ctx context.Context, room, text string) error {
 func (e env) Query(ctx context.Context, name string) error { return e.Join(ctx, chat.DirectMark+name) }
 
 // Close leaves a room, as lines have no other place to put one.
-func (e env) Close(ctx context.Context, room string) error { return e.Part(ctx, room) }
+func (e env) Close(ctx context.Context, room string) error {
+	if room == "" {
+		return command.ErrNoRoom
+	}
+	return e.Part(ctx, room)
+}
 
 // Join enters a room, if others' messages are printed at all; else it only has lines go there.
 func (e env) Join(_ context.Context, room string) error {

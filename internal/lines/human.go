@@ -180,7 +180,7 @@ func (h *human) named(e client.Named) {
 }
 
 func (h *human) left(n int) {
-	h.tell("%s from last time, not known to be kept: sent now", talk.Count(uint64(n), "message", "messages"))
+	h.tell("%s", talk.LeftText(n))
 }
 
 func (h *human) answer(_ source, a command.Answer) {

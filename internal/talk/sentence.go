@@ -59,6 +59,11 @@ func UpText(e client.LinkUp, ever bool, name string) string {
 	return fmt.Sprintf("connected to %s as %s", e.Title, chat.Shown(e.Name))
 }
 
+// LeftText tells that n messages of an earlier process have not been answered.
+func LeftText(n int) string {
+	return Count(uint64(n), "message", "messages") + " from last time, not known to be kept: sent now"
+}
+
 // DownReason tells why there is no link.
 func DownReason(e client.LinkDown) string {
 	switch {

@@ -28,9 +28,20 @@ type composed struct {
 
 // compose hands the draft and the terminal to the user's editor: $VISUAL, $EDITOR, or what every system has. A composed message follows.
 func (in *input) compose() tea.Cmd {
+	e, end := in.editor()
+	return tea.Exec(e, end)
+}
+
+// editor returns the run of the editor, and what makes a composed message of its end.
+func (in *input) editor() (*editor, tea.ExecCallback) {
 	e := &editor{command: editorCommand(), text: in.draft().shown.text}
 	place := in.place
-	return tea.Exec(e, func(err error) tea.Msg { return composed{place, e.text, err} })
+	return e, func(err error) tea.Msg {
+		if e.done {
+			err = nil // whatever else went wrong, what was written is there
+		}
+		return composed{place, e.text, err}
+	}
 }
 
 // composed takes what an editor left into the place that it is for. Its error is to be shown: then the draft is as it was.
@@ -56,7 +67,8 @@ func (in *input) composed(msg composed) error {
 // editor is a run of the user's editor on a file of its own, which is gone when it ends.
 type editor struct {
 	command string
-	text    string // before, and after
+	text    string // before, and once it is done after
+	done    bool
 	stdin   io.Reader
 	stdout  io.Writer
 	stderr  io.Writer
@@ -66,7 +78,7 @@ func (e *editor) SetStdin(r io.Reader)  { e.stdin = r }
 func (e *editor) SetStdout(w io.Writer) { e.stdout = w }
 func (e *editor) SetStderr(w io.Writer) { e.stderr = w }
 
-// Run runs the editor until it ends. text changes only when all of it went well.
+// Run runs the editor until it ends. It is done only when all of it went well.
 func (e *editor) Run() error {
 	words := splitWords(e.command)
 	if len(words) == 0 {
@@ -90,7 +102,7 @@ func (e *editor) Run() error {
 	if err != nil {
 		return fmt.Errorf("read what the editor left: %w", err)
 	}
-	e.text = text
+	e.text, e.done = text, true
 	return nil
 }
 

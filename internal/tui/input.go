@@ -108,6 +108,9 @@ func (in *input) insert(text string) bool {
 // replace puts text in the place of the bytes from from to to, and the cursor behind it. Bounds that are none, or that stand within a
 // character, move to the next that can be.
 func (in *input) replace(from, to int, text string) {
+	if in.seek != nil {
+		in.accept()
+	}
 	from = boundary(in.text, min(max(from, 0), len(in.text)))
 	to = boundary(in.text, min(max(to, from), len(in.text)))
 	in.typing = false

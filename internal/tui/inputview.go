@@ -10,23 +10,23 @@ import (
 // tabColumns is what a tab takes on the screen, wherever it stands: as in chat.OneLine.
 const tabColumns = 4
 
-// row is one row of the input on the screen: the bytes of the text from from to to.
-type row struct{ from, to int }
+// inputRow is one row of the input on the screen: the bytes of the text from from to to.
+type inputRow struct{ from, to int }
 
 // layout is the rows of a text at a width, so that they are not found anew for every look.
 type layout struct {
 	text  string
 	width int
-	rows  []row
+	rows  []inputRow
 }
 
 // wrap returns the rows in which text stands at width: at least one for each line, cut between words where there is one to cut at, and
 // never within a character.
-func wrap(text string, width int) []row {
-	rows := make([]row, 0, 8)
+func wrap(text string, width int) []inputRow {
+	rows := make([]inputRow, 0, 8)
 	for from := 0; ; {
 		_, to := lineAt(text, from)
-		rows = wrapLine(rows, text, row{from, to}, width)
+		rows = wrapLine(rows, text, inputRow{from, to}, width)
 		if to == len(text) {
 			return rows
 		}
@@ -35,8 +35,8 @@ func wrap(text string, width int) []row {
 }
 
 // wrapLine appends the rows of one line.
-func wrapLine(rows []row, text string, line row, width int) []row {
-	now := row{line.from, line.from}
+func wrapLine(rows []inputRow, text string, line inputRow, width int) []inputRow {
+	now := inputRow{line.from, line.from}
 	used := 0                  // columns of now
 	words, left := now.from, 0 // where now can be cut, and its columns from there on
 	for char, wide := range chat.Characters(text[line.from:line.to]) {
@@ -44,7 +44,7 @@ func wrapLine(rows []row, text string, line row, width int) []row {
 			words, left = now.to, 0
 		}
 		if used+wide > width && words > now.from && char != " " {
-			rows = append(rows, row{now.from, words})
+			rows = append(rows, inputRow{now.from, words})
 			now.from, used = words, left
 		}
 		if used+wide > width {
@@ -82,7 +82,7 @@ func widthOf(text string, width int) (sum int) {
 
 // screen returns all rows of the input at width, the one in which the cursor stands, and its column. A cursor behind a full row stands in an empty
 // one of its own.
-func (in *input) screen(width int) (rows []row, y, x int) {
+func (in *input) screen(width int) (rows []inputRow, y, x int) {
 	width = max(width, 1)
 	if in.layout.rows == nil || in.layout.text != in.text || in.layout.width != width {
 		in.layout = layout{in.text, width, wrap(in.text, width)}
@@ -93,7 +93,7 @@ func (in *input) screen(width int) (rows []row, y, x int) {
 	switch {
 	case x < width:
 	case in.at == rows[y].to:
-		rows = append(rows[:y+1:y+1], append([]row{{in.at, in.at}}, rows[y+1:]...)...)
+		rows = append(rows[:y+1:y+1], append([]inputRow{{in.at, in.at}}, rows[y+1:]...)...)
 		y, x = y+1, 0
 	default: // before a character that takes no place
 		x = width - 1
@@ -102,7 +102,7 @@ func (in *input) screen(width int) (rows []row, y, x int) {
 }
 
 // visible returns the rows that are on the screen, at most height, and the cursor within them. They scroll no further than the cursor asks for.
-func (in *input) visible(width, height int) (rows []row, x, y int) {
+func (in *input) visible(width, height int) (rows []inputRow, x, y int) {
 	height = max(height, 1)
 	rows, y, x = in.screen(width)
 	in.top = min(in.top, y, max(len(rows)-height, 0))
@@ -127,7 +127,7 @@ func (in *input) position(width, max int) (x, y int) {
 }
 
 // draw returns a row in its style. During a search all but what is searched for is dim.
-func (in *input) draw(r row, width int) string {
+func (in *input) draw(r inputRow, width int) string {
 	text := in.text[r.from:r.to]
 	if in.seek == nil || in.seek.query == "" || in.seek.found == 0 {
 		return in.textStyle.Render(plain(text, width))

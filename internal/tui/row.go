@@ -10,9 +10,10 @@ import (
 type rowKind uint8
 
 const (
-	rowSaid rowKind = iota // a message
-	rowNote                // a line of the program: a lost link, the answer of a command, a gap
-	rowMark                // a rule across the screen with a text in it
+	rowSaid    rowKind = iota // a message
+	rowNote                   // a line of the program: a lost link, the answer of a command, a gap
+	rowMark                   // a rule across the screen with a text in it
+	rowPicture                // a line of a picture, black on white
 )
 
 // rowState says what has become of a message of one's own.
@@ -41,6 +42,8 @@ type row struct {
 	state   rowState
 	why     string
 	direct  bool
+	n       uint64 // of a refused one: what Client.Send returned
+	where   string // the room, in a list of messages of many; else ""
 }
 
 // rowStyle says what rows are drawn for.
@@ -48,8 +51,8 @@ type rowStyle struct {
 	theme    *theme
 	zone     *time.Location
 	names    []string // the reader's own
-	selected int      //
-	newAt    uint64   // a rule stands above the first row with a greater seq, unless 0
+	selected chat.ID
+	newAt    uint64 // a rule stands above the first row with a greater seq, unless 0
 	clock    bool
 }
 
