@@ -223,7 +223,7 @@ func (p *parser) mentioned(text string) bool {
 func (p *parser) spans(block Style) Line {
 	line := Line{}
 	from, at := 0, 0
-	for char := range chat.Clusters(p.text) {
+	for char := range chat.Characters(p.text) {
 		if p.styles[at] != p.styles[from] {
 			line = append(line, Span{p.text[from:at], block | p.styles[from]})
 			from = at

@@ -22,6 +22,8 @@ const (
 	Heading                   // a line behind "# "
 	Link                      // an address
 	Mention                   // a name of the reader
+
+	Styles // how many there are together: every Style from Parse is less
 )
 
 // Span is a piece of a line in one style.

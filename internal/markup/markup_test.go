@@ -175,7 +175,7 @@ func wrong(text string, lines []Line) string {
 			if span.Text == "" || j > 0 && span.Style == line[j-1].Style {
 				return fmt.Sprintf("line %d: span %d of %q is none", i, j, line)
 			}
-			for char := range chat.Clusters(span.Text) {
+			for char := range chat.Characters(span.Text) {
 				chars = append(chars, char)
 			}
 		}
@@ -187,7 +187,7 @@ func wrong(text string, lines []Line) string {
 }
 
 func clusters(text string) (chars []string) {
-	for char := range chat.Clusters(text) {
+	for char := range chat.Characters(text) {
 		chars = append(chars, char)
 	}
 	return chars
