@@ -11,7 +11,7 @@ import (
 
 // parser finds what is styled within lines, one after the other.
 type parser struct {
-	names  []string // folded
+	names  []string // the reader's
 	text   string   // the line
 	styles []Style  // of its bytes
 }
@@ -185,60 +185,45 @@ func isWord(r rune) bool {
 func isASCIILetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 func isWordByte(c byte) bool    { return isASCIILetter(c) || c >= '0' && c <= '9' }
 
-// inName are the characters of names besides letters, digits and marks; they may also stand beside one.
+// inName are the characters of names besides letters, digits and marks. They may also stand beside a name.
 const inName = "._-" + chat.SuffixMark
 
-// mentions finds the reader's names as words by themselves, outside code and addresses.
+// mentions finds the words that mention the reader, outside code and addresses.
 func (p *parser) mentions() {
-	if len(p.names) == 0 {
+	if !p.mentioned(p.text) {
 		return
 	}
 	for at := 0; at < len(p.text); {
 		from := at
-		for at < len(p.text) {
-			r, size := utf8.DecodeRuneInString(p.text[at:])
+		size := 0
+		for ; at < len(p.text); at += size {
+			var r rune
+			r, size = utf8.DecodeRuneInString(p.text[at:])
 			if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && !strings.ContainsRune(inName, r) {
 				break
 			}
-			at += size
 		}
-		if at == from {
-			_, size := utf8.DecodeRuneInString(p.text[at:])
-			at += size
-			continue
+		word := strings.TrimLeft(p.text[from:at], inName)
+		from = at - len(word)
+		if bare := strings.TrimRight(word, inName); p.mentioned(bare) {
+			word = bare
 		}
-		from += len(p.text[from:at]) - len(strings.TrimLeft(p.text[from:at], inName))
-		for _, word := range []string{p.text[from:at], strings.TrimRight(p.text[from:at], inName)} {
-			if word != "" && p.styles[from]&(Code|Link) == 0 && p.isName(word) {
-				p.style(from, from+len(word), Mention)
-				break
-			}
+		if word != "" && p.styles[from]&(Code|Link) == 0 && p.mentioned(word) {
+			p.style(from, from+len(word), Mention)
 		}
+		at += size
 	}
 }
 
-// isName reports whether word is one of the names. A word of ASCII folds to its small letters, which is told without folding it.
-func (p *parser) isName(word string) bool {
-	if strings.ContainsFunc(word, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		return slices.Contains(p.names, chat.Fold(word))
-	}
-	return slices.ContainsFunc(p.names, func(name string) bool { return len(name) == len(word) && strings.EqualFold(name, word) })
-}
-
-// fold returns the form in which names are compared.
-func fold(names []string) []string {
-	var folded []string
-	for _, name := range names {
-		folded = append(folded, chat.Fold(name))
-	}
-	return folded
+func (p *parser) mentioned(text string) bool {
+	return slices.ContainsFunc(p.names, func(name string) bool { return chat.Mentions(text, name) })
 }
 
 // spans returns the line in pieces of one style. A character has the style of its first byte: what is put on a mark doesn't part from it.
 func (p *parser) spans(block Style) Line {
 	line := Line{}
 	from, at := 0, 0
-	for char := range chat.Clusters(p.text) {
+	for char := range chat.Characters(p.text) {
 		if p.styles[at] != p.styles[from] {
 			line = append(line, Span{p.text[from:at], block | p.styles[from]})
 			from = at

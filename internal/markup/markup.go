@@ -22,6 +22,8 @@ const (
 	Heading                   // a line behind "# "
 	Link                      // an address
 	Mention                   // a name of the reader
+
+	Styles // how many there are together: every Style from Parse is less
 )
 
 // Span is a piece of a line in one style.
@@ -54,14 +56,14 @@ func (l Line) String() string {
 	return b.String()
 }
 
-// Parse returns the lines of text, one for each, styled. names are those that the reader goes by. Whatever text holds, a line holds
+// Parse returns the lines of text, one for each, styled. names are those that the reader goes by (see chat.Mentions). Whatever text holds, a line holds
 // nothing that a terminal would obey: what chat.OneLine replaces is replaced, and a tab goes to the next of the columns 4, 8, 12, …. It takes time linear
 // in len(text).
 //
 // Marks count where they stand around whole words: snake_case and 2*3*4 are left alone, and so is what a backslash stands before. They begin and end on
 // one line, but for fences of ```, which without an end go to the last line.
 func Parse(text string, names ...string) []Line {
-	p := parser{names: fold(names)}
+	p := parser{names: names}
 	lines := make([]Line, 0, strings.Count(text, "\n")+1)
 	fenced := false
 	for line := range strings.SplitSeq(text, "\n") {
@@ -75,18 +77,6 @@ func Parse(text string, names ...string) []Line {
 		fenced = fenced != fence
 	}
 	return lines
-}
-
-// Mentions reports whether Parse finds one of names in text.
-func Mentions(text string, names ...string) bool {
-	for _, line := range Parse(text, names...) {
-		for _, span := range line {
-			if span.Style&Mention != 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // tab is how many columns are from one stop to the next.

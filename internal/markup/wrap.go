@@ -16,7 +16,7 @@ func Wrap(line Line, width int) []Line {
 	w := wrapper{line: line, width: width}
 	for i, span := range line {
 		w.enter(i)
-		for char, wide := range chat.Clusters(span.Text) {
+		for char, wide := range chat.Characters(span.Text) {
 			if wide > width {
 				return Wrap(fitting(line, width), width)
 			}
@@ -34,7 +34,7 @@ func fitting(line Line, width int) Line {
 	var fits Line
 	for _, span := range line {
 		text := make([]byte, 0, len(span.Text))
-		for char, wide := range chat.Clusters(span.Text) {
+		for char, wide := range chat.Characters(span.Text) {
 			if wide > width {
 				char = misfit
 			}

@@ -68,7 +68,7 @@ func lost(line Line, pieces []Line, width int) string {
 	}
 	all := func(l Line) (chars []char) {
 		for _, span := range l {
-			for text, wide := range chat.Clusters(span.Text) {
+			for text, wide := range chat.Characters(span.Text) {
 				if wide > width {
 					text = "?"
 				}
