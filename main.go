@@ -31,6 +31,8 @@ import (
 	"chatnode/internal/profile"
 	"chatnode/internal/settings"
 	"chatnode/internal/store"
+	"chatnode/internal/talk"
+	"chatnode/internal/tui"
 	"chatnode/internal/upkeep"
 )
 
@@ -80,7 +82,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(stdout)
 		return exitOK
-	case errors.As(err, &usage), errors.Is(err, lines.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage):
+	case errors.As(err, &usage), errors.Is(err, talk.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage):
 		fmt.Fprintf(stderr, "chatnode: %s\nchatnode -h shows how it is used\n", clean(err))
 		return exitUsage
 	}
@@ -92,11 +94,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitCannotStart
 	case errors.Is(err, upkeep.ErrFault):
 		return exitFault
-	case errors.Is(err, lines.ErrUnreachable):
+	case errors.Is(err, talk.ErrUnreachable):
 		return exitUnreachable
-	case errors.Is(err, lines.ErrRefused):
+	case errors.Is(err, talk.ErrRefused):
 		return exitRefused
-	case errors.Is(err, lines.ErrNotKept):
+	case errors.Is(err, talk.ErrNotKept):
 		return exitNotKept
 	}
 	return exitFailure
@@ -127,10 +129,12 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 		return nil
 	case o.Listen != "" && len(o.Connect) > 0:
 		return settings.Usagef("a node that links to another (-listen with -connect) is not part of this version yet")
+	case o.Listen != "" && o.Name != "" && isTerminal(stdin) && columns(stdout) > 0:
+		return runBoth(ctx, o, deskOf(o, stdin, stdout, stderr))
 	case o.Listen != "":
 		return runNode(ctx, o, stdout, stderr)
 	case len(o.Connect) > 0 || o.Name != "":
-		return runClient(ctx, o, stdin, stdout, stderr)
+		return runClient(ctx, o, nil, deskOf(o, stdin, stdout, stderr))
 	}
 	printHelp(stderr)
 	return settings.Usagef("say -listen to serve, or -connect to join")
@@ -243,70 +247,59 @@ func (s slowedStore) Append(b *store.Batch) error {
 	return err
 }
 
-// runNode serves until ctx ends.
-func runNode(ctx context.Context, o *settings.Options, stdout, stderr io.Writer) error {
-	log := o.Logger(stderr, slog.LevelInfo)
-	listener, err := net.Listen("tcp", settings.WithPort(o.Listen))
-	if err != nil {
-		return &startError{listenError(o.Listen, err)}
-	}
-	kept, key, where, err := openStore(o, log)
-	if err != nil {
-		return &startError{errors.Join(err, listener.Close())}
-	}
-	title := o.Title
-	if host, err := os.Hostname(); title == "" && err == nil {
-		title = host
-	}
-	addresses, local := reachable(listener.Addr())
-	if o.Public != "" {
-		addresses, local = []string{settings.WithPort(o.Public)}, false
-	}
-	node, err := newNode(nodeConfig{
-		Store: wrapStore(kept), Key: key, Title: chat.OneLine(title), Rate: o.Rate, RoomRate: o.RoomRate, MaxSessions: o.MaxSessions,
-		InviteOnly: o.InviteOnly, Admin: adminOf(o), Addresses: addresses, Reserve: o.KeepFree, Insecure: o.Insecure, Log: log,
-	})
-	if err == nil {
-		err = announce(stdout, o, listener.Addr(), addresses, local, key.ID(), where)
-	}
-	if err != nil {
-		return errors.Join(&startError{err}, kept.Close(), listener.Close())
-	}
-	if o.Insecure {
-		log.Warn("links are not encrypted: everybody on the way can read and change what is said")
-	}
-	log.Info("serving", "addr", listener.Addr().String(), "node", key.ID().String(), "kept", where)
-	err = node.Serve(ctx, listener)
-	log.Info("stopped")
-	return err
+// desk is where a user sits.
+type desk struct {
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer // the screen's log, where there is a screen
+	screen *tui.Log  // nil: lines
 }
 
-// listenError says in plain words why an address can't be served on.
-func listenError(address string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("cannot listen on %s: another program is using that port; try another one, such as -listen :8081", address)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("cannot listen on %s: that port is not for everyone; try one above 1023", address)
+// deskOf returns a user's desk: the whole terminal, where there is one and nothing speaks against it.
+func deskOf(o *settings.Options, stdin io.Reader, stdout, stderr io.Writer) desk {
+	plain := o.Plain || o.JSON || o.Whole || o.Commands || os.Getenv("TERM") == "dumb"
+	if plain || !isTerminal(stdin) || columns(stdout) == 0 {
+		return desk{in: stdin, out: stdout, err: stderr}
 	}
-	return fmt.Errorf("cannot listen on %s: %w", address, err)
+	log := tui.NewLog()
+	return desk{in: stdin, out: stdout, err: log, screen: log}
 }
 
-// runClient talks to a node until the user or the input ends.
-func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout, stderr io.Writer) error {
+// runClient talks to a node until the user or the input ends. host is the node in this process that the user belongs to, or nil.
+func runClient(ctx context.Context, o *settings.Options, host *opened, d desk) error {
 	cfg := lines.Config{
-		In: stdin, Out: stdout, Err: stderr, Rooms: o.Rooms, Terminal: isTerminal(stdin) && !o.JSON,
+		In: d.in, Out: d.out, Err: d.err, Rooms: o.Rooms, Terminal: isTerminal(d.in) && !o.JSON,
 		Commands: o.Commands, Follow: o.Follow, Whole: o.Whole, JSON: o.JSON, Timeout: o.Timeout, Wait: o.Wait,
 	}
 	if len(cfg.Rooms) == 0 {
 		cfg.Rooms = []string{defaultRoom}
 	}
 	if lines.Draws(os.Getenv) {
-		cfg.Screen = func() (int, int) { return size(stdout) }
+		cfg.Screen = func() (int, int) { return size(d.out) }
 	}
+	conf, mine, err := clientOf(o, host, &cfg, d.err)
+	if err != nil {
+		return err
+	}
+	if mine.kept != nil {
+		defer mine.kept.Close() // all of it outlives this process already
+	}
+	cfg.ID, cfg.Reached = mine.key.ID(), mine.reached(o.Connect)
+	if d.screen == nil {
+		cfg.Client = client.New(*conf)
+		return lines.Run(ctx, cfg)
+	}
+	return tui.Run(ctx, tui.Config{
+		Client: client.New(*conf), In: d.in, Out: d.out, Environ: os.Environ(), ID: cfg.ID, Rooms: cfg.Rooms, Kept: mine.kept != nil,
+		Insecure: o.Insecure, Log: d.screen, Timeout: o.Timeout, Wait: o.Wait, Idle: o.AwayAfter, Reached: cfg.Reached,
+	})
+}
+
+// clientOf returns what the client of a run is made of, and what it brings. Notes for the user go to stderr.
+func clientOf(o *settings.Options, host *opened, cfg *lines.Config, stderr io.Writer) (*client.Config, *belongings, error) {
 	for _, address := range o.Connect {
 		if _, err := identity.NormalAddress(settings.WithPort(address)); err != nil {
-			return settings.Usagef("-connect: %v", err)
+			return nil, nil, settings.Usagef("-connect: %v", err)
 		}
 	}
 	name := o.Name
@@ -316,21 +309,26 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 			fmt.Fprintf(stderr, "-- you are %s; -name chooses another name\n", name)
 		}
 	}
+	since, err := sinceOf(o, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
 	mine, err := belongingsOf(o, name, cfg.Terminal, stderr)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	cfg.ID, cfg.Reached = mine.key.ID(), mine.reached(o.Connect)
 	route := &way{addresses: o.Connect, key: mine.key, insecure: o.Insecure}
 	route.check = profile.Check(mine.known, func(note string) { fmt.Fprintf(stderr, "-- %s\n", note) })
+	if host != nil {
+		route.check = host.check
+	}
 	if o.Insecure {
 		fmt.Fprintln(stderr, "-- NOT ENCRYPTED: everybody on the way can read and change what is said")
 	}
-	conf := client.Config{
-		Name: name, Key: mine.key, Token: o.TokenFor, Dial: route.dial, Fresh: o.Tail.Given, Log: o.Logger(stderr, slog.LevelError),
+	conf := &client.Config{
+		Name: name, Key: mine.key, Token: o.TokenFor, Dial: route.dial, Fresh: o.Tail.Given, Since: since, Log: o.Logger(stderr, slog.LevelError),
 	}
 	if mine.kept != nil {
-		defer mine.kept.Close() // all of it outlives this process already
 		conf.State = mine.kept.State
 	}
 	if cfg.Listens() {
@@ -339,18 +337,41 @@ func runClient(ctx context.Context, o *settings.Options, stdin io.Reader, stdout
 	if conf.Tail = o.Tail.N; cfg.Terminal && !o.Tail.Given {
 		conf.Tail = backlog
 	}
-	if o.Since != "" {
-		cursor, err := chat.ParseCursor(o.Since)
-		if err != nil {
-			return settings.Usagef("-since: %v", err)
-		}
-		if !cfg.Listens() {
-			return settings.Usagef("-since needs -follow when the input is not a terminal")
-		}
-		conf.Since = &cursor
+	return conf, mine, nil
+}
+
+// sinceOf returns the place from which the first room is read, nil when none was named.
+func sinceOf(o *settings.Options, cfg *lines.Config) (*chat.Cursor, error) {
+	if o.Since == "" {
+		return nil, nil
 	}
-	cfg.Client = client.New(conf)
-	return lines.Run(ctx, cfg)
+	cursor, err := chat.ParseCursor(o.Since)
+	if err != nil {
+		return nil, settings.Usagef("-since: %v", err)
+	}
+	if !cfg.Listens() {
+		return nil, settings.Usagef("-since needs -follow when the input is not a terminal")
+	}
+	return &cursor, nil
+}
+
+// runBoth is a node with a user of its own at the terminal: it serves until they quit.
+func runBoth(ctx context.Context, o *settings.Options, d desk) error {
+	host, err := openNode(o, d.err, d.err)
+	if err != nil {
+		return err
+	}
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- host.serve(serving); leave() }() // waited for below
+	user := *o
+	user.Listen, user.Connect, user.Data, user.Identity = "", []string{host.local()}, "", ""
+	err = runClient(ctx, &user, host, d)
+	stop()
+	return errors.Join(<-served, err)
 }
 
 // belongings are what a user brings to a node.
@@ -520,12 +541,13 @@ func printHelp(w io.Writer) {
 
     chatnode -listen :8080                         be a node
     chatnode -connect 192.168.1.5:8080 -name carol talk on one
+    chatnode -listen :8080 -name carol             both at once, on a terminal
     echo done | chatnode -connect 192.168.1.5 -name ci -room ops
                                                    send what a program says; ends when it is kept
     chatnode -connect 192.168.1.5 -name bot -json -follow
                                                    for programs: JSON in, JSON out
 
-On a terminal, lines are messages and /help lists the commands.
+On a terminal it takes the whole screen: F1 lists the keys, /help the commands. -plain does without.
 `)
 	text.WriteString("\nVerbs, each with a page of its own: chatnode check -h\n")
 	for _, v := range verbs() {

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"chatnode/internal/chat"
@@ -385,45 +386,93 @@ func (n *Node) tend(ctx context.Context) {
 	}
 }
 
-// reachable returns the addresses under which others can reach a listener, the one of the default route first; at most three. For
-// a listener on a loopback address it returns that one, and local is true.
-func reachable(listener net.Addr) (addresses []string, local bool) {
-	tcp, ok := listener.(*net.TCPAddr)
-	if !ok {
-		return []string{listener.String()}, false
-	}
-	if !tcp.IP.IsUnspecified() {
-		return []string{tcp.String()}, tcp.IP.IsLoopback()
-	}
-	var ips []net.IP
-	if ip := defaultRouteIP(); ip != nil {
-		ips = append(ips, ip)
-	}
-	all, _ := net.InterfaceAddrs() // without them the loopback address is still true
-	for _, a := range all {
-		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && !slices.ContainsFunc(ips, n.IP.Equal) {
-			ips = append(ips, n.IP)
-		}
-	}
-	if len(ips) == 0 {
-		return []string{fmt.Sprintf("127.0.0.1:%d", tcp.Port)}, true
-	}
-	const shown = 3
-	for _, ip := range ips[:min(len(ips), shown)] {
-		addresses = append(addresses, (&net.TCPAddr{IP: ip, Port: tcp.Port}).String())
-	}
-	return addresses, false
+// opened is a node that has all it needs, and does not serve yet.
+type opened struct {
+	node     *Node
+	listener net.Listener
+	id       identity.ID
+	where    string // its messages are
+	slog     *slog.Logger
 }
 
-// defaultRouteIP returns the address from which this machine would talk to the rest of the world. Nothing is sent: a UDP socket is only told where it
-// would send to, an address kept for documentation (RFC 5737).
-func defaultRouteIP() net.IP {
-	conn, err := net.Dial("udp", "192.0.2.1:9")
+// openNode opens what a node needs and says on stdout where it listens. It returns a *startError.
+func openNode(o *settings.Options, stdout, stderr io.Writer) (*opened, error) {
+	log := o.Logger(stderr, slog.LevelInfo)
+	listener, err := net.Listen("tcp", settings.WithPort(o.Listen))
 	if err != nil {
-		return nil
+		return nil, &startError{listenError(o.Listen, err)}
 	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).IP
+	kept, key, where, err := openStore(o, log)
+	if err != nil {
+		return nil, &startError{errors.Join(err, listener.Close())}
+	}
+	title := o.Title
+	if host, err := os.Hostname(); title == "" && err == nil {
+		title = host
+	}
+	addresses, local := door.Reachable(listener.Addr())
+	if o.Public != "" {
+		addresses, local = []string{settings.WithPort(o.Public)}, false
+	}
+	node, err := newNode(nodeConfig{
+		Store: wrapStore(kept), Key: key, Title: chat.OneLine(title), Rate: o.Rate, RoomRate: o.RoomRate, MaxSessions: o.MaxSessions,
+		InviteOnly: o.InviteOnly, Admin: adminOf(o), Addresses: addresses, Reserve: o.KeepFree, Insecure: o.Insecure, Log: log,
+	})
+	if err == nil {
+		err = announce(stdout, o, listener.Addr(), addresses, local, key.ID(), where)
+	}
+	if err != nil {
+		return nil, errors.Join(&startError{err}, kept.Close(), listener.Close())
+	}
+	if o.Insecure {
+		log.Warn("links are not encrypted: everybody on the way can read and change what is said")
+	}
+	return &opened{node: node, listener: listener, id: key.ID(), where: where, slog: log}, nil
+}
+
+// serve serves until ctx ends.
+func (n *opened) serve(ctx context.Context) error {
+	n.slog.Info("serving", "addr", n.listener.Addr().String(), "node", n.id.String(), "kept", n.where)
+	err := n.node.Serve(ctx, n.listener)
+	n.slog.Info("stopped")
+	return err
+}
+
+// local returns an address at which the node is reached from its own process.
+func (n *opened) local() string {
+	addr, ok := n.listener.Addr().(*net.TCPAddr)
+	if !ok || !addr.IP.IsUnspecified() {
+		return n.listener.Addr().String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(addr.Port))
+}
+
+// check accepts this node alone.
+func (n *opened) check(address string, node identity.ID) error {
+	if node != n.id {
+		return fmt.Errorf("%s: another node than the one in this process answers", address)
+	}
+	return nil
+}
+
+// runNode serves until ctx ends.
+func runNode(ctx context.Context, o *settings.Options, stdout, stderr io.Writer) error {
+	n, err := openNode(o, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	return n.serve(ctx)
+}
+
+// listenError says in plain words why an address can't be served on.
+func listenError(address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot listen on %s: another program is using that port; try another one, such as -listen :8081", address)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("cannot listen on %s: that port is not for everyone; try one above 1023", address)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", address, err)
 }
 
 // adminOf returns who may do everything on a node: whom the flags name, and whoever has a key of the account that runs it. Those keys are looked up each

@@ -25,10 +25,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/yamux"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/door"
 	"chatnode/internal/faults"
+	"chatnode/internal/frame"
 	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
 	"chatnode/internal/settings"
@@ -121,6 +124,68 @@ func (tw *town) client(name string, up, down int64, seen *traffic) *client.Clien
 		Name: name, Key: key, Dial: dial, Rooms: []string{"lobby"}, Tail: chat.MaxTail,
 		Backoff: func(int) time.Duration { return 0 },
 	})
+}
+
+// TestAwayOverLinks: a client that is away says so again when its link was lost, and has been back when it says that. Its pings stay far below what a
+// node allows.
+func TestAwayOverLinks(t *testing.T) {
+	tw, end := newTown(t, true)
+	defer end()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var seen traffic
+	alice, carol := tw.client("alice", faults.Never, faults.Never, new(traffic)), tw.client("carol", faults.Never, faults.Never, &seen)
+	var group sync.WaitGroup
+	for _, c := range []*client.Client{alice, carol} {
+		group.Go(func() { _ = c.Run(ctx) })
+	}
+	group.Go(func() {
+		for range alice.Events() {
+		}
+	})
+	linked := func() {
+		for e := range carol.Events() {
+			if _, up := e.(client.LinkUp); up {
+				return
+			}
+		}
+	}
+	sees := func(when, text string, away bool) {
+		t.Helper()
+		if info, err := alice.Whois(ctx, "carol"); err != nil || info.Away != away || info.AwayText != text || info.AwaySince.IsZero() == away {
+			t.Errorf("%s: alice is told %+v, %v", when, info, err)
+		}
+	}
+	linked()
+	wantDone := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	wantDone(carol.Away(ctx, "lunch", true))
+	sees("gone away", "lunch", true)
+	seen.near.Close()
+	linked()
+	_, err := carol.List(ctx) // behind what is said again
+	wantDone(err)
+	sees("on the next link", "lunch", true)
+	for range 100 {
+		lag, err := carol.Lag(ctx)
+		if wantDone(err); lag <= 0 {
+			t.Errorf("the node answers in %v", lag)
+		}
+	}
+	wantDone(carol.Away(ctx, "", false))
+	sees("back", "", false)
+	if links := carol.Stats().Links; links != 2 {
+		t.Errorf("%d links, want 2", links)
+	}
+	carol.Close()
+	alice.Close()
+	for range carol.Events() {
+	}
+	group.Wait()
 }
 
 // The script of the cut test: carol sends these; the one to nobody is refused.
@@ -367,6 +432,35 @@ func TestLinkTend(t *testing.T) {
 	<-dialer.Done()
 }
 
+// A ping is answered by yamux at the other end, and ends with the link when that is all it can wait for.
+func TestLinkPing(t *testing.T) {
+	dialer, node := pairOfLinks(t)
+	if took, err := dialer.Ping(); took <= 0 || err != nil {
+		t.Errorf("a ping takes %v, %v", took, err)
+	}
+	far, mute := pairOfConns(t)
+	defer mute.Close()
+	done := make(chan error, 1)
+	lonely := &Link{conn: frame.NewConn(far, frame.Policy{}), probing: make(chan struct{}, 1)}
+	var err error
+	if lonely.session, err = yamux.Client(lonely.conn, lonely.muxConfig()); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, err := lonely.Ping(); done <- err }() // ends with Close below
+	if _, err := io.ReadFull(mute, make([]byte, 12)); err != nil {
+		t.Fatalf("no ping was sent: %v", err)
+	}
+	lonely.Close()
+	if err := <-done; err == nil {
+		t.Error("a ping that nobody answered came back")
+	}
+	node.Close()
+	<-dialer.Done()
+	if _, err := dialer.Ping(); err == nil {
+		t.Error("a dead link answers a ping")
+	}
+}
+
 // A handshake ends with its context, however the other side behaves.
 func TestLinkHandshakeEnds(t *testing.T) {
 	for name, bytes := range map[string][]byte{
@@ -518,28 +612,6 @@ func TestGuestsAreTold(t *testing.T) {
 	}
 }
 
-func TestReachable(t *testing.T) {
-	for name, test := range map[string]struct {
-		addr  net.TCPAddr
-		want  []string
-		local bool
-	}{
-		"loopback": {net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, []string{"127.0.0.1:8080"}, true},
-		"one":      {net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}, []string{"192.0.2.1:81"}, false},
-		"IPv6":     {net.TCPAddr{IP: net.IPv6loopback, Port: 8080}, []string{"[::1]:8080"}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, local := reachable(&test.addr)
-			if diff := cmp.Diff(test.want, got); diff != "" || local != test.local {
-				t.Errorf("mismatch (-want +got):\n%slocal %v, want %v", diff, local, test.local)
-			}
-		})
-	}
-	if got, _ := reachable(&net.TCPAddr{IP: net.IPv4zero, Port: 8080}); len(got) < 1 || len(got) > 3 {
-		t.Errorf("an address for all is reached at %q, want one to three", got)
-	}
-}
-
 func TestAnnounce(t *testing.T) {
 	loopback, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}
 	const joining = "to join, on any machine that reaches this one:\n"
@@ -565,7 +637,7 @@ func TestAnnounce(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			addresses, local := reachable(test.addr)
+			addresses, local := door.Reachable(test.addr)
 			if err := announce(&out, &test.options, test.addr, addresses, local, key.ID(), "/data/chatnode.db"); err != nil {
 				t.Fatal(err)
 			}
@@ -593,23 +665,23 @@ var upstairs = map[string]bool{"store identity": true, "store wire": true}
 
 // owners are the rooms that may import a library.
 var owners = map[string][]string{
-	"github.com/hashicorp/yamux":        {""},
-	"golang.org/x/term":                 {""},
-	"github.com/fxamacker/cbor/v2":      {"wire"},
-	"github.com/rivo/uniseg":            {"chat"},
-	"golang.org/x/text/unicode/norm":    {"chat"},
-	"golang.org/x/text/secure/bidirule": {"chat"},
-	"golang.org/x/time/rate":            {"hub", "session", "door"},
-	"golang.org/x/sys/unix":             {"frame", "disk"},
-	"golang.org/x/sys/windows":          {"disk"},
-	"github.com/gofrs/flock":            {"disk"},
-	"modernc.org/sqlite":                {"store"},
-	"modernc.org/sqlite/lib":            {"store"},
-	"rsc.io/qr":                         {"lines"},
-	"charm.land/bubbletea/v2":           {"tui"},
-	"charm.land/bubbles/v2/textarea":    {"tui"},
-	"charm.land/bubbles/v2/key":         {"tui"},
-	"charm.land/lipgloss/v2":            {"tui"},
+	"github.com/hashicorp/yamux":            {""},
+	"golang.org/x/term":                     {""},
+	"github.com/fxamacker/cbor/v2":          {"wire"},
+	"github.com/rivo/uniseg":                {"chat"},
+	"golang.org/x/text/unicode/norm":        {"chat"},
+	"golang.org/x/text/secure/bidirule":     {"chat"},
+	"golang.org/x/time/rate":                {"hub", "session", "door"},
+	"golang.org/x/sys/unix":                 {"frame", "disk"},
+	"golang.org/x/sys/windows":              {"disk"},
+	"github.com/gofrs/flock":                {"disk"},
+	"modernc.org/sqlite":                    {"store"},
+	"modernc.org/sqlite/lib":                {"store"},
+	"rsc.io/qr":                             {"talk"},
+	"charm.land/bubbletea/v2":               {"tui"},
+	"charm.land/lipgloss/v2":                {"tui"},
+	"github.com/charmbracelet/colorprofile": {"tui"},
+	"github.com/charmbracelet/x/ansi":       {"tui"},
 }
 
 func TestFloors(t *testing.T) {

@@ -1,6 +1,10 @@
 package chat
 
-import "github.com/rivo/uniseg"
+import (
+	"iter"
+
+	"github.com/rivo/uniseg"
+)
 
 // cut stands for what Truncate leaves out, in one column.
 const cut = "…"
@@ -36,4 +40,40 @@ func Truncate(text string, columns int) string {
 		}
 	}
 	return text
+}
+
+// Clusters yields what a reader takes for the characters of text (UAX 29), each with the columns that it takes: Width is their sum. text may be
+// cut between any two of them, and both parts have the same characters still.
+func Clusters(text string) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for text != "" {
+			if plain := plainLen(text); plain > 0 {
+				for i := range plain {
+					if !yield(text[i:i+1], 1) {
+						return
+					}
+				}
+				text = text[plain:]
+				continue
+			}
+			char, rest, wide, _ := uniseg.FirstGraphemeClusterInString(text, -1)
+			if !yield(char, wide) {
+				return
+			}
+			text = rest
+		}
+	}
+}
+
+// plainLen returns how many characters of printable ASCII text begins with that are clusters by themselves: the last one before another
+// character may bear what follows.
+func plainLen(text string) int {
+	n := 0
+	for n < len(text) && text[n] >= ' ' && text[n] <= '~' {
+		n++
+	}
+	if n > 0 && n < len(text) {
+		n--
+	}
+	return n
 }

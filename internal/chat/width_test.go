@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -80,4 +81,37 @@ func FuzzTruncate(f *testing.F) {
 			t.Fatalf("Truncate(%q, %d) = %q", text, columns, got)
 		}
 	})
+}
+
+func TestClusters(t *testing.T) {
+	tests := map[string][]string{
+		"":                              nil,
+		"ab":                            {"a", "b"},
+		"Zoe\u0308!":                    {"Z", "o", "e\u0308", "!"},
+		"小a林":                           {"小", "a", "林"},
+		"1\ufe0f\u20e3x":                {"1\ufe0f\u20e3", "x"},
+		"a👨\u200d👩\u200d👧b":             {"a", "👨\u200d👩\u200d👧", "b"},
+		"🇩🇪🇯🇵🇫":                         {"🇩🇪", "🇯🇵", "🇫"},
+		"\u0301a":                       {"\u0301", "a"},
+		"\u0600a":                       {"\u0600a"},
+		"\r\na":                         {"\r\n", "a"},
+		"\xffa\xff":                     {"\xff", "a", "\xff"},
+		strings.Repeat("e\u0301", 1000): slices.Repeat([]string{"e\u0301"}, 1000),
+	}
+	for text, want := range tests {
+		var got []string
+		columns := 0
+		for char, wide := range Clusters(text) {
+			got = append(got, char)
+			columns += wide
+		}
+		if !slices.Equal(got, want) || columns != Width(text) {
+			t.Errorf("Clusters(%.60q) = %.60q in %d columns, want %.60q in %d", text, got, columns, want, Width(text))
+		}
+	}
+	for char := range Clusters("ab") { // may be left
+		if char == "a" {
+			break
+		}
+	}
 }

@@ -19,6 +19,7 @@ type Answer interface {
 type Who struct {
 	ID   string // text of the key id
 	Name string
+	Away bool // they have said so
 }
 
 // NamesAnswer is who is in a room.
@@ -34,6 +35,9 @@ type WhoisAnswer struct {
 	Sessions int      // connected now
 	Rooms    []string // that are listed
 	Since    time.Time
+
+	AwayText  string // what they said when they went away, if Who.Away
+	AwaySince time.Time
 }
 
 // RoomLine is a room in a list.
@@ -69,7 +73,11 @@ func (a NamesAnswer) Lines(*time.Location) []string {
 	}
 	line := ""
 	for i, p := range a.People {
-		if line += " " + chat.Shown(p.Name); chat.Width(line) > 70 || i == len(a.People)-1 {
+		line += " " + chat.Shown(p.Name)
+		if p.Away {
+			line += " (away)"
+		}
+		if chat.Width(line) > 70 || i == len(a.People)-1 {
 			lines, line = append(lines, " "+line), ""
 		}
 	}
@@ -87,9 +95,16 @@ func (a WhoisAnswer) Lines(zone *time.Location) []string {
 	case a.Sessions > 0:
 		lines = append(lines, fmt.Sprintf("  here since %s, %s", when, count(a.Sessions, "connection", "connections")))
 	case !a.Since.IsZero():
-		lines = append(lines, "  away, last seen "+when)
+		lines = append(lines, "  not here, last seen "+when)
 	default:
-		lines = append(lines, "  away")
+		lines = append(lines, "  not here")
+	}
+	if a.Who.Away {
+		away := "  away since " + a.AwaySince.In(zone).Format("2006-01-02 15:04")
+		if a.AwayText != "" {
+			away += ": " + a.AwayText
+		}
+		lines = append(lines, away)
 	}
 	if len(a.Rooms) > 0 {
 		lines = append(lines, "  in "+strings.Join(labels(a.Rooms), " "))
@@ -128,6 +143,9 @@ func (a HelpAnswer) Lines(*time.Location) []string {
 		line := fmt.Sprintf("%-18s %s", a.Commands[i].Usage(), a.Commands[i].Help)
 		if a.Commands[i].Rights == Admin {
 			line += " (for the node's admins)"
+		}
+		if a.Commands[i].OnScreen() {
+			line += " (on the full screen)"
 		}
 		lines = append(lines, line)
 	}

@@ -55,7 +55,8 @@ func (o *Options) takeFile(flags *flag.FlagSet, given map[string]bool) error {
 	return nil
 }
 
-// passesOver reports whether what the file says under key is left out: it is for another kind of run, or excludes what was given.
+// passesOver reports whether what the file says under key is left out: it is for another kind of run, or excludes what was given. A node that is given a
+// name has a user, for whom the file goes as for any.
 func (o *Options) passesOver(key string) bool {
 	leads := func(where string) bool {
 		link, err := identity.ParseLink(where)
@@ -64,7 +65,7 @@ func (o *Options) passesOver(key string) bool {
 	excluded := false
 	switch key {
 	case "connect":
-		excluded = identity.IsLink(o.Invite)
+		excluded = identity.IsLink(o.Invite) || o.Listen != ""
 	case "room":
 		excluded = leads(o.Invite) || slices.ContainsFunc(o.Connect, leads)
 	case "data":
@@ -75,7 +76,8 @@ func (o *Options) passesOver(key string) bool {
 		excluded = o.Whole
 	}
 	group, _ := lookUp(key)
-	return excluded || group == forClients && o.Listen != "" || group == forNodes && o.Listen == ""
+	both := o.Listen != "" && o.Name != "" // a node that somebody sits at
+	return excluded || group == forClients && o.Listen != "" && !both || group == forNodes && o.Listen == ""
 }
 
 // Standing returns what stands in for a flag that a verb takes and that was not given: what the environment says, else the settings file, else nothing.

@@ -28,6 +28,7 @@ const (
 	defaultMaxSessions = 4096 // connections at one time
 	defaultReserve     = 256 << 20
 	defaultTimeout     = 10 * time.Second
+	defaultAway        = 15 * time.Minute // without a key
 )
 
 // Options are the flags of a node and of a client.
@@ -48,20 +49,22 @@ type Options struct {
 
 	InviteOnly bool
 
-	Connect  []string // addresses; in place of a link the one that it is for
-	Invite   string   // a link or a token, as it was given; Links and Token have what it says
-	Links    []*identity.Link
-	Token    []byte // one that was given without a link
-	Name     string
-	Rooms    []string
-	Identity string
-	Commands bool
-	Follow   bool
-	Since    string
-	Tail     Tail
-	Whole    bool
-	Timeout  time.Duration
-	Wait     bool
+	Connect   []string // addresses; in place of a link the one that it is for
+	Invite    string   // a link or a token, as it was given; Links and Token have what it says
+	Links     []*identity.Link
+	Token     []byte // one that was given without a link
+	Name      string
+	Rooms     []string
+	Identity  string
+	Plain     bool
+	AwayAfter time.Duration // 0: the usual; below: never
+	Commands  bool
+	Follow    bool
+	Since     string
+	Tail      Tail
+	Whole     bool
+	Timeout   time.Duration
+	Wait      bool
 
 	Insecure bool
 
@@ -117,6 +120,17 @@ var Groups = []Group{
 		{"name", "NAME", "the name to go by (the login name)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Name, n, "", "") }},
 		{"room", "ROOM", "a room to join (lobby); may be given again; lines go to the first", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Rooms), n, "") }},
 		{"identity", "FILE", "the key to prove oneself or the node with, made when it is not there (a client: one for each name; a node: one in its store)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Identity, n, "", "") }},
+		{"plain", "", "on a terminal: lines, in place of the whole screen", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Plain, n, false, "") }},
+		{"away-after", "TIME|never", "be away when nobody has typed for so long (15m)", func(f *flag.FlagSet, o *Options, n string) {
+			o.AwayAfter = defaultAway
+			f.Func(n, "", func(text string) error {
+				if text == "never" {
+					o.AwayAfter = -1
+					return nil
+				}
+				return (*period)(&o.AwayAfter).Set(text)
+			})
+		}},
 		{"commands", "", "understand /commands from a pipe too", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Commands, n, false, "") }},
 		{"follow", "", "from a pipe: print what others say too, and stay when the input has ended", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Follow, n, false, "") }},
 		{"since", "CURSOR", "begin behind this message of the first room: a cursor that -json printed", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Since, n, "", "") }},

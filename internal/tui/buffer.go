@@ -1,0 +1,213 @@
+package tui
+
+import (
+	"strings"
+	"time"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+	"chatnode/internal/command"
+	"chatnode/internal/identity"
+	"chatnode/internal/scroll"
+)
+
+const (
+	// maxRows is how many rows a buffer holds; when it has more, the oldest eighth is let go and can be fetched again.
+	maxRows = 1 << 18
+	// quoted is how many columns of a message stand in the answer to it, lookBack how many rows are searched for it.
+	quoted   = 60
+	lookBack = 4000
+)
+
+// bufferKind says what a buffer shows.
+type bufferKind uint8
+
+const (
+	bufStatus bufferKind = iota // what chatnode itself says
+	bufRoom
+	bufDirect // a conversation with one person
+	bufFound  // the results of a search
+)
+
+// buffer is one thing that can be looked at: a room, a conversation, what was found, or the status.
+type buffer struct {
+	kind  bufferKind
+	name  string // as the client calls the room; unique
+	style *rowStyle
+	pane  *scroll.Pane[row] // of what comes, with what came before as far as it was fetched
+	past  *past             // a part of the log far back that is looked at in place of pane; nil: none
+	found *search           // of bufFound
+
+	joined bool
+	closed code // why there is nothing to come any more; chat.OK: there is, or will be
+	topic  string
+	peer   identity.ID // in a conversation
+	people people
+
+	epoch     uint64 // of the log that last and low are of
+	last      uint64 // seq of the newest row of the log; 0: none
+	low       uint64 // seq of the oldest; 0: none
+	fromStart bool   // there is nothing older, or nothing that could be shown above
+	fetching  bool   // older rows have been asked for
+	cleared   bool   // the screen was emptied: what was there comes back when the user goes up
+
+	read     uint64 // seq up to which the user has read
+	unread   int
+	mentions int
+	hidden   bool // a conversation that was closed: it comes back with its next message
+	ring     ring
+
+	waiting []waiting // what the user has sent and is not in the log yet: the last rows of pane, in the same order
+	refused []refused
+	picked  int // number of the row that is selected; none: none
+}
+
+// code is why something came to an end.
+type code = chat.Code
+
+// none is the number of no row.
+const none = -1 << 62
+
+// waiting is a message that was sent.
+type waiting struct {
+	n   uint64 // what Client.Send returned
+	seq uint64 // once it is acknowledged
+}
+
+// refused is a message that the node would not have.
+type refused struct {
+	n     uint64
+	draft client.Draft
+}
+
+// label is what the buffer is called on the screen.
+func (b *buffer) label() string {
+	switch b.kind {
+	case bufStatus:
+		return "chatnode"
+	case bufFound:
+		return b.found.label()
+	}
+	return command.Label(b.name)
+}
+
+// talks reports whether there can be talk in the buffer.
+func (b *buffer) talks() bool { return b.kind == bufRoom || b.kind == bufDirect }
+
+// view is the pane that is looked at.
+func (b *buffer) view() *scroll.Pane[row] {
+	if b.past != nil {
+		return b.past.pane
+	}
+	return b.pane
+}
+
+// redraw has everything drawn in another theme.
+func (b *buffer) redraw(t *theme) {
+	b.style.theme = t
+	b.pane.Redraw()
+	if b.past != nil {
+		b.past.pane.Redraw()
+	}
+}
+
+// add puts rows behind all others but those of messages that are not in the log yet. One that has no place in the log stands at the last that has.
+func (b *buffer) add(rows ...row) {
+	for i := range rows {
+		if rows[i].seq == 0 {
+			rows[i].seq = b.last
+		}
+	}
+	tail := b.takeTail()
+	b.pane.Append(rows...)
+	b.pane.Append(tail...)
+	if held := b.pane.End() - b.pane.First(); held > maxRows {
+		b.trim(maxRows / 8)
+	}
+}
+
+// takeTail takes the rows of waiting messages out of the pane.
+func (b *buffer) takeTail() []row {
+	tail := make([]row, 0, len(b.waiting))
+	for i := b.pane.End() - len(b.waiting); i < b.pane.End(); i++ {
+		tail = append(tail, *b.pane.At(i))
+	}
+	for range tail {
+		b.pane.Remove(b.pane.End() - 1)
+	}
+	return tail
+}
+
+// trim lets the n oldest rows go, unless they are being read.
+func (b *buffer) trim(n int) {
+	if from, _ := b.pane.Visible(); from < b.pane.First()+n {
+		return
+	}
+	b.pane.TrimTop(n)
+	b.fromStart, b.low = false, b.last+1
+	for i := b.pane.First(); i < b.pane.End(); i++ {
+		if r := b.pane.At(i); r.id != (chat.ID{}) {
+			b.low = r.seq
+			return
+		}
+	}
+}
+
+// note adds a line of the program's own.
+func (b *buffer) note(text string, at time.Time) {
+	b.add(row{kind: rowNote, text: text, at: at})
+}
+
+// mark adds a rule with a text in it.
+func (b *buffer) mark(text string, at time.Time) {
+	b.add(row{kind: rowMark, text: text, at: at})
+}
+
+// rowOf returns a message as a row. names are the reader's own.
+func rowOf(m *client.Message, names []string) row {
+	return row{
+		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: m.Own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
+		direct: strings.HasPrefix(m.Room, chat.DirectMark), mention: !m.Own && m.Kind != chat.Topic && mentions(m.Text, names),
+	}
+}
+
+// mentions reports whether a text has one of the names in it.
+func mentions(text string, names []string) bool {
+	for _, name := range names {
+		if chat.Mentions(text, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// quote fills in what a row answers, if that is among the last rows before it.
+func (b *buffer) quote(r *row, list []row) {
+	if r.re == (chat.ID{}) {
+		return
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].id == r.re && list[i].kind == rowSaid {
+			r.quote = quoteOf(&list[i])
+			return
+		}
+	}
+	if i := b.find(r.re); i != none {
+		r.quote = quoteOf(b.pane.At(i))
+	}
+}
+
+// find returns the number of the row that has a message, if it is among the last few thousand of the pane; else none.
+func (b *buffer) find(id chat.ID) int {
+	for i := b.pane.End() - 1; i >= max(b.pane.First(), b.pane.End()-lookBack); i-- {
+		if r := b.pane.At(i); r.kind == rowSaid && r.id == id {
+			return i
+		}
+	}
+	return none
+}
+
+// quoteOf is a message in a few words.
+func quoteOf(r *row) string {
+	return chat.Truncate(command.Told(r.name, r.say, strings.Join(strings.Fields(r.text), " ")), quoted)
+}

@@ -1,0 +1,138 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+	"chatnode/internal/command"
+	"chatnode/internal/talk"
+)
+
+// env is what commands work on that are done at once: the model. The questions of command.Env are the Asker's.
+type env struct {
+	talk.Asker
+	m       *model
+	b       *buffer // where the command was typed
+	room    string
+	answers []command.Answer
+	cmd     tea.Cmd
+}
+
+// asking is what commands work on that wait for the node's answer, outside of Bubble Tea's loop: it has no hand on the model.
+type asking struct{ env }
+
+func (e *asking) Room() string { return e.room }
+
+func (e *env) Show(a command.Answer) { e.answers = append(e.answers, a) }
+func (e *env) Room() string          { return e.b.room() }
+
+func (e *env) Say(_ context.Context, room string, kind chat.Kind, text string) error {
+	return e.m.send(client.Draft{Room: room, Kind: kind, Text: text})
+}
+
+// Reply answers the selected message, or the last that another has said here.
+func (e *env) Reply(_ context.Context, room, text string) error {
+	r := e.b.view().At(e.b.picked)
+	for i := e.b.pane.End() - 1; r == nil && i >= e.b.pane.First(); i-- {
+		if said := e.b.pane.At(i); said.kind == rowSaid && !said.own && said.id != (chat.ID{}) && said.say != chat.Topic {
+			r = said
+		}
+	}
+	if r == nil || r.id == (chat.ID{}) {
+		return errors.New("nobody else has said anything here that could be answered")
+	}
+	return e.m.send(client.Draft{Room: room, Kind: chat.Text, Text: text, Re: r.id})
+}
+
+func (e *env) Join(_ context.Context, room string) error { return e.m.enter(room) }
+
+func (e *env) Query(_ context.Context, name string) error { return e.m.enter(chat.DirectMark + name) }
+
+// Part leaves a room; a conversation can't be left, only closed.
+func (e *env) Part(ctx context.Context, room string) error { return e.Close(ctx, room) }
+
+// Close takes a buffer off the list: a room is left, a conversation comes back with its next message.
+func (e *env) Close(_ context.Context, room string) error {
+	b := e.m.find(room)
+	if room == "" {
+		b = e.b
+	}
+	switch {
+	case b == nil:
+		return &client.RefusedError{Code: chat.NotJoined}
+	case b.kind == bufStatus:
+		return errors.New("this one stays; /quit ends chatnode")
+	case b.kind == bufFound:
+		e.m.close(b)
+	case b.kind == bufDirect:
+		e.m.hide(b)
+		e.m.prefer(b)
+	case b.joined || b.closed == chat.OK:
+		return e.m.client.Part(b.name)
+	default:
+		e.m.close(b)
+	}
+	return nil
+}
+
+func (e *env) Nick(_ context.Context, name string) error { return e.m.client.Nick(name) }
+
+func (e *env) Quit() { e.cmd = e.m.quit() }
+
+// Notify sets which messages of a room ring, or tells it.
+func (e *env) Notify(_, level string) error {
+	if !e.b.talks() {
+		return command.ErrNoRoom
+	}
+	if level != "" {
+		e.b.ring = ring(max(0, slices.Index(rings, level)))
+		e.m.prefer(e.b)
+	}
+	e.b.note(fmt.Sprintf("in %s %s (%s)", e.b.label(), ringTexts[e.b.ring], rings[e.b.ring]), e.m.cfg.Now())
+	return nil
+}
+
+func (e *env) Resend(string) error { return e.m.resend(e.b) }
+
+// Clear empties the screen of a room. What was said stays where it is, and can be scrolled back to.
+func (e *env) Clear(string) {
+	b := e.b
+	tail := b.takeTail()
+	b.pane.Clear()
+	b.pane.Append(tail...)
+	b.past, b.fetching, b.refused = nil, false, nil
+	b.pick(none)
+	if b.talks() {
+		b.low, b.fromStart = b.last+1, true // nothing comes back by itself
+		b.cleared = true
+	}
+}
+
+// Buffer turns to a buffer by its number or name.
+func (e *env) Buffer(which string) error {
+	if n, err := strconv.Atoi(which); err == nil && n >= 0 && e.m.number(n) {
+		return nil
+	}
+	wanted := chat.Fold(strings.TrimPrefix(which, "#"))
+	for _, begins := range []func(string, string) bool{func(s, t string) bool { return s == t }, strings.HasPrefix, strings.Contains} {
+		for _, b := range e.m.visible() {
+			name := chat.Fold(b.name)
+			if b.kind == bufStatus || b.kind == bufFound {
+				name = chat.Fold(b.label())
+			}
+			if begins(name, wanted) || begins(strings.TrimPrefix(name, chat.DirectMark), wanted) {
+				e.m.show(b)
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("there is no buffer %s", chat.OneLine(which))
+}

@@ -1,0 +1,350 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+	"chatnode/internal/command"
+	"chatnode/internal/talk"
+	"chatnode/internal/wire"
+)
+
+// event takes in one thing that the client reports.
+func (m *model) event(e client.Event) tea.Cmd {
+	switch e := e.(type) {
+	case client.Message:
+		return m.message(&e)
+	case client.Ack:
+		m.acked(e)
+	case client.Refused:
+		m.refused(e)
+	case client.LinkUp:
+		return m.linkUp(e)
+	case client.LinkDown:
+		m.linkDown(e)
+	case client.Opened:
+		return m.opened(e)
+	case client.Left:
+		m.left(e.Room, e.Code)
+	case client.ClosedRoom:
+		m.closed(e.Room, e.Code, "the node has closed %s: %s")
+	case client.Denied:
+		m.closed(e.Room, e.Code, "%s is not open to you: %s")
+	case client.Gap:
+		b := m.open(e.Room)
+		b.mark(talk.GapText(e), m.cfg.Now())
+		b.last = e.To
+	case client.Reset:
+		m.reset(e)
+	case client.Named:
+		m.named(e)
+	case client.Notice:
+		m.status.note("the node says: "+e.Text, m.cfg.Now())
+		m.say("the node says: " + e.Text)
+	default:
+		m.presence(e)
+	}
+	return nil
+}
+
+// presence takes in who comes and goes.
+func (m *model) presence(e client.Event) {
+	switch e := e.(type) {
+	case client.Present:
+		m.people(e.Room).are(e.People, e.Count)
+	case client.Joined:
+		m.people(e.Room).join(client.Person{ID: e.ID, Name: e.Name})
+	case client.Gone:
+		m.people(e.Room).leave(e.ID)
+	case client.Renamed:
+		m.people(e.Room).rename(e.ID, e.New)
+	case client.Stirred:
+		m.people(e.Room).stir(e.ID, e.Away)
+	}
+}
+
+// people returns who is in a room; of one that has no buffer any more nobody asks again.
+func (m *model) people(room string) *people {
+	if b := m.find(room); b != nil {
+		return &b.people
+	}
+	return &people{}
+}
+
+// names are those by which others speak of the user.
+func (m *model) names() []string { return []string{m.name} }
+
+// message takes in a row of a room's log.
+func (m *model) message(e *client.Message) tea.Cmd {
+	b := m.open(e.Room)
+	if b.hidden {
+		m.unhide(b)
+	}
+	r := rowOf(e, m.names())
+	b.quote(&r, nil)
+	if e.Own {
+		b.arrived(e.Seq)
+	}
+	b.add(r)
+	if b.last, b.epoch = e.Seq, e.Epoch; b.low == 0 {
+		b.low = e.Seq
+	}
+	if e.Kind == chat.Topic {
+		b.topic = e.Text
+	}
+	if e.Own || e.Name == m.name {
+		return nil
+	}
+	return m.unread(b, &r)
+}
+
+// arrived takes the waiting row away whose message is in the log now.
+func (b *buffer) arrived(seq uint64) {
+	for i, w := range b.waiting {
+		if w.seq == seq {
+			b.dropWaiting(i)
+			return
+		}
+	}
+}
+
+// dropWaiting takes a waiting message and its row away.
+func (b *buffer) dropWaiting(i int) {
+	b.pane.Remove(b.pane.End() - len(b.waiting) + i)
+	b.waiting = append(b.waiting[:i:i], b.waiting[i+1:]...)
+}
+
+// sent returns the buffer in which a message waits, and its place there.
+func (m *model) sent(n uint64) (*buffer, int) {
+	for _, b := range m.buffers {
+		for i, w := range b.waiting {
+			if w.n == n {
+				return b, i
+			}
+		}
+	}
+	return nil, 0
+}
+
+// acked takes in that a message is kept. It stands in the log with the next events, or stands there already.
+func (m *model) acked(e client.Ack) {
+	b, i := m.sent(e.N)
+	switch {
+	case b == nil && e.Kind != chat.Skip && m.find(e.Room) == nil:
+		m.shown.note("said in "+command.Label(e.Room)+": "+chat.OneLine(e.Text), m.cfg.Now())
+	case b == nil:
+	case b.last >= e.Seq || !b.joined && b.kind == bufRoom:
+		b.dropWaiting(i)
+	default:
+		b.waiting[i].seq = e.Seq
+		at := b.pane.End() - len(b.waiting) + i
+		b.pane.At(at).state = stateKept
+		b.pane.Changed(at)
+	}
+}
+
+// refused takes in that a message will never be kept: it stays on the screen, with the reason, and can be sent again.
+func (m *model) refused(e client.Refused) {
+	text := talk.RefusedText(e)
+	b, i := m.sent(e.N)
+	if b == nil {
+		m.shown.note(fmt.Sprintf("not sent to %s: %s: %s", command.Label(e.Room), text, chat.OneLine(e.Text)), m.cfg.Now())
+		return
+	}
+	r := *b.pane.At(b.pane.End() - len(b.waiting) + i)
+	b.dropWaiting(i)
+	r.state, r.why, r.n = stateRefused, text, e.N
+	b.refused = append(b.refused, refused{n: e.N, draft: client.Draft{Room: b.name, Kind: r.say, Text: e.Text, Re: r.re}})
+	b.add(r)
+	m.say(fmt.Sprintf("not sent to %s: %s; /resend tries it again", b.label(), text))
+}
+
+// opened takes in that a room is open, for the first time or again.
+func (m *model) opened(e client.Opened) tea.Cmd {
+	state, _ := m.client.Room(e.Room)
+	b := m.meet(e, state)
+	again := b.joined
+	b.joined, b.closed, b.topic = true, chat.OK, e.Topic
+	if e.Status == wire.StatusOK {
+		b.openedAt(e)
+	}
+	missed := int64(e.Head) - int64(e.From) + 1
+	if again && missed > 0 && e.Status == wire.StatusOK && !m.link.lostAt.IsZero() {
+		b.mark(fmt.Sprintf("%s while there was no link, %s–%s", talk.Count(uint64(missed), "message", "messages"),
+			m.clock(m.link.lostAt), m.clock(m.cfg.Now())), m.cfg.Now())
+	}
+	if !again {
+		m.restore(b, state, e)
+	}
+	m.watch()
+	return nil
+}
+
+// meet returns the buffer of a room that has opened. A conversation is known by its other's key, whatever their name is now.
+func (m *model) meet(e client.Opened, state client.RoomState) *buffer {
+	if e.Direct {
+		for _, b := range m.buffers {
+			if b.kind == bufDirect && !b.peer.IsZero() && b.peer == state.Peer.ID && b.name != e.Room {
+				b.name = e.Room
+			}
+		}
+	}
+	b := m.open(e.Room)
+	if b.peer = state.Peer.ID; !e.Direct {
+		return b
+	}
+	if e.Head == 0 && len(b.waiting) == 0 && b != m.shown || hasNote(state.Note, noteClosed) {
+		m.hide(b)
+	}
+	return b
+}
+
+// openedAt takes over where a room's log begins for this client: what is older has to be fetched.
+func (b *buffer) openedAt(e client.Opened) {
+	if b.last == 0 {
+		b.last, b.epoch = e.From-1, e.Cursor.Epoch
+	}
+	if b.low == 0 {
+		b.low = e.From
+	}
+	if b.low <= 1 {
+		b.fromStart = true
+	}
+}
+
+// restore takes over what was remembered of a room. What has come since the user last read it is unread, however much of it is on the screen.
+func (m *model) restore(b *buffer, state client.RoomState, e client.Opened) {
+	b.ring = ringOf(state.Note)
+	if b.read = state.Read; b.read == 0 && !e.Direct {
+		b.read = e.Head // what was said before the first visit is not news
+	}
+	if e.From > b.read+1 { // shown last time, and not read
+		b.unread += int(min(e.From-1-b.read, 1<<30))
+	}
+	if b != m.shown {
+		b.style.newAt = 0
+		return
+	}
+	b.come()
+}
+
+// clock is a time of day.
+func (m *model) clock(t time.Time) string { return t.In(m.cfg.Zone).Format("15:04") }
+
+// left takes in that the user is out of a room.
+func (m *model) left(room string, why chat.Code) {
+	b := m.find(room)
+	if b == nil {
+		return
+	}
+	if why != chat.OK {
+		m.status.note(command.Label(room)+": "+why.Sentence(), m.cfg.Now())
+	}
+	if len(b.waiting) == 0 {
+		m.close(b)
+		return
+	}
+	b.joined = false
+}
+
+// closed takes in that a room is not open any more, or will not be. Its buffer stays: what is in it was said.
+func (m *model) closed(room string, why chat.Code, format string) {
+	b := m.open(room)
+	b.joined, b.closed = false, why
+	text := fmt.Sprintf(format, b.label(), why.Sentence())
+	b.note(text, m.cfg.Now())
+	if b != m.shown {
+		m.status.note(text, m.cfg.Now())
+	}
+	m.say(text)
+}
+
+// reset takes in that the log of a room, or of all, is another one. What was shown stays above the mark; it can't be gone on with upwards.
+func (m *model) reset(e client.Reset) {
+	for _, b := range m.buffers {
+		if !b.talks() || e.Room != "" && b.name != e.Room {
+			continue
+		}
+		b.mark(talk.ResetText(e), m.cfg.Now())
+		b.past, b.last, b.low, b.read, b.fromStart, b.fetching = nil, 0, 0, 0, true, false
+		b.style.newAt = 0
+	}
+	if e.Room == "" {
+		m.status.note(talk.ResetText(e), m.cfg.Now())
+	}
+	m.say(talk.ResetText(e))
+}
+
+// named takes in what became of a wish for another name.
+func (m *model) named(e client.Named) {
+	if e.Code == chat.OK {
+		m.rename(e.Name)
+	}
+	m.shown.note(talk.NamedText(e), m.cfg.Now())
+}
+
+// rename has the user go by another name.
+func (m *model) rename(name string) {
+	m.name = name
+	for _, b := range m.buffers {
+		b.style.names = m.names()
+	}
+}
+
+// people is who is in a room, in the order of their names. Of a large room only the count is known.
+type people struct {
+	list  []client.Person
+	count int
+}
+
+func (p *people) are(list []client.Person, count int) { p.list, p.count = list, count }
+
+func (p *people) leave(id [32]byte) {
+	for i := range p.list {
+		if p.list[i].ID == id {
+			p.list = append(p.list[:i:i], p.list[i+1:]...)
+			break
+		}
+	}
+	p.count = max(p.count-1, len(p.list))
+}
+
+// join puts somebody where their name belongs.
+func (p *people) join(who client.Person) {
+	at := 0
+	for at < len(p.list) && chat.Fold(p.list[at].Name) <= chat.Fold(who.Name) {
+		at++
+	}
+	p.list = append(p.list[:at:at], append([]client.Person{who}, p.list[at:]...)...)
+	p.count = max(p.count+1, len(p.list))
+}
+
+func (p *people) rename(id [32]byte, name string) {
+	for _, who := range p.list {
+		if who.ID == id {
+			count := p.count
+			p.leave(id)
+			who.Name = name
+			p.join(who)
+			p.count = count
+			return
+		}
+	}
+}
+
+// stir notes that somebody is away, or back.
+func (p *people) stir(id [32]byte, away bool) {
+	for i := range p.list {
+		if p.list[i].ID == id {
+			p.list[i].Away = away
+		}
+	}
+}
+
+// isDirect reports whether a room is a conversation with one person.
+func isDirect(room string) bool { return strings.HasPrefix(room, chat.DirectMark) }
