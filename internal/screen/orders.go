@@ -208,7 +208,7 @@ func (g *Grid) moveLines(n int) {
 
 // repeat prints once more, so often, what was printed last.
 func (g *Grid) repeat(p ansi.Params) {
-	for range count(p, 0) {
+	for range min(count(p, 0), g.width*g.height) {
 		if g.printed != "" {
 			g.put(g.printed, max(chat.Width(g.printed), 1))
 		}

@@ -147,7 +147,7 @@ func (a *artist) row(width int) []cell {
 
 // TestGridShowsFrames: what Bubble Tea draws with all its means of saving bytes, on terminals of several kinds, is what it was given to draw.
 func TestGridShowsFrames(t *testing.T) {
-	frames := 150
+	const frames = 100
 	random := *seed
 	if random == 0 {
 		random = rand.Uint64()
