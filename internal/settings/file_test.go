@@ -126,6 +126,9 @@ func TestFileYields(t *testing.T) {
 		"nothing said":           {"name =\nconnect = ''\ntail=\nkeep-age=\nkeep-size=", "", "", func(o *Options) bool { return o.Name == "" && o.Connect == nil && !o.Tail.Given }},
 		"all of it to -version":  {"nonsense", "", "-version", func(o *Options) bool { return o.Version }},
 		"all of it to none":      {"nonsense", "CONFIG=", "", func(o *Options) bool { return true }},
+		"a node with a user": {"connect = lab\nroom = ops\naway-after = never\nname = bob", "", "-listen :0 -name carol", func(o *Options) bool {
+			return o.Connect == nil && o.Name == "carol" && len(o.Rooms) == 1 && o.AwayAfter < 0
+		}},
 		"a node without a peer":  {"connect = lab\nname = carol\nidentity = " + abs, "", "-listen :0", func(o *Options) bool { return o.Connect == nil && o.Name == "" && o.Identity == "" }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,6 @@ type Client interface {
 	talk.Client
 	Name() string
 	Look(rooms []string)
-	Away(ctx context.Context, text string, away bool) error
 	Lag(ctx context.Context) (time.Duration, error)
 	Prefer(room, note string) error
 	Locate(ctx context.Context, room string, id chat.ID, before uint64, progress func(searched int)) (seq uint64, err error)
