@@ -73,7 +73,7 @@ func TestFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			home(t, text)
 			t.Setenv("HOME", "/home/carol")
-			defaults := Options{Rate: defaultRate, RoomRate: defaultRoomRate, MaxSessions: defaultMaxSessions, KeepFree: defaultReserve, Timeout: defaultTimeout, Log: "json"}
+			defaults := Options{Rate: defaultRate, RoomRate: defaultRoomRate, MaxSessions: defaultMaxSessions, KeepFree: defaultReserve, Timeout: defaultTimeout, AwayAfter: defaultAway, Log: "json"}
 			client, node := defaults, defaults
 			client.Connect, client.Name, client.Rooms, client.Tail, client.Wait = []string{"plant:8080", "lab"}, "carol", []string{"ops", "lobby"}, Tail{20, true}, true
 			client.Identity = "/home/carol/keys/carol.key"
@@ -129,7 +129,7 @@ func TestFileYields(t *testing.T) {
 		"a node with a user": {"connect = lab\nroom = ops\naway-after = never\nname = bob", "", "-listen :0 -name carol", func(o *Options) bool {
 			return o.Connect == nil && o.Name == "carol" && len(o.Rooms) == 1 && o.AwayAfter < 0
 		}},
-		"a node without a peer":  {"connect = lab\nname = carol\nidentity = " + abs, "", "-listen :0", func(o *Options) bool { return o.Connect == nil && o.Name == "" && o.Identity == "" }},
+		"a node without a peer": {"connect = lab\nname = carol\nidentity = " + abs, "", "-listen :0", func(o *Options) bool { return o.Connect == nil && o.Name == "" && o.Identity == "" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home(t, c.file)

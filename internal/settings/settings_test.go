@@ -27,7 +27,7 @@ func TestParse(t *testing.T) {
 	}
 	want := &Options{
 		Listen: ":0", Name: "carol", Rate: defaultRate, RoomRate: 50, MaxSessions: defaultMaxSessions, KeepAge: 90 * 24 * time.Hour, KeepSize: 1 << 30,
-		KeepFree: defaultReserve, Admins: []identity.ID{id}, Rooms: []string{"ops", "lobby"}, Tail: Tail{Given: true}, Timeout: defaultTimeout, Log: "text",
+		KeepFree: defaultReserve, Admins: []identity.ID{id}, Rooms: []string{"ops", "lobby"}, Tail: Tail{Given: true}, Timeout: defaultTimeout, AwayAfter: defaultAway, Log: "text",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
