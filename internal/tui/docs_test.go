@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"chatnode/internal/command"
 )
 
-var updateFlag = flag.Bool("update", false, "write the golden files, and docs/usage.md, anew")
 
 // docs/usage.md has the table of commands and the table of keys.
 func TestUsageTellsCommandsAndKeys(t *testing.T) {
@@ -22,7 +20,7 @@ func TestUsageTellsCommandsAndKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := between(t, between(t, string(page), "commands", commandTable()), "keys", keyTable())
-	if *updateFlag {
+	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -23,13 +23,14 @@ func (m *model) submit() tea.Cmd {
 		}
 		return nil
 	}
+	m.input.clear() // before it is done: what is typed in another room is another draft
 	cmd, err := m.do(text)
 	if err != nil {
+		m.input.set(text)
 		m.say(faultText(err))
 		return cmd
 	}
 	m.input.remember(text)
-	m.input.clear()
 	return cmd
 }
 
