@@ -65,9 +65,6 @@ func (in *input) suggest(s source) {
 		*p = popup{shut: p.shut}
 	default:
 		in.ask(s)
-		if len(p.candidates) == 1 && p.candidates[0].Text == in.text[p.from:p.to] {
-			p.candidates = nil // it stands there
-		}
 	}
 }
 
@@ -150,7 +147,7 @@ func (in *input) popup(width, height int) []popupLine {
 	}
 	widest := 0 // of all, so that nothing moves when they scroll
 	for _, c := range p.candidates {
-		widest = max(widest, min(chat.Width(c.shown()), width))
+		widest = max(widest, min(chat.Width(bare(c)), width))
 	}
 	chosen := max(p.chosen, 0)
 	p.top = min(p.top, chosen, max(len(p.candidates)-height, 0))
@@ -158,7 +155,7 @@ func (in *input) popup(width, height int) []popupLine {
 	shown := p.candidates[p.top:min(p.top+height, len(p.candidates))]
 	lines := make([]popupLine, len(shown))
 	for i, c := range shown {
-		text := chat.Truncate(c.shown(), width)
+		text := chat.Truncate(bare(c), width)
 		lines[i] = popupLine{
 			text:     text + strings.Repeat(" ", max(widest-chat.Width(text), 0)),
 			help:     chat.Truncate(chat.OneLine(c.Help), width-widest-2),
@@ -168,5 +165,5 @@ func (in *input) popup(width, height int) []popupLine {
 	return lines
 }
 
-// shown returns a candidate as a screen can show it, without the space behind it.
-func (c candidate) shown() string { return strings.TrimRight(chat.OneLine(c.Text), " ") }
+// bare returns a candidate as a screen can show it, without the space behind it.
+func bare(c candidate) string { return strings.TrimRight(chat.OneLine(c.Text), " ") }

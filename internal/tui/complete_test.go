@@ -116,12 +116,15 @@ func TestComplete(t *testing.T) {
 		"nothing fits":             {"x|", []string{"tab", "tab", "shift+tab"}, "x|", ""},
 		"nothing to go by":         {"|", []string{"tab"}, "carol: |", "[carol:] carla: bob: zoé: zoë:"},
 		"letters with accents":     {"hi z|", []string{"tab"}, "hi zo|", "zoé zoë"},
-		"undone":                   {"hi b|", []string{"tab", "ctrl+_"}, "hi b|", ""},
+		"undone":                   {"|", []string{"'hi b", "tab", "ctrl+_"}, "hi b|", ""},
 		"ends a search":            {"hi b|", []string{"ctrl+r", "tab"}, "hi bob |", ""},
 	}
 	for name, tt := range tests {
 		in := inputOf(t, tt.text)
 		tab(t, in, here, tt.keys...)
+		if _, on := in.searching(); on {
+			t.Errorf("%s: a search goes on", name)
+		}
 		if withCursor(in) != tt.want || candidatesOf(in) != tt.popup {
 			t.Errorf("%s: %q with %q, want %q with %q", name, withCursor(in), candidatesOf(in), tt.want, tt.popup)
 		}
@@ -204,8 +207,8 @@ func TestCompleteHostile(t *testing.T) {
 	evil := crowd{people: []string{"x\x1b[2J\ny\u202e", "x" + strings.Repeat("\u0301", 100)}}
 	tab(t, in, evil, "'x", "tab", "tab")
 	for range 3 {
-		for _, line := range in.popup(20, 5) {
-			if chat.OneLine(line.text) != line.text || chat.OneLine(line.help) != line.help || chat.Width(line.text+"  "+line.help) > 22 {
+		for _, line := range in.popup(80, 5) {
+			if chat.OneLine(line.text) != line.text || chat.OneLine(line.help) != line.help || chat.Width(line.text+"  "+line.help) > 80 {
 				t.Errorf("the popup has %+v", line)
 			}
 		}
@@ -224,6 +227,13 @@ func TestCompleteBounds(t *testing.T) {
 
 	old := completeLine
 	t.Cleanup(func() { completeLine = old })
+	completeLine = func(string, int, source) completion {
+		return completion{From: 0, To: 2, Candidates: []candidate{{"carol ", ""}, {"carla ", ""}}}
+	}
+	in = inputOf(t, "xy|")
+	if tab(t, in, here, "tab"); in.value() != "carol " {
+		t.Errorf("candidates that begin with something else make %q", in.value())
+	}
 	for _, c := range []completion{{From: -5, To: 100}, {From: 3, To: 1}, {From: 1, To: 4}, {From: 100, To: 100}} {
 		c.Candidates = []candidate{{"é", ""}, {"\u0301", ""}, {"", ""}}
 		completeLine = func(string, int, source) completion { return c }
@@ -231,6 +241,26 @@ func TestCompleteBounds(t *testing.T) {
 		for range 5 {
 			tab(t, in, here, "tab")
 			checkInput(t, in, 10, 3)
+		}
+	}
+}
+
+func TestCommonPrefix(t *testing.T) {
+	for want, texts := range map[string][]string{"": {}, "carol ": {"carol "}, "car": {"carol", "carla"}, "zo": {"zoe", "zoe\u0301"}, "z": {"zoe\u0301", "zoe"[:1], "zo"}, "x": {"x🇩🇪", "x🇩🇰"}} {
+		var candidates []candidate
+		for _, text := range texts {
+			candidates = append(candidates, candidate{Text: text})
+		}
+		if got := commonPrefix(candidates); got != want {
+			t.Errorf("%+q all begin with %+q, want %+q", texts, got, want)
+		}
+	}
+}
+
+func TestIsCommand(t *testing.T) {
+	for line, want := range map[string]bool{"": false, "/": true, "/x": true, "//": false, "//x": false, " /x": false, "x/": false} {
+		if isCommand(line) != want {
+			t.Errorf("isCommand(%q) = %v", line, !want)
 		}
 	}
 }
