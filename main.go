@@ -31,6 +31,7 @@ import (
 	"chatnode/internal/profile"
 	"chatnode/internal/settings"
 	"chatnode/internal/store"
+	"chatnode/internal/talk"
 	"chatnode/internal/upkeep"
 )
 
@@ -80,7 +81,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(stdout)
 		return exitOK
-	case errors.As(err, &usage), errors.Is(err, lines.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage):
+	case errors.As(err, &usage), errors.Is(err, talk.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage):
 		fmt.Fprintf(stderr, "chatnode: %s\nchatnode -h shows how it is used\n", clean(err))
 		return exitUsage
 	}
@@ -92,11 +93,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitCannotStart
 	case errors.Is(err, upkeep.ErrFault):
 		return exitFault
-	case errors.Is(err, lines.ErrUnreachable):
+	case errors.Is(err, talk.ErrUnreachable):
 		return exitUnreachable
-	case errors.Is(err, lines.ErrRefused):
+	case errors.Is(err, talk.ErrRefused):
 		return exitRefused
-	case errors.Is(err, lines.ErrNotKept):
+	case errors.Is(err, talk.ErrNotKept):
 		return exitNotKept
 	}
 	return exitFailure

@@ -180,6 +180,10 @@ func (l *Link) Err() error { return l.conn.Err() }
 // that key; zero on a node's side, and on a link that is not encrypted.
 func (l *Link) Node() identity.ID { return l.node }
 
+// Ping returns how long the other end takes to answer a ping of yamux. It returns an error when the link ends before, or no answer has
+// come when stallLimit is over. A node's policy allows one a second; those of tend, in silences of 30 s, count too.
+func (l *Link) Ping() (time.Duration, error) { return l.session.Ping() }
+
 // complaints returns how often yamux found fault with what it received.
 func (l *Link) complaints() int64 { return l.log.lines.Load() }
 

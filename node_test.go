@@ -25,10 +25,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/yamux"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/faults"
+	"chatnode/internal/frame"
 	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
 	"chatnode/internal/settings"
@@ -367,6 +369,35 @@ func TestLinkTend(t *testing.T) {
 	<-dialer.Done()
 }
 
+// A ping is answered by yamux at the other end, and ends with the link when that is all it can wait for.
+func TestLinkPing(t *testing.T) {
+	dialer, node := pairOfLinks(t)
+	if took, err := dialer.Ping(); took <= 0 || err != nil {
+		t.Errorf("a ping takes %v, %v", took, err)
+	}
+	far, mute := pairOfConns(t)
+	defer mute.Close()
+	done := make(chan error, 1)
+	lonely := &Link{conn: frame.NewConn(far, frame.Policy{}), probing: make(chan struct{}, 1)}
+	var err error
+	if lonely.session, err = yamux.Client(lonely.conn, lonely.muxConfig()); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, err := lonely.Ping(); done <- err }() // ends with Close below
+	if _, err := io.ReadFull(mute, make([]byte, 12)); err != nil {
+		t.Fatalf("no ping was sent: %v", err)
+	}
+	lonely.Close()
+	if err := <-done; err == nil {
+		t.Error("a ping that nobody answered came back")
+	}
+	node.Close()
+	<-dialer.Done()
+	if _, err := dialer.Ping(); err == nil {
+		t.Error("a dead link answers a ping")
+	}
+}
+
 // A handshake ends with its context, however the other side behaves.
 func TestLinkHandshakeEnds(t *testing.T) {
 	for name, bytes := range map[string][]byte{
@@ -605,7 +636,7 @@ var owners = map[string][]string{
 	"github.com/gofrs/flock":            {"disk"},
 	"modernc.org/sqlite":                {"store"},
 	"modernc.org/sqlite/lib":            {"store"},
-	"rsc.io/qr":                         {"lines"},
+	"rsc.io/qr":                         {"talk"},
 	"charm.land/bubbletea/v2":           {"tui"},
 	"charm.land/bubbles/v2/textarea":    {"tui"},
 	"charm.land/bubbles/v2/key":         {"tui"},

@@ -27,7 +27,7 @@ func Words(text string) []string {
 	for _, r := range norm.NFKD.String(strings.ToValidUTF8(text, " ")) { // behind a broken byte norm leaves a letter as it is
 		switch {
 		case unicode.Is(unicode.Mn, r): // an accent; or a vowel sign that the same word will lack in the query too
-		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar):
+		case isSpaceless(r):
 			end()
 			words = append(words, string(r))
 		case unicode.IsLetter(r), unicode.IsDigit(r):

@@ -31,6 +31,8 @@ type Link interface {
 	Err() error
 	// Node returns the id of the node that has proved itself at the other end; zero when none has, as without encryption.
 	Node() identity.ID
+	// Ping returns how long the other end takes to answer. It returns an error when the connection ends before it has.
+	Ping() (time.Duration, error)
 	// Close ends the connection; reads and writes that wait return an error.
 	Close() error
 }
@@ -57,7 +59,8 @@ type Config struct {
 	Fresh bool
 	// Direct asks for the user's direct conversations.
 	Direct bool
-	// Watch asks for the presence of the rooms that are open, the first chat.MaxWatched of them.
+	// Watch asks for the presence of the rooms that are open: of those that Client.Look names, or, until that is called, of those that were
+	// opened first. They are at most chat.MaxWatched.
 	Watch bool
 	// Backoff returns how long to wait after failed attempt number attempt, which counts from 0 and starts again after a link that held
 	// for 30 s. Nil: anything up to 100 ms, doubling to 10 s ("full jitter").
@@ -76,6 +79,10 @@ type Config struct {
 var (
 	// ErrClosed says that the client has ended or is ending: it takes nothing more.
 	ErrClosed = errors.New("the client is closed")
+	// ErrNoLink says that there is no link to the node now, or that it was lost meanwhile.
+	ErrNoLink = errors.New("there is no link to the node")
+	// ErrNotFound says that a message is not among those that were looked through.
+	ErrNotFound = errors.New("that message can't be found")
 	// ErrFull says that as many joins, parts and nicks wait for their answers as the client keeps.
 	ErrFull = errors.New("too many commands wait for the node")
 )
@@ -120,6 +127,7 @@ type Draft struct {
 type Person struct {
 	ID   identity.ID
 	Name string
+	Away bool // as far as what tells of the person tells that: a list or an answer of the node that is about who is here
 }
 
 // Info is what a node tells about a person.
@@ -128,6 +136,9 @@ type Info struct {
 	Sessions int       // connected now
 	Rooms    []string  // that both are in
 	Since    time.Time // when the oldest of Sessions connected; else when last seen
+
+	AwayText  string    // what they said when they went away; often empty
+	AwaySince time.Time // zero unless they are away
 }
 
 // RoomInfo is a room in a node's list.
@@ -146,6 +157,7 @@ type RoomState struct {
 	Read   uint64      // seq of the last message that Client.Read was called for
 	Direct bool
 	Peer   Person // the other, in a direct conversation
+	Note   string // the last that Client.Prefer was called with
 }
 
 // Stats counts what happened since New.

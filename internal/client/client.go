@@ -48,6 +48,9 @@ type Client struct {
 	renewed  bool          // the origin is new since the last link
 	direct   bool          // all direct conversations were asked for
 	ready    bool          // there is a link, and what it said at the start is settled
+	linked   *conn         // that link, or nil
+	looks    bool          // Look was called
+	look     []string      // what it was called with
 	quitting bool
 	stopped  bool
 	stop     context.CancelFunc // ends Run at once; nil before it
@@ -257,7 +260,7 @@ func (c *Client) Room(name string) (RoomState, bool) {
 	if r == nil || !r.open {
 		return RoomState{}, false
 	}
-	return RoomState{Name: r.name, Topic: r.topic, Cursor: r.place.cursor, Read: r.read, Direct: r.direct(), Peer: r.peer}, true
+	return RoomState{Name: r.name, Topic: r.topic, Cursor: r.place.cursor, Read: r.read, Direct: r.direct(), Peer: r.peer, Note: r.note}, true
 }
 
 // Stats returns what was counted so far.

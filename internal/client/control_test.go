@@ -177,7 +177,7 @@ func TestQuestions(t *testing.T) {
 		whois = ask(func() (any, error) { i, err := r.Whois(t.Context(), "bob"); return i, err })
 		onControl[*wire.Whois](p)
 		p.tell(&wire.WhoisIs{Person: person(2, "bob"), Sessions: 1 << 63, Rooms: []string{"lobby"}, Since: 1000})
-		want := Info{Person: Person{idOfPerson(2), "bob"}, Sessions: 1<<31 - 1, Rooms: []string{"lobby"}, Since: time.UnixMilli(1000)}
+		want := Info{Person: Person{ID: idOfPerson(2), Name: "bob"}, Sessions: 1<<31 - 1, Rooms: []string{"lobby"}, Since: time.UnixMilli(1000)}
 		if diff := cmp.Diff(any(want), (<-whois).value); diff != "" {
 			t.Errorf("info mismatch (-want +got):\n%s", diff)
 		}
@@ -285,7 +285,7 @@ func TestPresence(t *testing.T) {
 			t.Errorf("watch mismatch (-want +got):\n%s", diff)
 		}
 		p.tell(presenceOf(wire.RoomPresence{Room: "lobby", Count: 2, Snapshot: true, Here: []wire.Person{person(2, "Bob"), person(1, "ann")}}))
-		want := Event(Present{Room: "lobby", Count: 2, People: []Person{{idOfPerson(1), "ann"}, {idOfPerson(2), "Bob"}}})
+		want := Event(Present{Room: "lobby", Count: 2, People: []Person{{ID: idOfPerson(1), Name: "ann"}, {ID: idOfPerson(2), Name: "Bob"}}})
 		if diff := cmp.Diff(want, event[Event](r)); diff != "" {
 			t.Errorf("snapshot mismatch (-want +got):\n%s", diff)
 		}
@@ -300,7 +300,7 @@ func TestPresence(t *testing.T) {
 		)
 		got := r.besidesMessages()
 		wantAll := []Event{
-			Gone{"lobby", "ann", idOfPerson(1)}, Renamed{"lobby", "Bob", "rob", idOfPerson(2)}, Joined{"lobby", "Cyd", idOfPerson(3)},
+			Gone{"lobby", "ann", idOfPerson(1)}, Renamed{"lobby", "Bob", "rob", idOfPerson(2)}, Joined{Room: "lobby", Name: "Cyd", ID: idOfPerson(3)},
 		}
 		if diff := cmp.Diff(wantAll, got); diff != "" {
 			t.Errorf("merged presence mismatch (-want +got):\n%s", diff)

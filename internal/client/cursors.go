@@ -81,6 +81,7 @@ type room struct {
 	peer   Person // in a direct conversation
 	place  place
 	read   uint64 // seq of the last message read
+	note   string // the front end's own: see Client.Prefer
 }
 
 func (r *room) direct() bool { return !r.peer.ID.IsZero() }
@@ -130,7 +131,7 @@ func (s *rooms) shown(name string) *room {
 
 // since says where a room that is not open yet will be taken up.
 func (s *rooms) since(name string, c chat.Cursor) {
-	s.list = append(s.list, &room{key: name, name: name, place: place{known: true, cursor: c}})
+	s.list = append(s.list, &room{key: name, name: name, place: place{known: true, cursor: c}, note: s.past[name].note})
 	delete(s.past, name)
 }
 
@@ -141,7 +142,7 @@ func (s *rooms) recall(key string) *room {
 		return nil
 	}
 	delete(s.past, key)
-	r := &room{key: key, name: key, place: place{known: was.known, cursor: was.cursor}, read: was.read}
+	r := &room{key: key, name: key, place: place{known: was.known, cursor: was.cursor}, read: was.read, note: was.note}
 	s.list = append(s.list, r)
 	return r
 }
@@ -152,7 +153,7 @@ func (s *rooms) recallDirect() {
 	var keys []string
 	for key := range s.past {
 		if who, direct := strings.CutPrefix(key, chat.DirectMark); direct {
-			if _, err := identity.ParseID(who); err == nil {
+			if _, err := identity.ParseID(who); err == nil && s.past[key].known {
 				keys = append(keys, key)
 			}
 		}
@@ -215,14 +216,16 @@ func (s *rooms) drop(r *room) {
 // unlink forgets what held on the last link alone.
 func (s *rooms) unlink() { clear(s.byNumber) }
 
-// reset forgets every place; direct conversations are forgotten too when all of them will be asked for.
+// reset forgets every place; direct conversations are forgotten too when all of them will be asked for. Notes stay.
 func (s *rooms) reset(direct bool) {
 	var kept []*room
-	clear(s.past)
+	s.past = notes(s.past)
 	for _, r := range s.list {
 		r.place, r.read = place{}, 0
 		if !direct || !r.direct() {
 			kept = append(kept, r)
+		} else if r.note != "" {
+			s.past[r.key] = remembered{note: r.note}
 		}
 	}
 	s.list = kept
@@ -234,6 +237,17 @@ func (s *rooms) names(limit int, direct bool) []string {
 	for _, r := range s.list {
 		if r.open && len(out) < limit && (direct || !r.direct()) {
 			out = append(out, r.name)
+		}
+	}
+	return out
+}
+
+// among returns those of names that are of open rooms, each once and at most limit of them, without direct conversations.
+func (s *rooms) among(names []string, limit int) []string {
+	out := []string{}
+	for _, name := range names {
+		if r := s.shown(name); r != nil && r.open && !r.direct() && len(out) < limit && !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	}
 	return out

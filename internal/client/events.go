@@ -123,6 +123,7 @@ type Reset struct {
 type Joined struct {
 	Room, Name string
 	ID         identity.ID
+	Away       bool
 }
 
 // Gone says that a person has left a room that is watched.
@@ -135,6 +136,13 @@ type Gone struct {
 type Renamed struct {
 	Room, Old, New string
 	ID             identity.ID
+}
+
+// Stirred says that a person in a room that is watched has gone away, or is back. What they said is a question of Whois.
+type Stirred struct {
+	Room, Name string
+	ID         identity.ID
+	Away       bool
 }
 
 // Present says who is in a room that is watched, once for each link and whenever the differences were too many. Of a large room it
@@ -174,6 +182,7 @@ func (Reset) event()      {}
 func (Joined) event()     {}
 func (Gone) event()       {}
 func (Renamed) event()    {}
+func (Stirred) event()    {}
 func (Present) event()    {}
 func (Named) event()      {}
 func (Notice) event()     {}

@@ -109,12 +109,13 @@ type fakeLink struct {
 	once, dead                               sync.Once
 	node                                     identity.ID // who has proved itself
 	why                                      error       // what it died of
+	pings                                    chan time.Duration
 }
 
 const testWindow = 64 << 10
 
 func newLink(window int) *fakeLink {
-	return &fakeLink{controlUp: newHalf(window), controlDown: newHalf(1 << 30), chatUp: newHalf(window), chatDown: newHalf(1 << 30), done: make(chan struct{})}
+	return &fakeLink{controlUp: newHalf(window), controlDown: newHalf(1 << 30), chatUp: newHalf(window), chatDown: newHalf(1 << 30), done: make(chan struct{}), pings: make(chan time.Duration)}
 }
 
 func (l *fakeLink) Control() frame.Stream { return stream{l.controlDown, l.controlUp} }
@@ -122,7 +123,18 @@ func (l *fakeLink) Chat() frame.Stream    { return stream{l.chatDown, l.chatUp} 
 func (l *fakeLink) Done() <-chan struct{} { return l.done }
 func (l *fakeLink) Node() identity.ID     { return l.node }
 func (l *fakeLink) Err() error            { return l.why }
-func (l *fakeLink) Close() error          { l.cut(func() int { return 0 }); return nil }
+
+// Ping waits until the test says how long that took, or the link is dead.
+func (l *fakeLink) Ping() (time.Duration, error) {
+	select {
+	case took := <-l.pings:
+		return took, nil
+	case <-l.done:
+		return 0, io.EOF
+	}
+}
+
+func (l *fakeLink) Close() error { l.cut(func() int { return 0 }); return nil }
 
 func (l *fakeLink) Notify(grown func()) {
 	for _, h := range []*half{l.controlUp, l.chatUp} {

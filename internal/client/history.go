@@ -36,28 +36,62 @@ func (c *Client) History(ctx context.Context, room string, q HistoryQuery) (list
 		return nil, false, &RefusedError{Code: code}
 	}
 	n := min(max(q.N, 0), chat.MaxTail)
-	ask := &wire.History{Room: room, Before: q.Before, Since: sinceMillis(q.Since)}
+	ask := wire.History{Room: room, Before: q.Before, Since: sinceMillis(q.Since)}
 	h := reading{client: c, numbers: map[uint64]string{}}
 	for more = true; more && len(list) < n; {
 		ask.N = uint64(n - len(list))
-		answer, err := h.ask(ctx, ask)
-		if err != nil {
-			return nil, false, refine(err, room)
-		}
-		is := answer.(*wire.HistoryIs)
-		page, err := h.page(ask, is)
-		if err != nil {
+		var page []Message
+		if page, more, err = h.back(ctx, &ask); err != nil {
 			return nil, false, err
 		}
-		if more = is.More; len(page) == 0 {
-			return list, false, nil
-		}
 		list = slices.Concat(page, list)
-		next := *ask
-		next.Before = page[0].Seq
-		ask, h.follows = &next, true
 	}
 	return list, more && n > 0, nil
+}
+
+// maxLocate is how many pages of chat.MaxTail messages Locate looks through: 20,000 messages, and less than a node answers without delay.
+const maxLocate = 40
+
+// Locate returns the seq of the message with that id in a room, as an answer names the message that it answers. It asks for pages of the room's
+// log, from the last message below before (0: of all) backwards, and calls progress, which may be nil, with the number of messages
+// that were looked through after each. It returns an error that wraps ErrNotFound when the message is not among the last 20,000, or is not kept
+// any more; others are as those of History.
+func (c *Client) Locate(ctx context.Context, room string, id chat.ID, before uint64, progress func(searched int)) (seq uint64, err error) {
+	if code := checkRoom(room); code != chat.OK {
+		return 0, &RefusedError{Code: code}
+	}
+	ask := wire.History{Room: room, Before: before, N: chat.MaxTail}
+	h := reading{client: c, numbers: map[uint64]string{}}
+	searched := 0
+	for pages, more := 0, id != (chat.ID{}); more && pages < maxLocate; pages++ {
+		var page []Message
+		if page, more, err = h.back(ctx, &ask); err != nil {
+			return 0, err
+		}
+		searched += len(page)
+		if progress != nil {
+			progress(searched)
+		}
+		if i := slices.IndexFunc(page, func(m Message) bool { return m.ID == id }); i >= 0 {
+			return page[i].Seq, nil
+		}
+	}
+	return 0, fmt.Errorf("%w among %d", ErrNotFound, searched)
+}
+
+// back asks for a page, and has ask go on with what is before it.
+func (h *reading) back(ctx context.Context, ask *wire.History) (page []Message, more bool, err error) {
+	question := *ask // the link may keep it for longer than its asker waits
+	answer, err := h.ask(ctx, &question)
+	if err != nil {
+		return nil, false, refine(err, ask.Room)
+	}
+	is := answer.(*wire.HistoryIs)
+	if page, err = h.page(&question, is); err != nil || len(page) == 0 {
+		return nil, false, err
+	}
+	ask.Before, h.follows = page[0].Seq, true
+	return page, is.More, nil
 }
 
 // sinceMillis returns t as a question carries it; a time before all messages is none.

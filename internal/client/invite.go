@@ -51,7 +51,7 @@ func (c *Client) Release(ctx context.Context, name string) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
-	found, err := people([]wire.Person{r.(*wire.ReleaseIs).Owner})
+	found, err := people([]wire.Person{r.(*wire.ReleaseIs).Owner}, nil)
 	if err != nil {
 		return Person{}, err
 	}

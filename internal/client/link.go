@@ -27,8 +27,8 @@ var (
 	errLost      = errors.New("the connection was lost")
 )
 
-// conn is one link from its opening to its end. Three goroutines work on it, a writer and a reader for each stream; serve starts them,
-// closes the link, and waits for them.
+// conn is one link from its opening to its end. Four goroutines work on it: a writer, a reader for each stream, and one that measures how long
+// the node takes to answer. serve starts them, closes the link, and waits for them.
 type conn struct {
 	// Static after construction.
 	c       *Client
@@ -39,6 +39,8 @@ type conn struct {
 	up      chan struct{}           // closed by the control reader at the welcome
 	silent  chan struct{}           // closed by the control reader at its end
 	said    chan struct{}           // closed by the writer when the goodbye is written
+	measure chan struct{}           // capacity 1: somebody wants to know the lag
+	over    <-chan struct{}         // closed when the link is given up
 
 	// Owned by the control reader, read when it has ended.
 	greeted bool // the hello is queued
@@ -58,6 +60,7 @@ type conn struct {
 	watch   bool      // the open rooms have changed
 	leaving bool      // the goodbye is on its way; nothing follows it
 	renewed bool      // there is a new origin
+	lag     lag
 }
 
 // serve works on a link until it ends, and returns how it did.
@@ -66,6 +69,7 @@ func (c *Client) serve(ctx context.Context, link Link) ending {
 	n := &conn{
 		c: c, link: link, fail: fail, lost: make(chan error, 1), welcome: make(chan *wire.Welcome, 1),
 		up: make(chan struct{}), silent: make(chan struct{}), said: make(chan struct{}),
+		measure: make(chan struct{}, 1), over: ctx.Done(),
 	}
 	link.Notify(c.poke)
 	c.feed.hold(true)
@@ -76,6 +80,7 @@ func (c *Client) serve(ctx context.Context, link Link) ending {
 		defer close(n.silent)
 		n.loseIf(n.readControl())
 	})
+	all.Go(n.measureLag)
 	err := n.wait(ctx)
 	fail(nil)
 	_ = link.Close() // the link is given up; nothing is to be learned from this
@@ -138,7 +143,7 @@ func (n *conn) end(ctx context.Context, err error) ending {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ready = false
+	c.ready, c.linked = false, nil
 	c.feed.hold(false)
 	c.outbox.relink()
 	c.rooms.unlink()

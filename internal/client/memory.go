@@ -16,15 +16,16 @@ const maxRemembered = 1024
 // Kinds of records. A record is its kind in one byte and what is named here: numbers as uvarints (encoding/binary), tokens, hashes and
 // epochs as their bytes, texts with their length before them. A kind that is not known is a newer chatnode's.
 const (
-	kindOrigin   = 1 // token, next cseq, highest answered cseq: all sends are those that follow
-	kindSend     = 2 // cseq, kind of message, id answered, room, text
-	kindAnswered = 3 // cseq
-	kindCursor   = 4 // room, epoch, seq, hash
-	kindRead     = 5 // room, seq
-	kindForget   = 6 // room
-	kindEpoch    = 7 // epoch
-	kindOwed     = 8 // number of resets to be shown, why
-	kindRetired  = 9 // nothing: the origin is given up
+	kindOrigin   = 1  // token, next cseq, highest answered cseq: all sends are those that follow
+	kindSend     = 2  // cseq, kind of message, id answered, room, text
+	kindAnswered = 3  // cseq
+	kindCursor   = 4  // room, epoch, seq, hash
+	kindRead     = 5  // room, seq
+	kindForget   = 6  // room
+	kindEpoch    = 7  // epoch
+	kindOwed     = 8  // number of resets to be shown, why
+	kindRetired  = 9  // nothing: the origin is given up
+	kindNote     = 10 // room, text
 )
 
 var (
@@ -52,6 +53,7 @@ type remembered struct {
 	known  bool // there is a cursor
 	cursor chat.Cursor
 	read   uint64 // seq of the last message that was read
+	note   string // the front end's own
 	used   uint64 // memory.shownNow when the room last changed
 }
 
@@ -82,6 +84,9 @@ func (m *memory) records() [][]byte {
 		}
 		if r.read > 0 {
 			out = append(out, readRecord(key, r.read))
+		}
+		if r.note != "" {
+			out = append(out, noteRecord(key, r.note))
 		}
 	}
 	return out
@@ -129,6 +134,10 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 		key, seq := f.text(), f.number()
 		sensible = checkRoom(key) == chat.OK
 		change = func() { m.change(key, func(r *remembered) { r.read = max(r.read, seq) }) }
+	case kindNote:
+		key, note := f.text(), f.text()
+		sensible = checkRoom(key) == chat.OK && isNote(note)
+		change = func() { m.change(key, func(r *remembered) { r.note = note }) }
 	case kindForget:
 		key := f.text()
 		change = func() { delete(m.rooms, key) }
@@ -147,6 +156,17 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 		return nil, errNoSense
 	}
 	return change, nil
+}
+
+// notes returns what rooms are remembered for besides their log: a front end's notes on them.
+func notes(rooms map[string]remembered) map[string]remembered {
+	out := map[string]remembered{}
+	for key, r := range rooms {
+		if r.note != "" {
+			out[key] = remembered{note: r.note, used: r.used}
+		}
+	}
+	return out
 }
 
 // change changes what is known of a room.
@@ -184,6 +204,8 @@ func cursorRecord(key string, c chat.Cursor) []byte {
 func readRecord(key string, seq uint64) []byte {
 	return binary.AppendUvarint(appendText([]byte{kindRead}, key), seq)
 }
+
+func noteRecord(key, note string) []byte { return appendText(appendText([]byte{kindNote}, key), note) }
 
 func forgetRecord(key string) []byte { return appendText([]byte{kindForget}, key) }
 

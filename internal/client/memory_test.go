@@ -129,7 +129,7 @@ func TestStrangeRecords(t *testing.T) {
 	for name, bad := range map[string][]byte{
 		"too short": good[:10], "too long": append(slices.Clone(good), 0), "answered what was not sent": answeredRecord(5), "answered 0": answeredRecord(0),
 		"send 0": sendRecord(0, d), "no room": sendRecord(1, &Draft{Kind: chat.Text, Text: "a"}), "no kind": sendRecord(1, &Draft{Room: "lobby", Text: "a"}),
-		"a cursor of no room": cursorRecord("", chat.Cursor{}), "a text without end": {kindForget, 200, 1}, "a number without end": bytes.Repeat([]byte{kindAnswered, 255}, 20),
+		"a cursor of no room": cursorRecord("", chat.Cursor{}), "a note on no room": noteRecord("", "off"), "a text without end": {kindForget, 200, 1}, "a number without end": bytes.Repeat([]byte{kindAnswered, 255}, 20),
 		"more answered than sent": originRecord([16]byte{}, 2, 2),
 	} {
 		s := openState(t, write(good, bad, sendRecord(9, d)))
@@ -152,7 +152,7 @@ func FuzzApply(f *testing.F) {
 	d := &Draft{Room: "@bob", Kind: chat.Action, Text: "waves", Re: chat.ID{1}}
 	for _, r := range [][]byte{
 		originRecord([16]byte{9}, 300, 200), sendRecord(300, d), answeredRecord(250), cursorRecord("ops", chat.Cursor{Epoch: 1, Seq: 1 << 40, Hash: chat.Hash{3}}),
-		readRecord("ops", 7), forgetRecord("ops"), epochRecord(1), owedRecord(2, WhyAcks), {kindRetired},
+		readRecord("ops", 7), noteRecord("ops", "off"), forgetRecord("ops"), epochRecord(1), owedRecord(2, WhyAcks), {kindRetired},
 	} {
 		f.Add(r)
 	}

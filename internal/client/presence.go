@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,8 +22,8 @@ type presence struct {
 
 type roomPresence struct {
 	name     string
-	now      map[identity.ID]string // names by key
-	told     map[identity.ID]string
+	now      map[identity.ID]Person
+	told     map[identity.ID]Person
 	count    int
 	snapshot bool // the consumer is to be told all
 	changed  bool
@@ -50,8 +51,8 @@ func (p *presence) find(name string) *roomPresence {
 	return nil
 }
 
-// people converts a list of people, cut to maxPeople.
-func people(list []wire.Person) ([]Person, error) {
+// people converts a list of people, cut to maxPeople. away has the places of those who are away; others than those of the list say nothing.
+func people(list []wire.Person, away []uint64) ([]Person, error) {
 	out := make([]Person, 0, min(len(list), maxPeople))
 	for _, p := range list[:min(len(list), maxPeople)] {
 		if len(p.ID) != len(identity.ID{}) {
@@ -59,16 +60,21 @@ func people(list []wire.Person) ([]Person, error) {
 		}
 		out = append(out, Person{ID: identity.ID(p.ID), Name: p.Name})
 	}
+	for _, at := range away {
+		if at < uint64(len(out)) {
+			out[at].Away = true
+		}
+	}
 	return out, nil
 }
 
 // merge takes one record in. What it says of a room that is not watched is passed over: it was on its way when the watch changed.
 func (p *presence) merge(rp *wire.RoomPresence) error {
-	here, err := people(rp.Here)
+	here, err := people(rp.Here, rp.Away)
 	if err != nil {
 		return err
 	}
-	gone, err := people(rp.Gone)
+	gone, err := people(rp.Gone, nil)
 	if err != nil {
 		return err
 	}
@@ -80,14 +86,14 @@ func (p *presence) merge(rp *wire.RoomPresence) error {
 		r.now, r.snapshot = nil, true
 	}
 	if r.now == nil {
-		r.now = map[identity.ID]string{}
+		r.now = map[identity.ID]Person{}
 	}
 	for _, who := range gone {
 		delete(r.now, who.ID)
 	}
 	for _, who := range here {
 		if _, known := r.now[who.ID]; known || len(r.now) < maxPeople {
-			r.now[who.ID] = who.Name
+			r.now[who.ID] = who
 		}
 	}
 	r.count, r.changed = int(min(rp.Count, 1<<31-1)), true
@@ -108,10 +114,7 @@ func (p *presence) take() []Event {
 			out = r.differences()
 		}
 		r.snapshot = false
-		r.told = make(map[identity.ID]string, len(r.now))
-		for id, name := range r.now {
-			r.told[id] = name
-		}
+		r.told = maps.Clone(r.now)
 		if len(out) > 0 {
 			return out
 		}
@@ -120,40 +123,46 @@ func (p *presence) take() []Event {
 }
 
 func (r *roomPresence) list() []Person {
-	out := make([]Person, 0, len(r.now))
-	for id, name := range r.now {
-		out = append(out, Person{ID: id, Name: name})
-	}
+	out := slices.AppendSeq(make([]Person, 0, len(r.now)), maps.Values(r.now))
 	sortPeople(out)
 	return out
 }
 
 func (r *roomPresence) differences() []Event {
-	var gone, renamed, joined []Person
-	for id, name := range r.told {
+	var gone, renamed, stirred, joined []Person
+	for id, who := range r.told {
 		if _, here := r.now[id]; !here {
-			gone = append(gone, Person{ID: id, Name: name})
+			gone = append(gone, who)
 		}
 	}
-	for id, name := range r.now {
-		if old, known := r.told[id]; !known {
-			joined = append(joined, Person{ID: id, Name: name})
-		} else if old != name {
-			renamed = append(renamed, Person{ID: id, Name: name})
+	for id, who := range r.now {
+		old, known := r.told[id]
+		if !known {
+			joined = append(joined, who)
+			continue
+		}
+		if old.Name != who.Name {
+			renamed = append(renamed, who)
+		}
+		if old.Away != who.Away {
+			stirred = append(stirred, who)
 		}
 	}
 	var out []Event
-	for _, list := range [][]Person{gone, renamed, joined} {
+	for _, list := range [][]Person{gone, renamed, stirred, joined} {
 		sortPeople(list)
 	}
 	for _, who := range gone {
 		out = append(out, Gone{Room: r.name, Name: who.Name, ID: who.ID})
 	}
 	for _, who := range renamed {
-		out = append(out, Renamed{Room: r.name, Old: r.told[who.ID], New: who.Name, ID: who.ID})
+		out = append(out, Renamed{Room: r.name, Old: r.told[who.ID].Name, New: who.Name, ID: who.ID})
+	}
+	for _, who := range stirred {
+		out = append(out, Stirred{Room: r.name, Name: who.Name, ID: who.ID, Away: who.Away})
 	}
 	for _, who := range joined {
-		out = append(out, Joined{Room: r.name, Name: who.Name, ID: who.ID})
+		out = append(out, Joined{Room: r.name, Name: who.Name, ID: who.ID, Away: who.Away})
 	}
 	return out
 }

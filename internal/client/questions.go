@@ -51,8 +51,9 @@ type asker struct {
 	node    identity.ID            // of the last welcome
 	cache   map[uint64]identity.ID // whose numbers are known, of this epoch
 	wanted  map[uint64][]chan result
-	asking  bool // an Authors question is among those that wait
-	full    bool // the node has no room for messages: questions do not wait for the answers to these
+	asking  bool       // an Authors question is among those that wait
+	full    bool       // the node has no room for messages: questions do not wait for the answers to these
+	away    *wire.Away // what the node has taken and forgets with the last session; nil: the user is here
 }
 
 func newAsker() *asker {
@@ -107,6 +108,11 @@ func (a *asker) settle(r wire.Record) error {
 		if !answers(q.record, r) {
 			return errAnswer
 		}
+		if ask, ok := q.record.(*wire.Away); ok && ask.Away {
+			a.away = ask
+		} else if ok {
+			a.away = nil
+		}
 	}
 	a.waiting = a.waiting[1:]
 	a.asked = false
@@ -139,6 +145,8 @@ func answers(q, a wire.Record) bool {
 		_, ok = a.(*wire.InviteIs)
 	case *wire.Release:
 		_, ok = a.(*wire.ReleaseIs)
+	case *wire.Away:
+		_, ok = a.(*wire.AwayIs)
 	}
 	return ok
 }
@@ -216,11 +224,14 @@ func (a *asker) meet(epoch uint64, node identity.ID) {
 	a.met, a.epoch = true, epoch
 }
 
-// unlink has the question that was asked on a lost link asked again.
+// unlink has the question that was asked on a lost link asked again, behind that which says that the user is away still.
 func (a *asker) unlink() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked, a.full = false, false
+	if a.away != nil && !a.closed && (len(a.waiting) == 0 || a.waiting[0].record != a.away) {
+		a.waiting = slices.Insert(a.waiting, 0, &question{record: a.away, answer: make(chan result, 1)}) // nobody waits for it
+	}
 }
 
 // fill says whether the node has no room for messages now.
@@ -325,7 +336,7 @@ func (c *Client) Names(ctx context.Context, room string) (list []Person, total i
 			return nil, 0, err
 		}
 		page := r.(*wire.NamesAre)
-		found, err := people(page.People)
+		found, err := people(page.People, page.Away)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -348,11 +359,15 @@ func (c *Client) Whois(ctx context.Context, who string) (Info, error) {
 		return Info{}, err
 	}
 	is := r.(*wire.WhoisIs)
-	found, err := people([]wire.Person{is.Person})
+	found, err := people([]wire.Person{is.Person}, nil)
 	if err != nil {
 		return Info{}, err
 	}
-	return Info{Person: found[0], Sessions: int(min(is.Sessions, 1<<31-1)), Rooms: is.Rooms, Since: time.UnixMilli(is.Since)}, nil
+	info := Info{Person: found[0], Sessions: int(min(is.Sessions, 1<<31-1)), Rooms: is.Rooms, Since: time.UnixMilli(is.Since)}
+	if is.AwaySince != 0 {
+		info.Away, info.AwayText, info.AwaySince = true, is.Away, time.UnixMilli(is.AwaySince)
+	}
+	return info, nil
 }
 
 // List returns the node's rooms in the order of their names. Errors are as those of Names.

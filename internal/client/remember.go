@@ -1,8 +1,11 @@
 package client
 
 import (
+	"fmt"
 	"maps"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"chatnode/internal/chat"
 )
@@ -20,6 +23,7 @@ func (c *Client) restore() {
 		c.feed.put(Reset{Why: s.why})
 	}
 	if c.cfg.Fresh {
+		c.rooms.past = notes(s.rooms)
 		return
 	}
 	c.rooms.past = maps.Clone(s.rooms)
@@ -91,6 +95,49 @@ func (c *Client) setRead(room string, seq uint64) string {
 	}
 	r.read = seq
 	return r.key
+}
+
+// maxNote bounds, in bytes, what a front end can note on a room.
+const maxNote = 64
+
+var errNote = fmt.Errorf("a note on a room is one line of at most %d bytes", maxNote)
+
+// isNote reports whether a front end may note that on a room.
+func isNote(note string) bool {
+	return len(note) <= maxNote && utf8.ValidString(note) && !strings.ContainsFunc(note, unicode.IsControl)
+}
+
+// Prefer has a front end's own note on an open room remembered in place of the one before, with Config.State beyond this client: one line of at
+// most 64 bytes, with a meaning that is the front end's alone; "" is none. RoomState.Note returns it. It goes with the room: who leaves that, or is
+// put out of it, has none on it any more. A conversation's hangs on the other's key, and outlives a change of name. It returns a *RefusedError
+// for a room that is not open and another error for what is no note; nothing has changed then.
+func (c *Client) Prefer(room, note string) error {
+	if !isNote(note) {
+		return errNote
+	}
+	c.filing.Lock() // so that of two notes at once the same one holds here and in the file
+	defer c.filing.Unlock()
+	key, changed := c.setNote(room, note)
+	if key == "" {
+		return &RefusedError{Code: chat.NotJoined, Text: room}
+	}
+	if changed {
+		c.complain(c.cfg.State.prefer(key, note))
+	}
+	return nil
+}
+
+// setNote returns the key of the room, or "" when it is not open.
+func (c *Client) setNote(room, note string) (key string, changed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.rooms.shown(room)
+	if r == nil || !r.open {
+		return "", false
+	}
+	changed = r.note != note
+	r.note = note
+	return r.key, changed
 }
 
 // keyOf returns the key of a room by the name that an event had. That of a conversation which has none of that name any more is "".

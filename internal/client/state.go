@@ -27,7 +27,7 @@ type book interface {
 }
 
 // State is what a client remembers beyond its process: the sends that are not answered, with their origin and numbers, and for each room
-// the place behind what was shown and how far it was read. Each change is in a file when the method that makes it returns, so a kill loses
+// the place behind what was shown, how far it was read and the front end's note on it. Each change is in a file when the method that makes it returns, so a kill loses
 // nothing; a power cut may lose the last few, which the node's welcome then brings to light. A State serves one Client, and one
 // process at a time: its owner holds a lock. A nil State remembers nothing.
 type State struct {
@@ -178,7 +178,7 @@ func (s *State) meet(epoch uint64) error {
 }
 
 // renew puts another origin, and these sends counted from 1, in the place of what was, all at once. A reset that is not "" also forgets the
-// rooms, whose log is another one of this epoch, and is owed to the user until resetShown.
+// rooms, whose log is another one of this epoch, up to the notes on them, and is owed to the user until resetShown.
 func (s *State) renew(token [16]byte, drafts []Draft, reset string, epoch uint64) error {
 	if s == nil {
 		return nil
@@ -188,9 +188,9 @@ func (s *State) renew(token [16]byte, drafts []Draft, reset string, epoch uint64
 	next := newMemory()
 	next.epoch, next.met, next.owed, next.why, next.rooms = s.epoch, s.met, s.owed, s.why, s.rooms
 	if reset != "" {
-		next.epoch, next.met, next.owed, next.why, next.rooms = epoch, true, s.owed+1, reset, newMemory().rooms
+		next.epoch, next.met, next.owed, next.why, next.rooms = epoch, true, s.owed+1, reset, notes(s.rooms)
 	}
-	next.origin, next.live = token, true
+	next.origin, next.live, next.shownNow = token, true, s.shownNow
 	for _, d := range drafts {
 		next.sends[next.next] = d
 		next.next++
@@ -227,13 +227,16 @@ func (s *State) resetShown() error {
 func (s *State) shown(key string, c chat.Cursor, anew bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r, known := s.rooms[key]; s.owed > 0 || known && r.known && r.cursor == c {
+	r := s.rooms[key]
+	switch {
+	case s.owed > 0 || r.known && r.cursor == c:
 		return nil
+	case !anew:
+		return s.note(cursorRecord(key, c))
+	case r.note != "":
+		return s.note(forgetRecord(key), noteRecord(key, r.note), cursorRecord(key, c))
 	}
-	if anew {
-		return s.note(forgetRecord(key), cursorRecord(key, c))
-	}
-	return s.note(cursorRecord(key, c))
+	return s.note(forgetRecord(key), cursorRecord(key, c))
 }
 
 // forget writes down that a room was left.
@@ -257,4 +260,14 @@ func (s *State) read(key string, seq uint64) error {
 		return nil
 	}
 	return s.note(readRecord(key, seq))
+}
+
+// prefer writes down a front end's note on a room.
+func (s *State) prefer(key, note string) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.note(noteRecord(key, note))
 }

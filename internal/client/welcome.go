@@ -107,7 +107,7 @@ func (n *conn) takeUpLocked(w *wire.Welcome) {
 	}
 	n.limits = w.Limits
 	n.watch = true
-	c.ready = true
+	c.ready, c.linked = true, n
 }
 
 // renew settles what the node has and begins anew with what is left, under a new origin and without cursors. When that can't be written

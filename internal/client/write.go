@@ -165,7 +165,7 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 func (n *conn) fillControlLocked(unwritten int) {
 	c := n.c
 	if n.watch && c.cfg.Watch {
-		names := c.rooms.names(bound(n.limits.Watched, chat.MaxWatched), false)
+		names := n.watchedLocked()
 		c.feed.present(func(p *presence) { p.watch(names) })
 		n.control = append(n.control, &wire.Watch{Rooms: names})
 	}

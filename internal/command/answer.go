@@ -19,6 +19,7 @@ type Answer interface {
 type Who struct {
 	ID   string // text of the key id
 	Name string
+	Away bool
 }
 
 // NamesAnswer is who is in a room.
@@ -34,6 +35,15 @@ type WhoisAnswer struct {
 	Sessions int      // connected now
 	Rooms    []string // that are listed
 	Since    time.Time
+	// AwaySince is zero unless the person is away; AwayText is what they said then, often empty.
+	AwaySince time.Time
+	AwayText  string
+}
+
+// AwayAnswer is what others see of the user from now on.
+type AwayAnswer struct {
+	Away bool
+	Text string
 }
 
 // RoomLine is a room in a list.
@@ -69,7 +79,11 @@ func (a NamesAnswer) Lines(*time.Location) []string {
 	}
 	line := ""
 	for i, p := range a.People {
-		if line += " " + chat.Shown(p.Name); chat.Width(line) > 70 || i == len(a.People)-1 {
+		line += " " + chat.Shown(p.Name)
+		if p.Away {
+			line += " (away)"
+		}
+		if chat.Width(line) > 70 || i == len(a.People)-1 {
 			lines, line = append(lines, " "+line), ""
 		}
 	}
@@ -79,7 +93,7 @@ func (a NamesAnswer) Lines(*time.Location) []string {
 	return lines
 }
 
-// Lines returns name and key, then presence, then rooms.
+// Lines returns name and key, then presence, then what they said when they went away, then rooms.
 func (a WhoisAnswer) Lines(zone *time.Location) []string {
 	when := a.Since.In(zone).Format("2006-01-02 15:04")
 	lines := []string{fmt.Sprintf("%s has the key %s", chat.Shown(a.Who.Name), a.Who.ID)}
@@ -87,14 +101,32 @@ func (a WhoisAnswer) Lines(zone *time.Location) []string {
 	case a.Sessions > 0:
 		lines = append(lines, fmt.Sprintf("  here since %s, %s", when, count(a.Sessions, "connection", "connections")))
 	case !a.Since.IsZero():
-		lines = append(lines, "  away, last seen "+when)
+		lines = append(lines, "  not connected, last seen "+when)
 	default:
-		lines = append(lines, "  away")
+		lines = append(lines, "  not connected")
+	}
+	if !a.AwaySince.IsZero() {
+		line := "  away since " + a.AwaySince.In(zone).Format("2006-01-02 15:04")
+		if a.AwayText != "" {
+			line += ": " + a.AwayText
+		}
+		lines = append(lines, line)
 	}
 	if len(a.Rooms) > 0 {
 		lines = append(lines, "  in "+strings.Join(labels(a.Rooms), " "))
 	}
 	return lines
+}
+
+// Lines returns it as a sentence.
+func (a AwayAnswer) Lines(*time.Location) []string {
+	switch {
+	case !a.Away:
+		return []string{"you are back"}
+	case a.Text == "":
+		return []string{"you are away until /back"}
+	}
+	return []string{"you are away until /back: " + a.Text}
 }
 
 // Lines returns one line a room.
@@ -128,6 +160,9 @@ func (a HelpAnswer) Lines(*time.Location) []string {
 		line := fmt.Sprintf("%-18s %s", a.Commands[i].Usage(), a.Commands[i].Help)
 		if a.Commands[i].Rights == Admin {
 			line += " (for the node's admins)"
+		}
+		if a.Commands[i].OnScreen() {
+			line += " (on the full screen)"
 		}
 		lines = append(lines, line)
 	}

@@ -63,25 +63,47 @@ const (
 
 	invite  = "invite"
 	release = "release"
+
+	reply    = "reply"
+	mentions = "mentions"
+	query    = "query"
+	shut     = "close"
+	away     = "away"
+	back     = "back"
+
+	notify = "notify"
+	resend = "resend"
+	clean  = "clear"
+	buffer = "buffer"
 )
 
 // table is in the order in which help shows it.
 var table = []Entry{
 	{help, []string{"h", "?", "commands"}, []Arg{{"COMMAND", Command, true}}, "list the commands, or explain one", Anyone},
 	{nick, []string{"n", "name"}, []Arg{{"NAME", Person, false}}, "take another name", Anyone},
+	{reply, []string{"r"}, []Arg{{"TEXT", Free, false}}, "answer the message that is selected, else the last one that somebody else said here", Anyone},
+	{away, nil, []Arg{{"TEXT", Free, true}}, "have others see that you are away, and why", Anyone},
+	{back, nil, nil, "have others see that you are back", Anyone},
 	{msg, []string{"m", "dm", "pm", "tell"}, []Arg{{"NAME", Person, false}, {"TEXT", Free, false}}, "say something to one person alone, or to #ROOM", Anyone},
+	{query, nil, []Arg{{"NAME", Person, false}, {"TEXT", Free, true}}, "turn to one person alone, and say something to them", Anyone},
 	{me, []string{"action"}, []Arg{{"TEXT", Free, false}}, "say what you do: /me waves", Anyone},
 	{join, []string{"j"}, []Arg{{"ROOM", Room, false}}, "enter a room, or turn to one that you are in; @NAME turns to one person", Anyone},
 	{part, []string{"leave", "p"}, []Arg{{"ROOM", Room, true}}, "leave a room: this one unless another is named", Anyone},
+	{shut, []string{"wc"}, []Arg{{"ROOM", Room, true}}, "leave a room, or put a conversation away until something new is said in it", Anyone},
 	{names, []string{"who", "users"}, []Arg{{"ROOM", Room, true}}, "list who is in a room", Anyone},
 	{whois, []string{"wi"}, []Arg{{"NAME", Person, false}}, "tell a person's key, rooms and since when they are here", Anyone},
-	{topic, []string{"t"}, []Arg{{"TEXT", Free, true}}, "show the room's topic, or set it; -delete takes it away", Anyone},
+	{topic, []string{"t"}, []Arg{{"TEXT | -delete", Free, true}}, "show the room's topic, or set it; -delete takes it away", Anyone},
 	{list, []string{"channels", "rooms", "ls"}, nil, "list the rooms of this node", Anyone},
 	{history, []string{"hist", "backlog"}, []Arg{{"N | before SEQ | since 2h", Free, true}}, "show the last messages of the room, or those before them", Anyone},
 	{search, []string{"find", "grep"}, []Arg{{"WORDS [in ROOM] [from NAME]", Free, false}}, "find messages by the words in them, the newest first", Anyone},
+	{mentions, nil, []Arg{{"before N", Free, true}}, "find messages with your name in them, the newest first", Anyone},
 	{keep, nil, []Arg{{"90d 1GB | all | default", Free, true}}, "show how long the room is kept, or change it, if it is yours", Anyone},
 	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h", Anyone},
 	{release, nil, []Arg{{"NAME", Person, false}}, "take a name from the key that owns it", Admin},
+	{notify, nil, []Arg{{"on | all | off", Free, true}}, "tell which messages of this room ring, or change it: on is those with your name in them", Anyone},
+	{resend, nil, nil, "send again what was refused here last", Anyone},
+	{clean, nil, nil, "empty the screen of this room; nothing is deleted", Anyone},
+	{buffer, []string{"buf", "b"}, []Arg{{"N | ROOM | @NAME", Room, false}}, "go to a room by its number, to a room or to a conversation", Anyone},
 	{quit, []string{"q", "exit", "bye", "disconnect"}, nil, "say goodbye and end", Anyone},
 }
 
@@ -106,6 +128,11 @@ func Lookup(name string) (Entry, bool) {
 		return Entry{}, false
 	}
 	return *e, true
+}
+
+// OnScreen reports whether the command needs a front end that is a Screen.
+func (e *Entry) OnScreen() bool {
+	return slices.Contains([]string{notify, resend, clean, buffer}, e.Name)
 }
 
 // Usage returns how the command is written: "/msg NAME TEXT".

@@ -38,7 +38,8 @@ func TestTableIsSound(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "history", "search", "keep", "invite", "release", "quit"} {
+	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "history", "search", "keep", "invite", "release", "quit",
+		"away", "back", "reply", "mentions", "query", "close", "notify", "resend", "clear", "buffer"} {
 		if seen[name] != name {
 			t.Errorf("there is no /%s", name)
 		}
@@ -47,7 +48,7 @@ func TestTableIsSound(t *testing.T) {
 
 func TestAliasesOfIRC(t *testing.T) {
 	for alias, want := range map[string]string{
-		"j": "join", "leave": "part", "q": "quit", "exit": "quit", "who": "names", "t": "topic", "channels": "list",
+		"j": "join", "leave": "part", "q": "quit", "exit": "quit", "who": "names", "t": "topic", "channels": "list", "r": "reply", "wc": "close", "b": "buffer", "buf": "buffer",
 	} {
 		if e, ok := Lookup(alias); !ok || e.Name != want {
 			t.Errorf("/%s is /%s, want /%s", alias, e.Name, want)
@@ -65,7 +66,8 @@ func TestAllIsACopy(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for name, want := range map[string]string{"msg": "/msg NAME TEXT", "part": "/part [ROOM]", "quit": "/quit", "help": "/help [COMMAND]",
 		"history": "/history [N | before SEQ | since 2h]", "search": "/search WORDS [in ROOM] [from NAME]", "keep": "/keep [90d 1GB | all | default]",
-		"invite": "/invite [ROOM uses N for 24h]", "release": "/release NAME"} {
+		"invite": "/invite [ROOM uses N for 24h]", "release": "/release NAME",
+		"query": "/query NAME [TEXT]", "buffer": "/buffer N | ROOM | @NAME", "notify": "/notify [on | all | off]"} {
 		e, _ := Lookup(name)
 		if got := e.Usage(); got != want {
 			t.Errorf("usage of %s is %q, want %q", name, got, want)

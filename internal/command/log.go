@@ -134,8 +134,8 @@ func (q *SearchQuery) take(key, value string) bool {
 	return false
 }
 
-// command returns the line that asks for the page after this one.
-func (q SearchQuery) command(next uint64) string {
+// command returns the line that asks for it, without a page.
+func (q SearchQuery) command() string {
 	line := "/" + search
 	if q.Words != "" {
 		line += " " + q.Words
@@ -146,7 +146,7 @@ func (q SearchQuery) command(next uint64) string {
 	if q.From != "" {
 		line += " from " + q.From
 	}
-	return fmt.Sprintf("%s before %d", line, next)
+	return line
 }
 
 // Keep says how long a room's messages are kept. Unless it is Set the node decides; a zero bound is none.
@@ -202,44 +202,14 @@ func runLog(ctx context.Context, call Call, env Env, text string) error {
 			return err
 		}
 		return show(env)(env.Search(ctx, q))
+	case mentions:
+		return runMentions(ctx, env, text)
 	}
 	change, err := parseKeep(text)
 	if err != nil {
 		return err
 	}
 	return inRoom(env, "", func(room string) error { return show(env)(env.Keep(ctx, room, change)) })
-}
-
-// Said is a message as a log has it.
-type Said struct {
-	Room   string
-	To     string // the other's name, in a direct conversation
-	Seq    uint64
-	ID     chat.ID
-	Epoch  uint64
-	Author string // text of the author's key id, empty when the node did not tell it or nobody asked
-	Name   string
-	Kind   chat.Kind
-	Time   time.Time
-	Text   string
-	Re     chat.ID
-	Own    bool
-}
-
-// Told returns a message as people read it, behind its time: "carol: hi", "* carol waves".
-func Told(name string, kind chat.Kind, text string) string {
-	name = chat.Shown(name)
-	switch {
-	case kind == chat.Text:
-		return name + ": " + text
-	case kind == chat.Action:
-		return "* " + name + " " + text
-	case kind == chat.Topic && text == "":
-		return "-- " + name + " took the topic away"
-	case kind == chat.Topic:
-		return "-- " + name + " set the topic: " + text
-	}
-	return fmt.Sprintf("-- %s (%s): %s", name, kind, text)
 }
 
 // HistoryAnswer is a part of a room's log.
@@ -263,18 +233,11 @@ func (a HistoryAnswer) Lines(zone *time.Location) []string {
 		return []string{line}
 	}
 	lines := []string{fmt.Sprintf("%s of %s:", count(len(a.Said), "message", "messages"), Label(a.Room))}
-	for i := range a.Said {
-		lines = append(lines, a.Said[i].line(zone, ""))
-	}
+	lines = append(lines, saidLines(a.Said, zone, false)...)
 	if a.More {
 		lines = append(lines, "  more: "+a.Query.command(a.Said[0].Seq))
 	}
 	return lines
-}
-
-// line returns a message with its day and number.
-func (s *Said) line(zone *time.Location, room string) string {
-	return fmt.Sprintf("  %s %s%d %s", s.Time.In(zone).Format("2006-01-02 15:04"), room, s.Seq, Told(s.Name, s.Kind, s.Text))
 }
 
 // SearchAnswer is what a search has found.
@@ -293,15 +256,17 @@ func (a SearchAnswer) Lines(zone *time.Location) []string {
 	} else if a.Next > 0 {
 		found += " so far"
 	}
-	lines := []string{found}
-	for i := range a.Hits {
-		lines = append(lines, a.Hits[i].line(zone, Label(a.Hits[i].Room)+" "))
+	return foundLines(found, a.Hits, a.Query.command(), a.Next, a.Behind, zone)
+}
+
+// foundLines returns what was found, and how to ask for more: ask is the command for the page after this one, less the number of it.
+func foundLines(found string, hits []Said, ask string, next, behind uint64, zone *time.Location) []string {
+	lines := append([]string{found}, saidLines(hits, zone, true)...)
+	if next > 0 {
+		lines = append(lines, fmt.Sprintf("  more: %s before %d", ask, next))
 	}
-	if a.Next > 0 {
-		lines = append(lines, "  more: "+a.Query.command(a.Next))
-	}
-	if a.Behind > 0 {
-		lines = append(lines, fmt.Sprintf("  the last %s can't be found yet", count(int(min(a.Behind, 1<<31-1)), "message", "messages")))
+	if behind > 0 {
+		lines = append(lines, fmt.Sprintf("  the last %s can't be found yet", count(int(min(behind, 1<<31-1)), "message", "messages")))
 	}
 	return lines
 }

@@ -98,9 +98,9 @@ func FuzzSearch(f *testing.F) {
 		if err != nil {
 			return
 		}
-		call, err := Parse(q.command(99))
+		call, err := Parse(q.command() + " before 99")
 		if err != nil {
-			t.Fatalf("%q goes on with %q: %v", text, q.command(99), err)
+			t.Fatalf("%q goes on with %q: %v", text, q.command(), err)
 		}
 		next, err := parseSearch(call.Args[0])
 		if q.Before = 99; err != nil || next != q {

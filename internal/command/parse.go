@@ -22,9 +22,10 @@ type Reason string
 const (
 	UnknownCommand Reason = "unknown_command" // no command has that name
 	BadUsage       Reason = "bad_usage"       // an argument is missing, too much, or unfit
+	NoScreen       Reason = "no_screen"       // the command needs a Screen
 )
 
-// Error is a line that begins like a command and is none. It must not be sent: its author meant something else than talk.
+// Error is a line that begins like a command and is none, or none here. It must not be sent: its author meant something else than talk.
 type Error struct {
 	Reason Reason
 	Text   string // a sentence for its author, with a hint, without a full stop

@@ -47,6 +47,11 @@ func TestParse(t *testing.T) {
 		"/topic":                  {"topic", nil},
 		"/t  the plan for today ": {"topic", []string{"the plan for today"}},
 		"/list":                   {"list", nil},
+		"/r  a  b ":               {"reply", []string{"a  b"}},
+		"/query @bob":             {"query", []string{"bob"}},
+		"/query bob one\ntwo":     {"query", []string{"bob", "one\ntwo"}},
+		"/buf 2":                  {"buffer", []string{"2"}},
+		"/close @Bob":             {"close", []string{"@Bob"}},
 		"/channels":               {"list", nil},
 	} {
 		got, err := Parse(line)
@@ -85,6 +90,10 @@ func TestParseRefuses(t *testing.T) {
 		"/join @":              {BadUsage, "ROOM is missing"},
 		"/join #":              {BadUsage, chat.RoomRule},
 		"/quit now":            {BadUsage, "now is too much; usage: /quit"},
+		"/reply":               {BadUsage, "TEXT is missing; usage: /reply TEXT"},
+		"/query":               {BadUsage, "NAME is missing"},
+		"/buffer":              {BadUsage, "N is missing"},
+		"/clear all":           {BadUsage, "all is too much"},
 		"/list ops\nmore":      {BadUsage, `ops\nmore is too much`},
 		"/whois \xff":          {BadUsage, "is not a name"},
 		"/whois " + longWord(): {BadUsage, "…"},

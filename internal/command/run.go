@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"chatnode/internal/chat"
@@ -19,8 +20,17 @@ type Env interface {
 	Join(ctx context.Context, room string) error
 	// Part leaves a room.
 	Part(ctx context.Context, room string) error
+	// Query turns to the conversation with the person of that name or key id.
+	Query(ctx context.Context, name string) error
+	// Close leaves a room, or puts a conversation away until something new is said in it.
+	Close(ctx context.Context, room string) error
+	// Reply says text as the answer to a message of room: the one that is selected, else the last one that somebody else said and that was shown. It
+	// returns ErrNoMessage when there is none.
+	Reply(ctx context.Context, room, text string) error
 	// Nick asks for another name. What became of it is told when the node has answered.
 	Nick(ctx context.Context, name string) error
+	// Away has others see that the user is away, with a text for who asks about them, or that they are back, which has none.
+	Away(ctx context.Context, text string, away bool) error
 	// Topic returns the topic of a room.
 	Topic(ctx context.Context, room string) (TopicAnswer, error)
 	// Names returns who is in a room.
@@ -33,6 +43,8 @@ type Env interface {
 	History(ctx context.Context, room string, q HistoryQuery) (HistoryAnswer, error)
 	// Search returns messages by the words in them, at most SearchHits.
 	Search(ctx context.Context, q SearchQuery) (SearchAnswer, error)
+	// Mentions returns messages with the user's name in them, of those with a number below before; 0: the newest.
+	Mentions(ctx context.Context, before uint64) (MentionsAnswer, error)
 	// Keep returns how long a room is kept, after changing it unless change is nil.
 	Keep(ctx context.Context, room string, change *Keep) (KeepAnswer, error)
 	// Invite returns an invitation.
@@ -44,6 +56,21 @@ type Env interface {
 	// Quit asks the front end to end once everything sent is answered.
 	Quit()
 }
+
+// Screen is an Env that has the whole screen, with a place for each room. Its methods are called as an Env's are.
+type Screen interface {
+	// Notify says which messages of a room ring: "on" those that mention the user, or are for them alone; "all" all; "off" none. With "" it tells which do.
+	Notify(room, level string) error
+	// Resend sends what was refused last in a room once more. It returns ErrNoMessage when nothing was.
+	Resend(room string) error
+	// Clear empties what is shown of a room.
+	Clear(room string)
+	// Buffer goes to a room: by its number on the screen, or by its name as Env.Room returns it.
+	Buffer(which string) error
+}
+
+// ErrNoMessage is returned for what needs a message of the room while there is none to take for it.
+var ErrNoMessage = errors.New("there is no message here to do that with")
 
 // ErrNoRoom is returned for what needs a room while there is none to take for it.
 var ErrNoRoom = errors.New("you are in no room: /join one first")
@@ -68,22 +95,34 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return talkAbout(ctx, env, call.Args)
 	case nick:
 		return env.Nick(ctx, first)
+	case away:
+		return show(env)(AwayAnswer{Away: true, Text: first}, env.Away(ctx, first, true))
+	case back:
+		return show(env)(AwayAnswer{}, env.Away(ctx, "", false))
 	case join:
 		return env.Join(ctx, first)
 	case part:
 		return inRoom(env, first, func(room string) error { return env.Part(ctx, room) })
+	case query:
+		return turnTo(ctx, env, call.Args)
+	case shut:
+		return inRoom(env, first, func(room string) error { return env.Close(ctx, room) })
+	case reply:
+		return inRoom(env, "", func(room string) error { return env.Reply(ctx, room, first) })
 	case names:
 		return inRoom(env, first, func(room string) error { return show(env)(env.Names(ctx, room)) })
 	case whois:
 		return show(env)(env.Whois(ctx, first))
 	case list:
 		return show(env)(env.List(ctx))
-	case history, search, keep:
+	case history, search, mentions, keep:
 		return runLog(ctx, call, env, first)
 	case invite:
 		return runInvite(ctx, env, first)
 	case release:
 		return show(env)(env.Release(ctx, first))
+	case notify, resend, clean, buffer:
+		return runOnScreen(call, env, first)
 	case help:
 		return explain(env, first)
 	case quit:
@@ -114,6 +153,37 @@ func message(ctx context.Context, env Env, to, text string) error {
 		room = chat.DirectMark + to
 	}
 	return env.Say(ctx, room, chat.Text, text)
+}
+
+// turnTo turns to a person, and says something where there is something to say.
+func turnTo(ctx context.Context, env Env, args []string) error {
+	if err := env.Query(ctx, args[0]); err != nil || len(args) == 1 {
+		return err
+	}
+	return message(ctx, env, args[0], args[1])
+}
+
+// runOnScreen does the commands that need a Screen.
+func runOnScreen(call Call, env Env, first string) error {
+	screen, ok := env.(Screen)
+	if !ok {
+		return &Error{NoScreen, "/" + call.Name + " needs the full screen, which chatnode has on a terminal without -plain"}
+	}
+	switch call.Name {
+	case notify:
+		if !slices.Contains([]string{"", "on", "all", "off"}, first) {
+			return badUsage(byName[notify], "%s is none of on, all and off", quote(first))
+		}
+		return inRoom(env, "", func(room string) error { return screen.Notify(room, first) })
+	case resend:
+		return inRoom(env, "", screen.Resend)
+	case buffer:
+		return screen.Buffer(first)
+	}
+	return inRoom(env, "", func(room string) error {
+		screen.Clear(room)
+		return nil
+	})
 }
 
 func talkAbout(ctx context.Context, env Env, args []string) error {

@@ -29,17 +29,28 @@ func (e *deskEnv) Room() string { return e.room }
 func (e *deskEnv) Say(_ context.Context, room string, kind chat.Kind, text string) error {
 	return e.note("%v to %s: %q", kind, room, text)
 }
-func (e *deskEnv) Join(_ context.Context, room string) error { return e.note("join %s", room) }
-func (e *deskEnv) Part(_ context.Context, room string) error { return e.note("part %s", room) }
+func (e *deskEnv) Join(_ context.Context, room string) error  { return e.note("join %s", room) }
+func (e *deskEnv) Part(_ context.Context, room string) error  { return e.note("part %s", room) }
+func (e *deskEnv) Query(_ context.Context, name string) error { return e.note("query %s", name) }
+func (e *deskEnv) Close(_ context.Context, room string) error { return e.note("close %s", room) }
+func (e *deskEnv) Reply(_ context.Context, room, text string) error {
+	return e.note("reply in %s: %q", room, text)
+}
+func (e *deskEnv) Mentions(_ context.Context, before uint64) (MentionsAnswer, error) {
+	return MentionsAnswer{Name: "carol"}, e.note("mentions %d", before)
+}
 func (e *deskEnv) Nick(_ context.Context, name string) error { return e.note("nick %s", name) }
+func (e *deskEnv) Away(_ context.Context, text string, away bool) error {
+	return e.note("away %q %v", text, away)
+}
 func (e *deskEnv) Topic(_ context.Context, room string) (TopicAnswer, error) {
 	return TopicAnswer{Room: room, Topic: "the plan"}, e.note("topic %s", room)
 }
 func (e *deskEnv) Names(_ context.Context, room string) (NamesAnswer, error) {
-	return NamesAnswer{Room: room, People: []Who{{"cn1a", "alice"}, {"cn1b", "bob"}}}, e.note("names %s", room)
+	return NamesAnswer{Room: room, People: []Who{{"cn1a", "alice", false}, {"cn1b", "bob", false}}}, e.note("names %s", room)
 }
 func (e *deskEnv) Whois(_ context.Context, who string) (WhoisAnswer, error) {
-	return WhoisAnswer{Who: Who{"cn1b", who}}, e.note("whois %s", who)
+	return WhoisAnswer{Who: Who{ID: "cn1b", Name: who}}, e.note("whois %s", who)
 }
 func (e *deskEnv) List(context.Context) (ListAnswer, error) { return ListAnswer{}, e.note("list") }
 func (e *deskEnv) History(_ context.Context, room string, q HistoryQuery) (HistoryAnswer, error) {
@@ -55,7 +66,7 @@ func (e *deskEnv) Invite(_ context.Context, q InviteQuery) (InviteAnswer, error)
 	return InviteAnswer{Room: q.Room, Link: "chatnode://x", Uses: q.Uses, Expires: time.Unix(0, 0)}, e.note("invite %+v", q)
 }
 func (e *deskEnv) Release(_ context.Context, name string) (ReleaseAnswer, error) {
-	return ReleaseAnswer{Name: name, Owner: Who{"cn1b", name}}, e.note("release %s", name)
+	return ReleaseAnswer{Name: name, Owner: Who{ID: "cn1b", Name: name}}, e.note("release %s", name)
 }
 func (e *deskEnv) Show(a Answer) {
 	for _, line := range a.Lines(time.UTC) {
@@ -64,31 +75,52 @@ func (e *deskEnv) Show(a Answer) {
 }
 func (e *deskEnv) Quit() { e.did = append(e.did, "quit") }
 
+// wholeEnv is a deskEnv with a screen.
+type wholeEnv struct{ deskEnv }
+
+func (e *wholeEnv) Notify(room, level string) error { return e.note("notify %s %q", room, level) }
+func (e *wholeEnv) Resend(room string) error        { return e.note("resend %s", room) }
+func (e *wholeEnv) Clear(room string)               { _ = e.note("clear %s", room) }
+func (e *wholeEnv) Buffer(which string) error       { return e.note("buffer %s", which) }
+
+var _ Screen = (*wholeEnv)(nil)
+
 func TestRun(t *testing.T) {
 	for line, want := range map[string][]string{
-		"hi":             {`text to lobby: "hi"`},
-		"//hi":           {`text to lobby: "/hi"`},
-		"/me waves":      {`action to lobby: "waves"`},
-		"/msg bob hi":    {`text to @bob: "hi"`},
-		"/msg #ops hi":   {`text to ops: "hi"`},
-		"/topic a b":     {`topic to lobby: "a b"`},
-		"/topic -delete": {`topic to lobby: ""`},
-		"/topic":         {"topic lobby", "show the topic of #lobby: the plan"},
-		"/nick carol":    {"nick carol"},
-		"/join ops":      {"join ops"},
-		"/join @bob":     {"join @bob"},
-		"/part":          {"part lobby"},
-		"/part ops":      {"part ops"},
-		"/names":         {"names lobby", "show 2 people in #lobby:", "show   alice bob"},
-		"/names ops":     {"names ops", "show 2 people in #ops:", "show   alice bob"},
-		"/whois bob":     {"whois bob", "show bob has the key cn1b", "show   away"},
-		"/list":          {"list", "show there are no rooms yet"},
-		"/quit":          {"quit"},
-		"/history":       {"history lobby {N:50 Before:0 Since:0s}", "show #lobby has no messages"},
-		"/search hi":     {"search {Words:hi Room: From: Before:0}", "show nothing found"},
-		"/keep":          {"keep lobby <nil>", "show #lobby is kept as long as the node keeps any room"},
-		"/keep 90d":      {"keep lobby &{Set:true Age:2160h0m0s Size:0}", "show #lobby is kept as long as the node keeps any room"},
-		"/release @bob":  {"release bob", "show bob is free: it was the name of the key cn1b"},
+		"hi":                 {`text to lobby: "hi"`},
+		"//hi":               {`text to lobby: "/hi"`},
+		"/me waves":          {`action to lobby: "waves"`},
+		"/msg bob hi":        {`text to @bob: "hi"`},
+		"/msg #ops hi":       {`text to ops: "hi"`},
+		"/topic a b":         {`topic to lobby: "a b"`},
+		"/topic -delete":     {`topic to lobby: ""`},
+		"/topic":             {"topic lobby", "show the topic of #lobby: the plan"},
+		"/nick carol":        {"nick carol"},
+		"/join ops":          {"join ops"},
+		"/join @bob":         {"join @bob"},
+		"/part":              {"part lobby"},
+		"/part ops":          {"part ops"},
+		"/away":              {`away "" true`, "show you are away until /back"},
+		"/away  at lunch ":   {`away "at lunch" true`, "show you are away until /back: at lunch"},
+		"/back":              {`away "" false`, "show you are back"},
+		"/reply  yes ":       {`reply in lobby: "yes"`},
+		"/query @bob":        {"query bob"},
+		"/query bob  hi":     {"query bob", `text to @bob: "hi"`},
+		"/close":             {"close lobby"},
+		"/wc @bob":           {"close @bob"},
+		"/mentions":          {"mentions 0", "show nobody has mentioned carol"},
+		"/mentions before 7": {"mentions 7", "show nobody has mentioned carol"},
+		"/help clear":        {"show /clear             empty the screen of this room; nothing is deleted (on the full screen)"},
+		"/names":             {"names lobby", "show 2 people in #lobby:", "show   alice bob"},
+		"/names ops":         {"names ops", "show 2 people in #ops:", "show   alice bob"},
+		"/whois bob":         {"whois bob", "show bob has the key cn1b", "show   not connected"},
+		"/list":              {"list", "show there are no rooms yet"},
+		"/quit":              {"quit"},
+		"/history":           {"history lobby {N:50 Before:0 Since:0s}", "show #lobby has no messages"},
+		"/search hi":         {"search {Words:hi Room: From: Before:0}", "show nothing found"},
+		"/keep":              {"keep lobby <nil>", "show #lobby is kept as long as the node keeps any room"},
+		"/keep 90d":          {"keep lobby &{Set:true Age:2160h0m0s Size:0}", "show #lobby is kept as long as the node keeps any room"},
+		"/release @bob":      {"release bob", "show bob is free: it was the name of the key cn1b"},
 		"/invite": {"invite {Room:lobby Uses:1 For:24h0m0s}", "show until 1970-01-01 00:00, 1 person may come to #lobby by this link; whoever has the link can use it",
 			`show to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, "show chatnode://x"},
 		"/help release": {"show /release NAME      take a name from the key that owns it (for the node's admins)"},
@@ -114,10 +146,10 @@ func TestRunHasEveryCommand(t *testing.T) {
 		for range e.Args {
 			call.Args = append(call.Args, "help")
 		}
-		if e.Name == history || e.Name == keep || e.Name == invite {
+		if e.Name == history || e.Name == keep || e.Name == invite || e.Name == mentions || e.Name == notify {
 			call.Args = nil // all that they take has a grammar
 		}
-		env := &deskEnv{room: "lobby"}
+		env := &wholeEnv{deskEnv{room: "lobby"}}
 		if err := Run(t.Context(), call, env); err != nil || len(env.did) == 0 {
 			t.Errorf("/%s did %v: %v", e.Name, env.did, err)
 		}
@@ -127,10 +159,70 @@ func TestRunHasEveryCommand(t *testing.T) {
 	}
 }
 
+// The commands of the full screen do what they are told to with one, and elsewhere say that they need it.
+func TestRunOnScreen(t *testing.T) {
+	for line, want := range map[string]string{
+		"/notify": `notify lobby ""`, "/notify on": `notify lobby "on"`, "/notify  all ": `notify lobby "all"`, "/notify off": `notify lobby "off"`, "/resend": "resend lobby",
+		"/clear": "clear lobby", "/buffer 2": "buffer 2", "/b #Ops": "buffer ops", "/buf @bob": "buffer @bob",
+	} {
+		call, err := Parse(line)
+		if err != nil {
+			t.Fatalf("Parse(%q): %v", line, err)
+		}
+		with, without := &wholeEnv{deskEnv{room: "lobby"}}, &deskEnv{room: "lobby"}
+		if err := Run(t.Context(), call, with); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+		if diff := cmp.Diff([]string{want}, with.did); diff != "" {
+			t.Errorf("%q mismatch (-want +got):\n%s", line, diff)
+		}
+		var wrong *Error
+		if err := Run(t.Context(), call, without); !errors.As(err, &wrong) || wrong.Reason != NoScreen || !strings.HasPrefix(wrong.Text, "/"+call.Name+" needs the full screen") || without.did != nil {
+			t.Errorf("%q without a screen: %v, did %q", line, err, without.did)
+		}
+		if entry, _ := Lookup(call.Name); !entry.OnScreen() {
+			t.Errorf("help does not say that /%s needs a screen", call.Name)
+		}
+	}
+	for _, e := range All() {
+		call := Call{Name: e.Name, Args: []string{"2", "x"}}
+		if call.Name == notify {
+			call.Args = nil
+		}
+		var wrong *Error
+		if err := Run(t.Context(), call, &deskEnv{room: "lobby"}); (errors.As(err, &wrong) && wrong.Reason == NoScreen) != e.OnScreen() {
+			t.Errorf("/%s without a screen: %v", e.Name, err)
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for line, want := range map[string]string{
+		"/mentions 7":          "7 is too much; usage: /mentions [before N]",
+		"/mentions before":     "before what is missing",
+		"/mentions before 0":   "0 is not the number of a page",
+		"/mentions before x":   "x is not the number of a page",
+		"/mentions before 7 8": "8 is too much",
+		"/notify ON":           "ON is none of on, all and off; usage: /notify [on | all | off]",
+		"/notify on off":       "on off is none of",
+		"/notify \x1b[2J":      "\ufffd[2J is none of",
+	} {
+		call, err := Parse(line)
+		if err != nil {
+			t.Fatalf("Parse(%q): %v", line, err)
+		}
+		env := &wholeEnv{deskEnv{room: "lobby"}}
+		var wrong *Error
+		if err := Run(t.Context(), call, env); !errors.As(err, &wrong) || wrong.Reason != BadUsage || !strings.Contains(wrong.Text, want) || env.did != nil {
+			t.Errorf("%q: %v, did %q, want %s", line, err, env.did, want)
+		}
+	}
+}
+
 func TestRunWithoutRoom(t *testing.T) {
-	for _, line := range []string{"hi", "/me waves", "/topic", "/topic new", "/part", "/names"} {
+	for _, line := range []string{"hi", "/me waves", "/topic", "/topic new", "/part", "/names", "/reply x", "/close", "/notify", "/resend", "/clear"} {
 		call, _ := Parse(line)
-		env := &deskEnv{}
+		env := &wholeEnv{}
 		if err := Run(t.Context(), call, env); !errors.Is(err, ErrNoRoom) || env.did != nil {
 			t.Errorf("%q did %v: %v, want ErrNoRoom", line, env.did, err)
 		}
@@ -139,9 +231,11 @@ func TestRunWithoutRoom(t *testing.T) {
 
 func TestRunFails(t *testing.T) {
 	failure := errors.New("no answer")
-	for _, line := range []string{"hi", "/me waves", "/msg bob hi", "/topic", "/topic x", "/nick carol", "/join ops", "/part", "/names", "/whois bob", "/list"} {
+	for _, line := range []string{"hi", "/me waves", "/msg bob hi", "/topic", "/topic x", "/nick carol", "/join ops", "/part", "/names", "/whois bob", "/list",
+		"/reply x", "/away", "/back", "/query bob hi", "/close", "/mentions", "/notify", "/resend", "/buffer 2",
+	} {
 		call, _ := Parse(line)
-		env := &deskEnv{room: "lobby", fail: failure}
+		env := &wholeEnv{deskEnv{room: "lobby", fail: failure}}
 		if err := Run(t.Context(), call, env); !errors.Is(err, failure) {
 			t.Errorf("%q: %v, want %v", line, err, failure)
 		}
@@ -174,10 +268,17 @@ func TestAnswers(t *testing.T) {
 			"  somebody somebody somebody somebody",
 			"  and 280 more",
 		}},
-		"here": {WhoisAnswer{Who{"cn1b", "bob"}, 2, []string{"lobby", "ops"}, since}, []string{
+		"here": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 2, Rooms: []string{"lobby", "ops"}, Since: since}, []string{
 			"bob has the key cn1b", "  here since 2026-11-23 00:30, 2 connections", "  in #lobby #ops",
 		}},
-		"away": {WhoisAnswer{Who{"cn1b", "bob"}, 0, nil, since}, []string{"bob has the key cn1b", "  away, last seen 2026-11-23 00:30"}},
+		"gone": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Since: since}, []string{"bob has the key cn1b", "  not connected, last seen 2026-11-23 00:30"}},
+		"away": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 1, Since: since, AwaySince: since, AwayText: "lunch"}, []string{
+			"bob has the key cn1b", "  here since 2026-11-23 00:30, 1 connection", "  away since 2026-11-23 00:30: lunch",
+		}},
+		"away without a word": {WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Sessions: 1, Since: since, AwaySince: since}, []string{
+			"bob has the key cn1b", "  here since 2026-11-23 00:30, 1 connection", "  away since 2026-11-23 00:30",
+		}},
+		"away ones": {NamesAnswer{Room: "lobby", People: []Who{{Name: "alice", Away: true}, {Name: "bob"}}}, []string{"2 people in #lobby:", "  alice (away) bob"}},
 		"rooms": {ListAnswer{[]RoomLine{{"lobby", 1, 1, ""}, {"ops", 3, 20, "the plan"}}}, []string{
 			"2 rooms:", "  #lobby: 1 person here, 1 message", "  #ops: 3 people here, 20 messages: the plan",
 		}},

@@ -201,6 +201,7 @@ func (h *Hub) depart(a *account) {
 		return
 	}
 	a.see(h.cfg.Now())
+	a.awayText, a.awaySince = "", 0
 	if a.released {
 		h.unname(a)
 	}

@@ -56,13 +56,7 @@ func (h *Hub) rename(a *account, name string) {
 	a.name, a.fold, a.skeleton = name, chat.Fold(name), skeleton
 	h.names[skeleton] = a
 	h.save(a)
-	for s := range a.sessions {
-		for _, sub := range s.subs {
-			if sub.room.members[a] > 0 {
-				h.change(sub.room, a)
-			}
-		}
-	}
+	h.changeAll(a)
 }
 
 // unname gives a's name up, if it has one.

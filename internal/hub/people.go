@@ -48,7 +48,10 @@ type account struct {
 	inviter     identity.ID
 	sessions    map[*Session]struct{}
 	directs     []*room
+	awayText    string        // what it said when it went away
+	awaySince   int64         // milliseconds; 0: it is not away, as ever when it has no session
 	nickLimit   *rate.Limiter // nil: full
+	awayLimit   *rate.Limiter // nil: full
 	inviteLimit *rate.Limiter // nil: full
 }
 

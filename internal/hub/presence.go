@@ -2,6 +2,7 @@ package hub
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"chatnode/internal/chat"
@@ -58,23 +59,33 @@ func (s *Session) resnapshot(cache map[*room]wire.Raw) {
 
 // snapshot returns who is in the room; of a crowd, or of people with names too long for a record, only the number.
 func (r *room) snapshot() *wire.RoomPresence {
-	const overhead = 48 // of a person beside the name, and of a record for each
+	const overhead = 51 // of a person beside the name, and of a record for each
 	p := &wire.RoomPresence{Room: r.Name, Count: uint64(len(r.members)), Snapshot: true}
 	if len(r.members) <= crowd {
 		size := 0
 		for a := range r.members {
-			p.Here = append(p.Here, a.person())
 			size += len(a.name) + overhead
 		}
-		if size > wire.MaxRecord-1024 {
-			p.Here = nil
+		if size <= wire.MaxRecord-1024 {
+			here := slices.SortedFunc(maps.Keys(r.members), func(a, b *account) int { return cmp.Compare(a.name, b.name) })
+			p.Here, p.Away = persons(here)
 		}
-		slices.SortFunc(p.Here, func(a, b wire.Person) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	return p
 }
 
 func (a *account) person() wire.Person { return wire.Person{ID: a.id[:], Name: a.name} }
+
+// persons returns accounts as a record has them, and the places of those who are away.
+func persons(all []*account) (people []wire.Person, away []uint64) {
+	for i, a := range all {
+		people = append(people, a.person())
+		if a.awaySince != 0 {
+			away = append(away, uint64(i))
+		}
+	}
+	return people, away
+}
 
 // difference returns what has changed since the last tick; nil when that need not be told.
 func (h *Hub) difference(r *room) *wire.RoomPresence {
@@ -89,21 +100,35 @@ func (h *Hub) difference(r *room) *wire.RoomPresence {
 	if len(r.members)+len(r.changed) > crowd/2 {
 		return r.snapshot() // much has changed, or it has just stopped being a crowd
 	}
-	p := &wire.RoomPresence{Room: r.Name, Count: uint64(len(r.members))}
+	var here, gone []*account
 	for a := range r.changed {
 		if r.members[a] > 0 {
-			p.Here = append(p.Here, a.person())
+			here = append(here, a)
 		} else {
-			p.Gone = append(p.Gone, a.person())
+			gone = append(gone, a)
 		}
 	}
+	p := &wire.RoomPresence{Room: r.Name, Count: uint64(len(r.members))}
+	p.Here, p.Away = persons(here)
+	p.Gone, _ = persons(gone)
 	return p
 }
 
-// change notes that an account came to a room, left it or changed its name.
+// change notes that an account came to a room, left it, changed its name, went away or came back.
 func (h *Hub) change(r *room, a *account) {
 	r.changed[a] = struct{}{}
 	h.changed[r] = struct{}{}
+}
+
+// changeAll does so in all rooms that the account is in.
+func (h *Hub) changeAll(a *account) {
+	for s := range a.sessions {
+		for _, sub := range s.subs {
+			if sub.room.members[a] > 0 {
+				h.change(sub.room, a)
+			}
+		}
+	}
 }
 
 // tellPresence sends every session that watches rooms what has changed in them since the last time. A session that has not taken the last

@@ -14,7 +14,7 @@ import (
 )
 
 // presence takes what a client has been told of presence since the last call, and writes it shortly: "lobby 2 all: alice bob",
-// "lobby 2 here: bob gone: carol".
+// "lobby 2 here: bob gone: carol". Who is away has a "-" behind the name.
 func (c *client) presence() (out []string) {
 	c.t.Helper()
 	for _, r := range c.control {
@@ -29,13 +29,13 @@ func (c *client) presence() (out []string) {
 			}
 			s := fmt.Sprint(room.Room, " ", room.Count)
 			if room.Snapshot {
-				s += " all:" + people(room.Here)
+				s += " all:" + people(room.Here, room.Away)
 			} else {
 				if len(room.Here) > 0 {
-					s += " here:" + people(room.Here)
+					s += " here:" + people(room.Here, room.Away)
 				}
 				if len(room.Gone) > 0 {
-					s += " gone:" + people(room.Gone)
+					s += " gone:" + people(room.Gone, nil)
 				}
 			}
 			out = append(out, s)
@@ -46,9 +46,12 @@ func (c *client) presence() (out []string) {
 	return out
 }
 
-func people(all []wire.Person) string {
+func people(all []wire.Person, away []uint64) string {
 	var names []string
-	for _, p := range all {
+	for i, p := range all {
+		if slices.Contains(away, uint64(i)) {
+			p.Name += "-"
+		}
 		names = append(names, p.Name)
 	}
 	slices.Sort(names)

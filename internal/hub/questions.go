@@ -40,6 +40,8 @@ func (s *Session) Ask(question wire.Record) (answer wire.Record, err error) {
 			answer = s.invite(q)
 		case *wire.Release:
 			answer = s.release(q)
+		case *wire.Away:
+			answer = s.away(q)
 		default:
 			answer = &wire.Failed{Code: chat.Unsupported}
 		}
@@ -72,9 +74,7 @@ func (s *Session) names(q *wire.Names) wire.Record {
 	total := len(people)
 	people, more := page(people, func(a *account) string { return a.fold }, chat.Fold(q.After[:min(len(q.After), maxWho)]))
 	answer := &wire.NamesAre{Total: uint64(total), More: more}
-	for _, a := range people {
-		answer.People = append(answer.People, a.person())
-	}
+	answer.People, answer.Away = persons(people)
 	return answer
 }
 
@@ -94,7 +94,7 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 	if a == nil {
 		return &wire.Failed{Code: chat.NoSuchUser}
 	}
-	answer := &wire.WhoisIs{Person: a.person(), Sessions: uint64(len(a.sessions)), Since: a.seen}
+	answer := &wire.WhoisIs{Person: a.person(), Sessions: uint64(len(a.sessions)), Since: a.seen, Away: a.awayText, AwaySince: a.awaySince}
 	var oldest *Session
 	for x := range a.sessions {
 		if oldest == nil || x.since.Before(oldest.since) {

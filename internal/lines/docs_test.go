@@ -14,14 +14,14 @@ import (
 // documented maps each section of the page to the object it describes.
 var documented = map[string]any{
 	"message": messageObject{}, "ack": ackObject{}, "refused": refusedObject{}, "link": linkObject{}, "opened": openedObject{}, "closed": roomObject{},
-	"denied": roomObject{}, "gap": gapObject{}, "reset": resetObject{}, "joined, left, renamed": presenceObject{}, "present": presentObject{},
-	"named": namedObject{}, "notice": noticeObject{}, "error": errorObject{}, "names": namesObject{}, "whois": whoisObject{}, "list": listObject{},
-	"topic": topicObject{}, "history": historyObject{}, "search": searchObject{}, "keep": keepObject{}, "invite": inviteObject{},
+	"denied": roomObject{}, "gap": gapObject{}, "reset": resetObject{}, "joined, left, renamed, stirred": presenceObject{}, "present": presentObject{},
+	"named": namedObject{}, "notice": noticeObject{}, "error": errorObject{}, "names": namesObject{}, "whois": whoisObject{}, "away": awayObject{}, "list": listObject{},
+	"topic": topicObject{}, "history": historyObject{}, "search": searchObject{}, "mentions": searchObject{}, "keep": keepObject{}, "invite": inviteObject{},
 	"release": releaseObject{}, "help": helpObject{},
 }
 
 // notDescribed are fields that the section of an answer has no use for.
-var notDescribed = []string{"n of names", "n of whois", "n of list", "n of topic", "n of history", "n of search", "n of keep", "n of help", "n of invite",
+var notDescribed = []string{"n of names", "n of whois", "n of away", "n of list", "n of topic", "n of history", "n of search", "n of mentions", "n of keep", "n of help", "n of invite",
 	"n of release"}
 
 func TestDocumentNamesEveryField(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/command"
+	"chatnode/internal/talk"
 )
 
 // exec does what the input says, line after line. Its goroutine owns it.
@@ -19,6 +20,8 @@ type exec struct {
 	sink  sink
 	tally *tally
 	rooms *rooms
+	heard *heard
+	asker talk.Asker
 
 	talks []string // rooms and conversations in the order in which lines went to them: they go to the last. Only lines change it,
 	// never the node: what was typed for one room must not be read in another because the node has closed the first in between.
@@ -33,10 +36,12 @@ type reading struct {
 	err  error // why the input could not be read to its end
 }
 
-func newExec(cfg *Config, sink sink, tally *tally, rooms *rooms) *exec {
+func newExec(cfg *Config, sink sink, tally *tally, rooms *rooms, heard *heard) *exec {
 	talks := slices.Clone(cfg.Rooms)
 	slices.Reverse(talks)
-	return &exec{cfg: cfg, sink: sink, tally: tally, rooms: rooms, talks: talks}
+	// Only programs are told whose keys the authors are.
+	asker := talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Authors: cfg.JSON, Reached: cfg.Reached}
+	return &exec{cfg: cfg, sink: sink, tally: tally, rooms: rooms, heard: heard, asker: asker, talks: talks}
 }
 
 // room returns where lines go.
@@ -70,7 +75,7 @@ func (x *exec) run(ctx context.Context, lines <-chan line) reading {
 func (x *exec) line(ctx context.Context, l line) {
 	switch {
 	case l.tooLong:
-		x.refuse(fault{code: chat.TooLong.String(), text: x.tooLong()})
+		x.refuse(talk.Fault{Code: chat.TooLong.String(), Text: x.tooLong()})
 	case strings.TrimSpace(l.text) == "":
 	case x.cfg.JSON:
 		x.json(ctx, l.text)
@@ -93,7 +98,7 @@ func (x *exec) typed(ctx context.Context, text string) {
 	call, err := command.Parse(text)
 	var wrong *command.Error
 	if errors.As(err, &wrong) {
-		x.fail(fault{code: string(wrong.Reason), text: wrong.Text})
+		x.fail(talk.Fault{Code: string(wrong.Reason), Text: wrong.Text})
 		return
 	}
 	x.call(ctx, call)
@@ -109,13 +114,13 @@ func (x *exec) json(ctx context.Context, text string) {
 	var wrong *requestError
 	switch {
 	case errors.As(err, &wrong) && q.sends:
-		x.refuse(fault{code: wrong.code, text: wrong.text})
+		x.refuse(talk.Fault{Code: wrong.code, Text: wrong.text})
 	case errors.As(err, &wrong):
-		x.fail(fault{code: wrong.code, text: wrong.text})
+		x.fail(talk.Fault{Code: wrong.code, Text: wrong.text})
 	case !q.sends:
 		x.call(ctx, q.call)
 	case q.room == "" && x.room() == "":
-		x.refuse(fault{code: "no_room", text: command.ErrNoRoom.Error()})
+		x.refuse(talk.Fault{Code: "no_room", Text: command.ErrNoRoom.Error()})
 	default:
 		if q.room == "" {
 			q.room = x.room()
@@ -130,16 +135,18 @@ type told struct{ error }
 
 // call runs a command, or says a text.
 func (x *exec) call(ctx context.Context, call command.Call) {
-	err := command.Run(ctx, call, env{x})
+	err := command.Run(ctx, call, env{x.asker, x})
 	var wrong *command.Error
 	switch {
 	case err == nil, errors.As(err, new(told)):
 	case errors.As(err, &wrong):
-		x.fail(fault{code: string(wrong.Reason), text: wrong.Text})
+		x.fail(talk.Fault{Code: string(wrong.Reason), Text: wrong.Text})
 	case errors.Is(err, command.ErrNoRoom):
-		x.refuse(fault{code: "no_room", text: err.Error()})
+		x.refuse(talk.Fault{Code: "no_room", Text: err.Error()})
+	case errors.Is(err, command.ErrNoMessage):
+		x.refuse(talk.Fault{Code: "no_message", Text: err.Error()})
 	default:
-		x.fail(faultOf(err))
+		x.fail(talk.FaultOf(err))
 	}
 }
 
@@ -147,7 +154,7 @@ func (x *exec) call(ctx context.Context, call command.Call) {
 // the line's number is known now.
 func (x *exec) send(ctx context.Context, d client.Draft) error {
 	if code := chat.CheckText(d.Kind, d.Text); code != chat.OK {
-		x.refuse(fault{code: code.String(), text: code.Sentence()})
+		x.refuse(talk.Fault{Code: code.String(), Text: code.Sentence()})
 		return told{errors.New(code.String())}
 	}
 	d.Ref = x.from.mark()
@@ -161,12 +168,12 @@ func (x *exec) send(ctx context.Context, d client.Draft) error {
 		return told{err}
 	}
 	x.tally.unsent()
-	x.sink.reject(x.from, faultOf(err))
+	x.sink.reject(x.from, talk.FaultOf(err))
 	return told{err}
 }
 
 // refuse tells of a message that is not sent. Somebody at a terminal sees it and types it anew.
-func (x *exec) refuse(why fault) {
+func (x *exec) refuse(why talk.Fault) {
 	if !x.cfg.Terminal {
 		x.tally.miss()
 	}
@@ -174,26 +181,42 @@ func (x *exec) refuse(why fault) {
 }
 
 // fail tells of any other line that can't be done.
-func (x *exec) fail(why fault) {
+func (x *exec) fail(why talk.Fault) {
 	if !x.cfg.Terminal {
 		x.tally.fail()
 	}
 	x.sink.reject(x.from, why)
 }
 
-// env is what the commands work on. Questions are given Config.Timeout.
-type env struct{ x *exec }
+// env is what the commands work on.
+type env struct {
+	talk.Asker // answers questions, each within Config.Timeout
+	x          *exec
+}
 
 func (e env) Room() string                              { return e.x.room() }
 func (e env) Show(a command.Answer)                     { e.x.sink.answer(e.x.from, a) }
 func (e env) Quit()                                     { e.x.quit = true }
-func (e env) client() Client                            { return e.x.cfg.Client }
 func (e env) listens() bool                             { return e.x.cfg.Listens() }
-func (e env) Nick(_ context.Context, name string) error { return e.client().Nick(name) }
+func (e env) Nick(_ context.Context, name string) error { return e.Client.Nick(name) }
 
 func (e env) Say(ctx context.Context, room string, kind chat.Kind, text string) error {
 	return e.x.send(ctx, client.Draft{Room: room, Kind: kind, Text: text})
 }
+
+// Reply answers the last message that somebody else said in room and that was printed.
+func (e env) Reply(ctx context.Context, room, text string) error {
+	re := e.x.heard.lastIn(room)
+	if re.IsZero() {
+		return command.ErrNoMessage
+	}
+	return e.x.send(ctx, client.Draft{Room: room, Kind: chat.Text, Text: text, Re: re})
+}
+
+func (e env) Query(ctx context.Context, name string) error { return e.Join(ctx, chat.DirectMark+name) }
+
+// Close leaves a room, as lines have no other place to put one.
+func (e env) Close(ctx context.Context, room string) error { return e.Part(ctx, room) }
 
 // Join enters a room, if others' messages are printed at all; else it only has lines go there.
 func (e env) Join(_ context.Context, room string) error {
@@ -205,7 +228,7 @@ func (e env) Join(_ context.Context, room string) error {
 		return nil
 	}
 	x.rooms.enter(room)
-	err := e.client().Join(room)
+	err := e.Client.Join(room)
 	if err != nil {
 		x.rooms.leave(room)
 		x.talks = before
@@ -219,55 +242,9 @@ func (e env) Part(_ context.Context, room string) error {
 	x.talks = without(x.talks, room)
 	switch {
 	case !isDirect(room) && e.listens():
-		return e.client().Part(room)
+		return e.Client.Part(room)
 	case !known:
 		return &client.RefusedError{Code: chat.NotJoined}
 	}
 	return nil // nobody was told of it, and nobody need be
 }
-
-func (e env) Topic(ctx context.Context, room string) (command.TopicAnswer, error) {
-	if state, ok := e.client().Room(room); ok {
-		return command.TopicAnswer{Room: room, Topic: state.Topic}, nil
-	}
-	list, err := e.List(ctx)
-	i := slices.IndexFunc(list.Rooms, func(r command.RoomLine) bool { return r.Name == room })
-	switch {
-	case err != nil:
-		return command.TopicAnswer{}, err
-	case i < 0:
-		return command.TopicAnswer{}, &client.RefusedError{Code: chat.NoSuchRoom}
-	}
-	return command.TopicAnswer{Room: room, Topic: list.Rooms[i].Topic}, nil
-}
-
-func (e env) Names(ctx context.Context, room string) (command.NamesAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.x.cfg.Timeout)
-	defer cancel()
-	people, total, err := e.client().Names(ctx, room)
-	answer := command.NamesAnswer{Room: room, Total: total}
-	for _, p := range people {
-		answer.People = append(answer.People, who(p))
-	}
-	return answer, err
-}
-
-func (e env) Whois(ctx context.Context, name string) (command.WhoisAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.x.cfg.Timeout)
-	defer cancel()
-	info, err := e.client().Whois(ctx, name)
-	return command.WhoisAnswer{Who: who(info.Person), Sessions: info.Sessions, Rooms: info.Rooms, Since: info.Since}, err
-}
-
-func (e env) List(ctx context.Context) (command.ListAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.x.cfg.Timeout)
-	defer cancel()
-	rooms, err := e.client().List(ctx)
-	var answer command.ListAnswer
-	for _, r := range rooms {
-		answer.Rooms = append(answer.Rooms, command.RoomLine(r))
-	}
-	return answer, err
-}
-
-func who(p client.Person) command.Who { return command.Who{ID: p.ID.String(), Name: p.Name} }

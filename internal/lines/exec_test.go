@@ -7,6 +7,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/talk"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -44,13 +45,22 @@ func TestCommands(t *testing.T) {
 		"history in a pipe": {piped, "/history x\n", nil, nil, "", "-- line 1: x is not a number of messages, 1 to 500; usage: /history [N | before SEQ | since 2h]\n", true},
 		"search": {terminal, "/search hi you in @bob\n", nil, []string{"search {Words:hi you Room:@bob From: Before:0 N:20}"},
 			"-- 1 message found, the newest first:\n--   2000-01-01 12:00 @bob 9 bob: a\\nb\ufffd[2J\n--   more: /search hi you in @bob before 7\n--   the last 2 messages can't be found yet\n", "", false},
-		"keep":            {terminal, "/keep\n/keep 90d\n/keep 1B\n", nil, []string{"keep lobby", "set keep lobby {Set:true Age:2160h0m0s Size:0}", "set keep lobby {Set:true Age:0s Size:1}"}, "-- #lobby is kept as long as the node keeps any room\n-- #lobby is kept for 90d\n", "-- that is not allowed\n", false},
-		"unknown":         {terminal, "/nikc x\n", nil, nil, "", "-- /nikc is no command (did you mean /nick?); /help lists them, and a text that begins with / is typed as //\n", false},
-		"unknown in pipe": {piped, "/nikc x\n", nil, nil, "", "-- line 1: /nikc is no command (did you mean /nick?); /help lists them, and a text that begins with / is typed as //\n", true},
-		"bad usage":       {terminal, "/quit now\n", nil, nil, "", "-- now is too much; usage: /quit\n", false},
-		"topic too long":  {terminal, "/topic " + strings.Repeat("x", 391) + "\n", nil, nil, "", "-- " + chat.TooLong.Sentence() + "\n", false},
-		"too long":        {terminal, strings.Repeat("x", 8193) + "\n", nil, nil, "", "-- " + chat.TooLong.Sentence() + "\n", false},
-		"quit ends input": {piped, "/quit\nlate\n", nil, nil, "", "", false},
+		"keep":          {terminal, "/keep\n/keep 90d\n/keep 1B\n", nil, []string{"keep lobby", "set keep lobby {Set:true Age:2160h0m0s Size:0}", "set keep lobby {Set:true Age:0s Size:1}"}, "-- #lobby is kept as long as the node keeps any room\n-- #lobby is kept for 90d\n", "-- that is not allowed\n", false},
+		"away":          {terminal, "/away at lunch\n/back\n/away now and then\n", nil, []string{`away "at lunch" true`, `away "" false`, `away "now and then" true`}, "-- you are away until /back: at lunch\n-- you are back\n", "-- too much at once; try again in 10 s\n", false},
+		"query":         {terminal, "/query bob\nhi\n/query eve  ho \nhm\n", []string{"@bob text hi", "@eve text ho", "@eve text hm"}, nil, "", "", false},
+		"close":         {terminal, "/join ops\n/query bob\n/close\nhi\n/wc\nho\n", []string{"ops text hi", "lobby text ho"}, []string{"join ops", "part ops"}, "", "", false},
+		"close another": {piped, "/close @bob\n", nil, nil, "", "-- line 1: you are not in that room\n", true},
+		"mentions": {terminal, "/mentions before 9\n", nil, []string{"search {Words:carol Room: From: Before:9 N:20}"},
+			"-- 1 message with carol, the newest first:\n--   2000-01-01 12:00 #ops 6 bob (re an earlier message): hi Carol\n--   the last 2 messages can't be found yet\n", "", false},
+		"on a screen":         {terminal, "/clear\n/notify all\n/buf 2\n/resend\n", nil, nil, "", screenless("clear", "notify", "buffer", "resend"), false},
+		"clear in a pipe":     {piped, "/clear\n", nil, nil, "", "-- line 1: /clear needs the full screen, which chatnode has on a terminal without -plain\n", true},
+		"nothing to reply to": {terminal, "/reply yes\n", nil, nil, "", "-- there is no message here to do that with\n", false},
+		"unknown":             {terminal, "/nikc x\n", nil, nil, "", "-- /nikc is no command (did you mean /nick?); /help lists them, and a text that begins with / is typed as //\n", false},
+		"unknown in pipe":     {piped, "/nikc x\n", nil, nil, "", "-- line 1: /nikc is no command (did you mean /nick?); /help lists them, and a text that begins with / is typed as //\n", true},
+		"bad usage":           {terminal, "/quit now\n", nil, nil, "", "-- now is too much; usage: /quit\n", false},
+		"topic too long":      {terminal, "/topic " + strings.Repeat("x", 391) + "\n", nil, nil, "", "-- " + chat.TooLong.Sentence() + "\n", false},
+		"too long":            {terminal, strings.Repeat("x", 8193) + "\n", nil, nil, "", "-- " + chat.TooLong.Sentence() + "\n", false},
+		"quit ends input":     {piped, "/quit\nlate\n", nil, nil, "", "", false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDesk()
@@ -61,7 +71,7 @@ func TestCommands(t *testing.T) {
 			if err := r.result(); !c.fails && err != nil {
 				t.Errorf("Run: %v", err)
 			} else if c.fails {
-				wantsEnd(t, err, ErrNotKept, "1 command failed")
+				wantsEnd(t, err, talk.ErrNotKept, "1 command failed")
 			}
 			if diff := cmp.Diff(c.sent, d.texts()); diff != "" {
 				t.Errorf("sent mismatch (-want +got):\n%s", diff)
@@ -72,6 +82,50 @@ func TestCommands(t *testing.T) {
 			r.wants(c.out, connected+c.err)
 			if t.Failed() {
 				t.Log(name)
+			}
+		})
+	}
+}
+
+func screenless(names ...string) (text string) {
+	for _, name := range names {
+		text += "-- /" + name + " needs the full screen, which chatnode has on a terminal without -plain\n"
+	}
+	return text
+}
+
+// TestReply: /reply answers what somebody else said last where the user is, as far as it was printed.
+func TestReply(t *testing.T) {
+	from := func(n byte, room, name string, kind chat.Kind) client.Message {
+		return client.Message{Room: room, ID: chat.ID{n}, Name: name, Kind: kind, Text: "x", Time: noon}
+	}
+	own := from(9, "lobby", "cat", chat.Text)
+	own.Own = true
+	for name, c := range map[string]struct {
+		told []client.Event
+		room string
+		want chat.ID
+	}{
+		"the last":                 {[]client.Event{from(1, "lobby", "bob", chat.Text), from(2, "lobby", "eve", chat.Action)}, "lobby", chat.ID{2}},
+		"of this room":             {[]client.Event{from(1, "lobby", "bob", chat.Text), from(2, "ops", "eve", chat.Text)}, "lobby", chat.ID{1}},
+		"of a conversation":        {[]client.Event{from(1, "@Bob", "Bob", chat.Text)}, "@bob", chat.ID{1}},
+		"not one's own":            {[]client.Event{from(1, "lobby", "bob", chat.Text), own}, "lobby", chat.ID{1}},
+		"nor of another terminal":  {[]client.Event{from(1, "lobby", "bob", chat.Text), from(2, "lobby", "carol", chat.Text)}, "lobby", chat.ID{1}},
+		"nor a topic":              {[]client.Event{from(1, "lobby", "bob", chat.Text), from(2, "lobby", "bob", chat.Topic)}, "lobby", chat.ID{1}},
+		"nor one without id":       {[]client.Event{from(1, "lobby", "bob", chat.Text), from(0, "lobby", "bob", chat.Text)}, "lobby", chat.ID{1}},
+		"nor what has come before": {[]client.Event{from(1, "lobby", "bob", chat.Text), from(2, "lobby", "eve", chat.Text), from(1, "lobby", "bob", chat.Text)}, "lobby", chat.ID{2}},
+		"nothing":                  {[]client.Event{from(2, "ops", "eve", chat.Text)}, "lobby", chat.ID{}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := start(t, newDesk(), func(cfg *Config) { cfg.Terminal = true; cfg.Rooms = []string{c.room} })
+			r.told(c.told...)
+			r.typed("/reply  yes \n")
+			var want []client.Draft
+			if !c.want.IsZero() {
+				want = []client.Draft{{Room: c.room, Kind: chat.Text, Text: "yes", Re: c.want, Ref: "1 0 "}}
+			}
+			if diff := cmp.Diff(want, r.desk.drafts); diff != "" {
+				t.Errorf("%s: sent mismatch (-want +got):\n%s", name, diff)
 			}
 		})
 	}
@@ -110,7 +164,7 @@ func TestQuestionWithoutAnswer(t *testing.T) {
 		r.typed("/names silent\n")
 		r.stop()
 		pass(grace)
-		wantsEnd(t, r.result(), ErrNotKept, "1 message is not known to be kept")
+		wantsEnd(t, r.result(), talk.ErrNotKept, "1 message is not known to be kept")
 	})
 }
 
@@ -125,7 +179,7 @@ func TestRefusedCommands(t *testing.T) {
 				if err := r.result(); terminal && err != nil {
 					t.Errorf("%T: Run: %v", e, err)
 				} else if !terminal {
-					wantsEnd(t, err, ErrNotKept, "1 command failed")
+					wantsEnd(t, err, talk.ErrNotKept, "1 command failed")
 				}
 			})
 		}
@@ -138,7 +192,7 @@ func TestClientRefusesADraft(t *testing.T) {
 		r := start(t, newDesk(), func(cfg *Config) { cfg.Rooms = []string{"@"} })
 		r.typed("hi\n")
 		r.eof()
-		wantsEnd(t, r.result(), ErrNotKept, "1 message was refused")
+		wantsEnd(t, r.result(), talk.ErrNotKept, "1 message was refused")
 		r.wants("", connected+"-- line 1: "+chat.BadRoom.Sentence()+"\n")
 	})
 }

@@ -208,6 +208,8 @@ func (d *desk) Pending() int {
 	return d.open
 }
 
+func (d *desk) Name() string { return "carol" }
+
 func (d *desk) Shown(e client.Event) {
 	switch e := e.(type) {
 	case client.Message:
@@ -242,6 +244,9 @@ func (d *desk) Names(ctx context.Context, room string) ([]client.Person, int, er
 }
 
 func (d *desk) Whois(_ context.Context, who string) (client.Info, error) {
+	if who == me.String() {
+		return client.Info{Person: client.Person{ID: me, Name: "carol"}}, nil
+	}
 	if who != "bob" {
 		return client.Info{}, &client.RefusedError{Code: chat.NoSuchUser}
 	}
@@ -266,6 +271,9 @@ func (d *desk) History(_ context.Context, room string, q client.HistoryQuery) ([
 
 func (d *desk) Search(_ context.Context, q client.SearchQuery) (client.Found, error) {
 	d.ask("search %+v", q)
+	if q.Words == "carol" {
+		return client.Found{Hits: append(logged("ops", 8), client.Message{Room: "ops", Seq: 6, From: 2, Name: "bob", Kind: chat.Text, Time: noon, Text: "hi Carol", Re: chat.ID{1}}), Behind: 2}, nil
+	}
 	return client.Found{Hits: logged("@bob", 9), Next: 7, Behind: 2}, nil
 }
 
@@ -291,6 +299,14 @@ func (d *desk) SetKeep(_ context.Context, room string, k client.Keep) (client.Ke
 		return client.Keep{}, &client.RefusedError{Code: chat.Denied}
 	}
 	return k, nil
+}
+
+func (d *desk) Away(_ context.Context, text string, away bool) error {
+	d.ask("away %q %v", text, away)
+	if text == "now and then" {
+		return &client.RefusedError{Code: chat.TooFast, RetryAfter: 10 * time.Second}
+	}
+	return nil
 }
 
 func (d *desk) Invite(_ context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error) {

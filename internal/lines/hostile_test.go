@@ -15,6 +15,7 @@ import (
 	"chatnode/internal/client"
 	"chatnode/internal/command"
 	"chatnode/internal/screen"
+	"chatnode/internal/talk"
 )
 
 // harmless stands for what people write: what is printed of it shows which words are the program's own.
@@ -24,19 +25,20 @@ const harmless = "ZZZ"
 func hostileEvents(text string) []client.Event {
 	return filled([]client.Event{
 		client.LinkUp{}, client.LinkDown{}, client.LinkDown{Code: chat.Stopping}, client.Message{}, client.Message{Kind: chat.Text}, client.Message{Kind: chat.Action},
-		client.Message{Kind: chat.Topic}, client.Message{Own: true}, client.Message{Kind: 200}, client.Ack{}, client.Ack{Kind: chat.Text}, client.Refused{},
+		client.Message{Kind: chat.Topic}, client.Message{Own: true}, client.Message{Kind: 200},
+		client.Message{ID: chat.ID{1}, Kind: chat.Text}, client.Message{Re: chat.ID{1}, Kind: chat.Text}, client.Message{Re: chat.ID{2}, Kind: chat.Action}, client.Ack{}, client.Ack{Kind: chat.Text}, client.Refused{},
 		client.Opened{}, client.Left{}, client.Left{Code: chat.NotJoined}, client.ClosedRoom{}, client.Denied{}, client.Gap{To: 3}, client.Reset{}, client.Joined{}, client.Gone{},
-		client.Renamed{}, client.Present{Count: 1, People: []client.Person{{}}}, client.Named{Code: chat.NameTaken}, client.Named{}, client.Notice{},
+		client.Renamed{}, client.Stirred{Away: true}, client.Present{Count: 1, People: []client.Person{{}}}, client.Named{Code: chat.NameTaken}, client.Named{}, client.Notice{},
 	}, text)
 }
 
 // hostileAnswers returns one of each answer, filled alike.
 func hostileAnswers(text string) []command.Answer {
-	said := []command.Said{{Kind: chat.Text}, {Kind: chat.Action}, {Kind: chat.Topic}, {Kind: 200}}
+	said := []command.Said{{Kind: chat.Text}, {Kind: chat.Action}, {Kind: chat.Topic}, {Kind: 200}, {ID: chat.ID{1}, Kind: chat.Text}, {Re: chat.ID{1}, Kind: chat.Text}}
 	return filled([]command.Answer{
-		command.NamesAnswer{People: []command.Who{{}, {}}, Total: 3}, command.NamesAnswer{}, command.WhoisAnswer{Rooms: []string{"", ""}, Sessions: 1}, command.WhoisAnswer{},
+		command.NamesAnswer{People: []command.Who{{}, {}}, Total: 3}, command.NamesAnswer{}, command.WhoisAnswer{Rooms: []string{"", ""}, Sessions: 1}, command.WhoisAnswer{AwaySince: noon}, command.WhoisAnswer{}, command.AwayAnswer{Away: true},
 		command.ListAnswer{Rooms: []command.RoomLine{{}, {}}}, command.TopicAnswer{}, command.HistoryAnswer{Said: said, More: true}, command.HistoryAnswer{},
-		command.SearchAnswer{Hits: said, Next: 7, Behind: 1}, command.SearchAnswer{}, command.KeepAnswer{},
+		command.SearchAnswer{Hits: said, Next: 7, Behind: 1}, command.SearchAnswer{}, command.KeepAnswer{}, command.MentionsAnswer{Hits: said, Next: 7}, command.MentionsAnswer{},
 		command.ReleaseAnswer{},
 	}, text)
 }
@@ -108,8 +110,8 @@ func answers(cfg Config, text string) (printed []string) {
 		printed = append(printed, sinkPrints(cfg, func(s sink) { s.answer(source{}, a) }))
 	}
 	return append(printed,
-		sinkPrints(cfg, func(s sink) { s.reject(source{Line: 3}, fault{code: "bad_field", text: text}) }),
-		sinkPrints(cfg, func(s sink) { s.reject(source{}, fault{code: "bad_field", text: text}) }),
+		sinkPrints(cfg, func(s sink) { s.reject(source{Line: 3}, talk.Fault{Code: "bad_field", Text: text}) }),
+		sinkPrints(cfg, func(s sink) { s.reject(source{}, talk.Fault{Code: "bad_field", Text: text}) }),
 		sinkPrints(cfg, func(s sink) { s.end(errors.New(text)) }),
 		sinkPrints(cfg, func(s sink) { s.end(&client.RefusedError{Code: chat.Denied, Text: text}) }),
 	)
@@ -123,7 +125,7 @@ func sinkPrints(cfg Config, act func(sink)) string {
 	if cfg.JSON {
 		act(newObjects(&cfg, out))
 	} else {
-		act(newHuman(&cfg, out, &rooms{}))
+		act(newHuman(&cfg, out, &rooms{}, newHeard()))
 	}
 	return both.String()
 }
@@ -240,7 +242,7 @@ func TestAttacksThatEndIt(t *testing.T) {
 				r := start(t, d, nil)
 				d.end(err)
 				ended := r.result()
-				if lines, found := screen.Read(ended.Error()); len(found) > 0 || len(lines) != 1 || !errors.Is(ended, ErrRefused) && !errors.Is(ended, err) {
+				if lines, found := screen.Read(ended.Error()); len(found) > 0 || len(lines) != 1 || !errors.Is(ended, talk.ErrRefused) && !errors.Is(ended, err) {
 					t.Errorf("%s: a terminal found %q in %.200q", a.Name, found, ended)
 				}
 			})

@@ -40,6 +40,37 @@ func TestHumanMessages(t *testing.T) {
 	shows(t, "13:00 #ops bob: hi ops\n13:00 #lobby bob: hi\n", "-- you are in #ops: coffee\n", client.Opened{Room: "ops", Topic: "coffee"}, other, said("bob", "hi"))
 }
 
+// TestHumanAnswers: what answers a message says which, as far as that was printed of late.
+func TestHumanAnswers(t *testing.T) {
+	asked, answer, waves, other, stranger := said("bob", "are  you\nthere?"), said("carol", "yes"), said("eve", "waves"), said("carol", "no"), said("bob", "what")
+	asked.ID, asked.Name, answer.ID, answer.Re, waves.Re, other.Re, stranger.Re = chat.ID{1}, "bob", chat.ID{2}, chat.ID{1}, chat.ID{2}, chat.ID{3}, chat.ID{9}
+	waves.Kind, answer.Own = chat.Action, true
+	forged := said("bob", `ok"): I agree`)
+	forged.ID = chat.ID{3}
+	shows(t, "13:00 bob: are  you\\nthere?\n13:00 carol (re bob \"are you there?\"): yes\n13:00 * eve (re carol \"yes\") waves\n"+
+		"13:00 bob: ok\"): I agree\n13:00 carol (re bob \"ok'): I agree\"): no\n13:00 bob (re an earlier message): what\n", "", asked, answer, waves, forged, other, stranger)
+}
+
+// TestHeardIsBounded: a Run remembers the last messages alone.
+func TestHeardIsBounded(t *testing.T) {
+	h := newHeard()
+	id := func(i int) chat.ID { return chat.ID{byte(i >> 8), byte(i), 1} }
+	for i := range 3 * maxHeard {
+		m := client.Message{Room: fmt.Sprint("room", i), ID: id(i), Name: "bob", Kind: chat.Text, Text: fmt.Sprint(i)}
+		h.note(&m, "carol")
+	}
+	if len(h.quotes) != maxHeard || len(h.ids) != maxHeard || len(h.last) != maxAnswerable {
+		t.Errorf("%d quotes, %d ids, %d rooms", len(h.quotes), len(h.ids), len(h.last))
+	}
+	if first := 2 * maxHeard; h.quote(id(first-1)) != "" || h.quote(id(first)) != fmt.Sprintf(`bob "%d"`, first) {
+		t.Errorf("of the messages around %d it knows %q and %q", first, h.quote(id(first-1)), h.quote(id(first)))
+	}
+	m := client.Message{Room: "room0", ID: id(9999), Name: "bob", Kind: chat.Text}
+	if h.note(&m, "carol"); h.lastIn("room0") != m.ID {
+		t.Error("with as many rooms as it takes, those that it has stand still")
+	}
+}
+
 func TestHumanDays(t *testing.T) {
 	late, next := said("bob", "late"), said("bob", "early")
 	late.Time = noon.Add(11*time.Hour - 1) // one hour east it is midnight just behind this
@@ -117,4 +148,10 @@ func TestHumanTellsNewNamesOnce(t *testing.T) {
 	again := client.Renamed{Room: "lobby", Old: "bert", New: "bob", ID: bob}
 	own := client.Renamed{Room: "lobby", Old: "carol", New: "cat", ID: me}
 	shows(t, "", "-- bob is now bert\n-- bert is now bob\n-- bob is now bert\n", a, b, own, again, a)
+}
+
+func TestHumanTellsWhoIsAwayOnce(t *testing.T) {
+	a, b := client.Stirred{Room: "lobby", Name: "bob", ID: bob, Away: true}, client.Stirred{Room: "ops", Name: "bob", ID: bob, Away: true}
+	back, own := client.Stirred{Room: "lobby", Name: "bob", ID: bob}, client.Stirred{Room: "lobby", Name: "carol", ID: me, Away: true}
+	shows(t, "", "-- bob is away\n-- bob is back\n-- bob is away\n", a, b, back, own, a)
 }

@@ -16,6 +16,7 @@ import (
 	"chatnode/internal/client"
 	"chatnode/internal/command"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 )
 
 // stamp is RFC 3339 with milliseconds, for times in UTC: of fixed length, so that it sorts.
@@ -90,15 +91,17 @@ func (o *objects) event(e client.Event) {
 	case client.Gap:
 		o.print(gapObject{"gap", chat.OneLine(e.Room), e.From, e.To})
 	case client.Reset:
-		o.print(resetObject{"reset", chat.OneLine(e.Room), chat.OneLine(e.Why), chat.OneLine(resetText(e))})
+		o.print(resetObject{"reset", chat.OneLine(e.Room), chat.OneLine(e.Why), chat.OneLine(talk.ResetText(e))})
 	case client.Joined:
-		o.print(presenceObject{"joined", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
+		o.print(presenceObject{"joined", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), "", e.Away})
 	case client.Gone:
-		o.print(presenceObject{"left", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), ""})
+		o.print(presenceObject{Type: "left", Room: chat.OneLine(e.Room), Name: chat.OneLine(e.Name), Author: e.ID.String()})
 	case client.Renamed:
-		o.print(presenceObject{"renamed", chat.OneLine(e.Room), chat.OneLine(e.New), e.ID.String(), chat.OneLine(e.Old)})
+		o.print(presenceObject{"renamed", chat.OneLine(e.Room), chat.OneLine(e.New), e.ID.String(), chat.OneLine(e.Old), false})
+	case client.Stirred:
+		o.print(presenceObject{"stirred", chat.OneLine(e.Room), chat.OneLine(e.Name), e.ID.String(), "", e.Away})
 	case client.Present:
-		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) (string, string) { return p.Name, p.ID.String() })})
+		o.print(presentObject{"present", chat.OneLine(e.Room), e.Count, people(e.People, func(p client.Person) personObject { return personObject{p.Name, p.ID.String(), p.Away} })})
 	case client.Named:
 		o.print(namedObject{"named", chat.OneLine(e.Name), e.Code.String(), chat.OneLine(e.Suggest), e.RetryAfter.Milliseconds()})
 	case client.Notice:
@@ -127,7 +130,7 @@ func (o *objects) authorOf(from uint64) string {
 	if o.mute {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), authorWait)
+	ctx, cancel := context.WithTimeout(context.Background(), talk.AuthorWait)
 	defer cancel()
 	id, err := o.author(ctx, from)
 	if err != nil {
@@ -150,7 +153,7 @@ func (o *objects) kept(a client.Ack) {
 
 func (o *objects) linkDown(e client.LinkDown) {
 	retry := e.RetryIn.Milliseconds()
-	object := linkObject{Type: "link", State: "down", Text: chat.OneLine(downReason(e)), RetryAfterMS: &retry}
+	object := linkObject{Type: "link", State: "down", Text: chat.OneLine(talk.DownReason(e)), RetryAfterMS: &retry}
 	if e.Code != chat.OK {
 		object.Code = e.Code.String()
 	}
@@ -162,16 +165,16 @@ func (o *objects) room(kind, room string, code chat.Code) {
 }
 
 func (o *objects) answer(from source, a command.Answer) {
-	who := func(p command.Who) (string, string) { return p.Name, p.ID }
+	who := func(p command.Who) personObject { return personObject{p.Name, p.ID, p.Away} }
 	switch a := a.(type) {
 	case command.NamesAnswer:
 		o.print(namesObject{"names", from, chat.OneLine(a.Room), a.Total, people(a.People, who)})
 	case command.WhoisAnswer:
-		since := ""
-		if !a.Since.IsZero() {
-			since = stampOf(a.Since)
-		}
-		o.print(whoisObject{"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), since})
+		o.print(whoisObject{
+			"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), stampOrNot(a.Since), stampOrNot(a.AwaySince), chat.OneLine(a.AwayText),
+		})
+	case command.AwayAnswer:
+		o.print(awayObject{"away", from, a.Away, chat.OneLine(a.Text)})
 	case command.ListAnswer:
 		rooms := make([]roomInfoObject, len(a.Rooms))
 		for i, r := range a.Rooms {
@@ -188,6 +191,8 @@ func (o *objects) answer(from source, a command.Answer) {
 		o.print(historyObject{"history", from, chat.OneLine(a.Room), saidObjects(a.Said), before})
 	case command.SearchAnswer:
 		o.print(searchObject{"search", from, saidObjects(a.Hits), a.Next, a.Behind})
+	case command.MentionsAnswer:
+		o.print(searchObject{"mentions", from, saidObjects(a.Hits), a.Next, a.Behind})
 	case command.KeepAnswer:
 		o.print(keepObject{"keep", from, chat.OneLine(a.Room), a.Keep.Set, a.Keep.Age.Milliseconds(), a.Keep.Size})
 	case command.InviteAnswer:
@@ -197,7 +202,7 @@ func (o *objects) answer(from source, a command.Answer) {
 	case command.HelpAnswer:
 		all := make([]commandObject, len(a.Commands))
 		for i, c := range a.Commands {
-			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help, c.Rights == command.Admin}
+			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help, c.Rights == command.Admin, c.OnScreen()}
 		}
 		o.print(helpObject{"help", from, all})
 	default:
@@ -208,13 +213,13 @@ func (o *objects) answer(from source, a command.Answer) {
 // left says nothing: the acks and refusals without a source will.
 func (o *objects) left(int) {}
 
-func (o *objects) reject(from source, why fault) {
-	o.print(errorObject{"error", from, why.code, chat.OneLine(why.text), why.retry.Milliseconds()})
+func (o *objects) reject(from source, why talk.Fault) {
+	o.print(errorObject{"error", from, why.Code, chat.OneLine(why.Text), why.Retry.Milliseconds()})
 }
 
 func (o *objects) end(err error) {
-	why := faultOf(err)
-	o.print(errorObject{Type: "error", Code: why.code, Text: why.text})
+	why := talk.FaultOf(err)
+	o.print(errorObject{Type: "error", Code: why.Code, Text: why.Text})
 }
 
 // saidObjects returns the messages of an answer; never nil, so that a list is always a list.
@@ -233,11 +238,11 @@ func saidObjects(all []command.Said) []messageObject {
 }
 
 // people returns persons of any type as objects; never nil, so that a list is always a list.
-func people[P any](all []P, parts func(P) (name, id string)) []personObject {
+func people[P any](all []P, object func(P) personObject) []personObject {
 	out := make([]personObject, len(all))
 	for i, p := range all {
-		name, id := parts(p)
-		out[i] = personObject{chat.OneLine(name), id}
+		out[i] = object(p)
+		out[i].Name = chat.OneLine(out[i].Name)
 	}
 	return out
 }
@@ -252,6 +257,14 @@ func oneLines(texts []string) []string {
 
 // stampOf returns a time as all objects carry it.
 func stampOf(t time.Time) string { return t.UTC().Format(stamp) }
+
+// stampOrNot returns a time that may not be known, which is left out then.
+func stampOrNot(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stampOf(t)
+}
 
 // epochOf returns an epoch as cursors spell it: a number of 64 bits is more than many readers of JSON can hold.
 func epochOf(epoch uint64) string { return fmt.Sprintf("%016x", epoch) }

@@ -10,6 +10,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 )
 
 var (
@@ -52,6 +53,10 @@ func TestObjects(t *testing.T) {
 		{client.Joined{Room: "ops", Name: "bob", ID: bob}, `{"type":"joined","room":"ops","name":"bob","author":"` + bobID + `"}`},
 		{client.Gone{Room: "ops", Name: "bob", ID: bob}, `{"type":"left","room":"ops","name":"bob","author":"` + bobID + `"}`},
 		{client.Renamed{Room: "ops", Old: "bob", New: "bert", ID: bob}, `{"type":"renamed","room":"ops","name":"bert","author":"` + bobID + `","old":"bob"}`},
+		{client.Stirred{Room: "ops", Name: "bob", ID: bob, Away: true}, `{"type":"stirred","room":"ops","name":"bob","author":"` + bobID + `","away":true}`},
+		{client.Stirred{Room: "ops", Name: "bob", ID: bob}, `{"type":"stirred","room":"ops","name":"bob","author":"` + bobID + `"}`},
+		{client.Joined{Room: "ops", Name: "bob", ID: bob, Away: true}, `{"type":"joined","room":"ops","name":"bob","author":"` + bobID + `","away":true}`},
+		{client.Present{Room: "ops", Count: 1, People: []client.Person{{ID: bob, Name: "bob", Away: true}}}, `{"type":"present","room":"ops","count":1,"people":[{"name":"bob","author":"` + bobID + `","away":true}]}`},
 		{client.Present{Room: "ops", Count: 1, People: []client.Person{{ID: bob, Name: "bob"}}}, `{"type":"present","room":"ops","count":1,"people":[{"name":"bob","author":"` + bobID + `"}]}`},
 		{client.Present{Room: "ops", Count: 900}, `{"type":"present","room":"ops","count":900,"people":[]}`},
 		{client.Named{Name: "cat"}, `{"type":"named","name":"cat","code":"ok"}`},
@@ -112,6 +117,21 @@ func TestJSONInput(t *testing.T) {
 			`{"type":"history","ref":"h","line":1,"room":"lobby","messages":[` + said("lobby", "4", bobID, "") + `,` + said("lobby", "5", meID, `,"own":true`) + `],"before":4}`}, ""},
 		`{"type":"command","line":"/search hi"}`: {[]string{
 			`{"type":"search","line":1,"messages":[` + said("@bob", "9", bobID, `,"to":"bob"`) + `],"before":7,"behind":2}`}, ""},
+		`{"type":"command","ref":"m","line":"/mentions"}`: {[]string{
+			`{"type":"mentions","ref":"m","line":1,"messages":[{"type":"message","room":"ops","seq":6,"id":"0000000000000000","epoch":"0000000000000000","name":"bob","author":"` + bobID +
+				`","kind":"text","time":"2000-01-01T12:00:00.000Z","text":"hi Carol","re":"0100000000000000"}],"behind":2}`}, ""},
+		`{"type":"command","ref":"a","line":"/away at lunch"}`: {[]string{`{"type":"away","ref":"a","line":1,"away":true,"text":"at lunch"}`}, ""},
+		`{"type":"command","line":"/back"}`:                    {[]string{`{"type":"away","line":1,"away":false}`}, ""},
+		`{"type":"command","line":"/clear"}`: {[]string{
+			`{"type":"error","line":1,"code":"no_screen","text":"/clear needs the full screen, which chatnode has on a terminal without -plain"}`,
+			`{"type":"error","code":"not_kept","text":"1 command failed"}`,
+		}, "1 command failed"},
+		`{"type":"command","line":"/reply yes"}`: {[]string{
+			`{"type":"error","line":1,"code":"no_message","text":"there is no message here to do that with"}`,
+			`{"type":"error","code":"not_kept","text":"1 message was refused"}`,
+		}, "1 message was refused"},
+		`{"type":"command","line":"/help clear"}`: {[]string{
+			`{"type":"help","line":1,"commands":[{"name":"clear","aliases":[],"usage":"/clear","text":"empty the screen of this room; nothing is deleted","screen":true}]}`}, ""},
 		`{"type":"command","line":"/keep"}`:         {[]string{`{"type":"keep","line":1,"room":"lobby"}`}, ""},
 		`{"type":"command","line":"/keep 1s 64KB"}`: {[]string{`{"type":"keep","line":1,"room":"lobby","set":true,"age_ms":1000,"size":65536}`}, ""},
 		`{"type":"command","line":"/help q"}`: {[]string{
@@ -127,7 +147,7 @@ func TestJSONInput(t *testing.T) {
 			if err := r.result(); want.failed == "" && err != nil {
 				t.Errorf("%.80s: Run: %v", in, err)
 			} else if want.failed != "" {
-				wantsEnd(t, err, ErrNotKept, want.failed)
+				wantsEnd(t, err, talk.ErrNotKept, want.failed)
 			}
 			out := jsonUp
 			for _, line := range want.out {
@@ -156,7 +176,7 @@ func TestAuthors(t *testing.T) {
 		if got := strings.Count(r.out.String(), `"type":"message"`); got != 2 {
 			t.Errorf("%d messages before the node was waited for, want 2", got)
 		}
-		pass(authorWait)
+		pass(talk.AuthorWait)
 		if got := strings.Count(r.out.String(), bobID); got != 2 || strings.Count(r.out.String(), `"type":"message"`) != 5 {
 			t.Errorf("%d authors were told, want 2:\n%s", got, r.out.String())
 		}

@@ -17,15 +17,11 @@ package lines
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 
-	"chatnode/internal/chat"
-	"chatnode/internal/client"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 )
 
 const (
@@ -33,42 +29,11 @@ const (
 	defaultTimeout = 10 * time.Second
 	// grace is how long an interrupted Run waits for the answers to what was sent.
 	grace = 2 * time.Second
-	// authorWait is how long a message waits to be printed until the node has told its author's key.
-	authorWait = 2 * time.Second
 )
-
-// Client is what is used of a *client.Client.
-type Client interface {
-	Run(ctx context.Context) error
-	Events() <-chan client.Event
-	Send(ctx context.Context, d client.Draft) (n uint64, err error)
-	Pending() int
-	Shown(e client.Event)
-	Read(room string, seq uint64)
-	Join(room string) error
-	Part(room string) error
-	Nick(name string) error
-	Quit(ctx context.Context) error
-	Close()
-	Room(name string) (client.RoomState, bool)
-	Names(ctx context.Context, room string) (people []client.Person, total int, err error)
-	Whois(ctx context.Context, who string) (client.Info, error)
-	List(ctx context.Context) ([]client.RoomInfo, error)
-	History(ctx context.Context, room string, q client.HistoryQuery) (list []client.Message, more bool, err error)
-	Search(ctx context.Context, q client.SearchQuery) (client.Found, error)
-	Keep(ctx context.Context, room string) (client.Keep, error)
-	SetKeep(ctx context.Context, room string, k client.Keep) (client.Keep, error)
-	Invite(ctx context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error)
-	Release(ctx context.Context, name string) (client.Person, error)
-	Authors(ctx context.Context, from []uint64) map[uint64]identity.ID
-	Author(ctx context.Context, from uint64) (identity.ID, error)
-}
-
-var _ Client = (*client.Client)(nil)
 
 // Config says what a Run reads and prints. Client, In, Out and Err are needed.
 type Config struct {
-	Client Client
+	Client talk.Client
 	In     io.Reader
 	Out    io.Writer // messages and answers; in JSON mode everything
 	Err    io.Writer // states and errors; nothing in JSON mode
@@ -107,27 +72,9 @@ type Config struct {
 // Direct and Watch: it sends without being seen in any room.
 func (c *Config) Listens() bool { return c.Terminal || c.Follow }
 
-// Errors that Run returns, wrapped in a sentence for the user. An *identity.ChangedError says that the node is another one. Whatever else it returns is
-// a runtime error.
-var (
-	ErrUsage       = errors.New("usage")                   // exit 2: the Config contradicts itself; nothing was started
-	ErrUnreachable = errors.New("no node within the time") // exit 4: no welcome, or the link was lost, for Timeout, and nothing sent is in doubt
-	ErrRefused     = errors.New("refused by the node")     // exit 5: the node does not want this client
-	ErrNotKept     = errors.New("not known to be kept")    // exit 7: a message or command was refused, or was sent and not answered
-)
-
-// endError is one of the errors above, or what went wrong, with its sentence, which is fit for one line.
-type endError struct {
-	kind error
-	text string
-}
-
-func (e *endError) Error() string { return e.text }
-func (e *endError) Unwrap() error { return e.kind }
-
 // Run reads, sends and prints until the input has ended and all of it is answered; with Config.Follow until ctx ends. It starts the
 // client and has closed it when it returns. When ctx ends it gives what was sent 2 s to be answered. It returns nil when
-// everything that was sent is kept, else one of the errors above or what went wrong here. A reader of Out that has gone away ends it
+// everything that was sent is kept, else a *talk.EndError or what went wrong here. A reader of Out that has gone away ends it
 // like the end of ctx; one that takes nothing holds it until it does.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.check(); err != nil {
@@ -144,9 +91,9 @@ func Run(ctx context.Context, cfg Config) error {
 func (c *Config) check() error {
 	switch {
 	case c.Whole && c.JSON:
-		return &endError{ErrUsage, "-whole and -json exclude each other: a JSON object has its text whole"}
+		return &talk.EndError{Kind: talk.ErrUsage, Text: "-whole and -json exclude each other: a JSON object has its text whole"}
 	case c.Whole && c.Commands:
-		return &endError{ErrUsage, "-whole and -commands exclude each other: the whole input is one message"}
+		return &talk.EndError{Kind: talk.ErrUsage, Text: "-whole and -commands exclude each other: the whole input is one message"}
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
@@ -155,55 +102,4 @@ func (c *Config) check() error {
 		c.Zone = time.Local
 	}
 	return nil
-}
-
-// fault is why something can't be done.
-type fault struct {
-	code  string        // its name in JSON
-	text  string        // the same as a sentence for a person
-	retry time.Duration // when trying again may help; 0: never
-}
-
-// faultOf returns what an error means for whoever caused it.
-func faultOf(err error) fault {
-	var refused *client.RefusedError
-	switch {
-	case errors.As(err, &refused):
-		text := refused.Code.Sentence()
-		if refused.Text != "" {
-			text = fmt.Sprintf("%s (%s)", text, refused.Text)
-		}
-		return fault{refused.Code.String(), chat.OneLine(again(text, refused.RetryAfter)), refused.RetryAfter}
-	case errors.Is(err, context.DeadlineExceeded):
-		return fault{code: chat.Timeout.String(), text: "the node did not answer in time"}
-	case errors.Is(err, client.ErrFull):
-		return fault{code: "busy", text: chat.OneLine(err.Error())}
-	case errors.Is(err, client.ErrClosed), errors.Is(err, context.Canceled):
-		return fault{code: "closed", text: "chatnode was ending before this was done"}
-	}
-	// What has several lines elsewhere, as a changed node has, is one here.
-	return fault{code: endCode(err), text: chat.OneLine(strings.Join(strings.Fields(err.Error()), " "))}
-}
-
-// again says in a refusal's sentence when to try again, if that is known.
-func again(text string, after time.Duration) string {
-	if after <= 0 {
-		return text
-	}
-	return strings.TrimSuffix(text, "; try again later") + "; try again in " + seconds(after)
-}
-
-// endCode returns the name in JSON of an error that is not the node's.
-func endCode(err error) string {
-	switch {
-	case errors.As(err, new(*identity.ChangedError)):
-		return "changed"
-	case errors.Is(err, ErrUnreachable):
-		return "unreachable"
-	case errors.Is(err, ErrRefused):
-		return "refused"
-	case errors.Is(err, ErrNotKept):
-		return "not_kept"
-	}
-	return chat.Internal.String()
 }

@@ -82,13 +82,14 @@ type resetObject struct {
 	Text string `json:"text"`
 }
 
-// presenceObject is of type joined, left or renamed.
+// presenceObject is of type joined, left, renamed or stirred.
 type presenceObject struct {
 	Type   string `json:"type"`
 	Room   string `json:"room"`
 	Name   string `json:"name"`
 	Author string `json:"author"`
 	Old    string `json:"old,omitempty"`
+	Away   bool   `json:"away,omitempty"`
 }
 
 type presentObject struct {
@@ -101,6 +102,7 @@ type presentObject struct {
 type personObject struct {
 	Name   string `json:"name"`
 	Author string `json:"author"`
+	Away   bool   `json:"away,omitempty"`
 }
 
 type namedObject struct {
@@ -142,6 +144,16 @@ type whoisObject struct {
 	Sessions int      `json:"sessions"`
 	Rooms    []string `json:"rooms"`
 	Since    string   `json:"since,omitempty"`
+
+	AwaySince string `json:"away_since,omitempty"`
+	AwayText  string `json:"away_text,omitempty"`
+}
+
+type awayObject struct {
+	Type string `json:"type"` // away
+	source
+	Away bool   `json:"away"`
+	Text string `json:"text,omitempty"`
 }
 
 type listObject struct {
@@ -172,8 +184,9 @@ type historyObject struct {
 	Before   uint64          `json:"before,omitempty"`
 }
 
+// searchObject is of type search or mentions.
 type searchObject struct {
-	Type string `json:"type"` // search
+	Type string `json:"type"`
 	source
 	Messages []messageObject `json:"messages"`
 	Before   uint64          `json:"before,omitempty"`
@@ -219,4 +232,5 @@ type commandObject struct {
 	Usage   string   `json:"usage"`
 	Text    string   `json:"text"`
 	Admin   bool     `json:"admin,omitempty"`
+	Screen  bool     `json:"screen,omitempty"`
 }

@@ -11,6 +11,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 )
 
 // runner is one Run.
@@ -21,6 +22,7 @@ type runner struct {
 	sink  sink
 	tally *tally
 	rooms *rooms
+	heard *heard
 	begun time.Time
 
 	// Set by run before any goroutine starts.
@@ -40,11 +42,11 @@ type runner struct {
 
 func newRunner(cfg Config) *runner {
 	now := time.Now()
-	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, begun: now}
+	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, heard: newHeard(), begun: now}
 	if cfg.JSON {
 		r.sink = newObjects(&r.cfg, r.out)
 	} else {
-		r.sink = newHuman(&r.cfg, r.out, r.rooms)
+		r.sink = newHuman(&r.cfg, r.out, r.rooms, r.heard)
 	}
 	return r
 }
@@ -65,7 +67,7 @@ func (r *runner) run(ctx context.Context) error {
 		})
 	}
 	ended, executed, lines := make(chan error, 1), make(chan reading, 1), make(chan line)
-	x := newExec(&r.cfg, r.sink, r.tally, r.rooms)
+	x := newExec(&r.cfg, r.sink, r.tally, r.rooms, r.heard)
 	if left, _ := r.tally.waiting(); left > 0 {
 		r.sink.left(left)
 	}
@@ -139,6 +141,9 @@ func (r *runner) handle(e client.Event) {
 		}
 	}
 	r.sink.event(e)
+	if m, ok := e.(client.Message); ok {
+		r.heard.note(&m, r.cfg.Client.Name())
+	}
 	r.shown(e)
 	if ack, ok := e.(client.Ack); ok {
 		r.kept(ack)
@@ -228,15 +233,15 @@ func (r *runner) result(ran error) error {
 	var refused *client.RefusedError
 	switch {
 	case errors.As(ran, &refused):
-		return &endError{ErrRefused, "the node refuses this client: " + faultOf(ran).text + and(verdict)}
+		return &talk.EndError{Kind: talk.ErrRefused, Text: "the node refuses this client: " + talk.FaultOf(ran).Text + and(verdict)}
 	case errors.As(ran, new(*identity.ChangedError)):
 		return ran // in sentences of its own; what is not kept is tried again when the user has spoken
 	case ran != nil && !errors.Is(ran, context.Canceled):
-		return &endError{ran, "keep a link to the node: " + chat.OneLine(ran.Error()) + and(verdict)}
+		return &talk.EndError{Kind: ran, Text: "keep a link to the node: " + chat.OneLine(ran.Error()) + and(verdict)}
 	case r.lost && !r.ever:
-		return &endError{ErrUnreachable, fmt.Sprintf("no node could be reached within %v%s", r.cfg.Timeout, r.reason())}
+		return &talk.EndError{Kind: talk.ErrUnreachable, Text: fmt.Sprintf("no node could be reached within %v%s", r.cfg.Timeout, r.reason())}
 	case r.lost && verdict == nil:
-		return &endError{ErrUnreachable, fmt.Sprintf("the link was lost and no node could be reached again within %v%s", r.cfg.Timeout, r.reason())}
+		return &talk.EndError{Kind: talk.ErrUnreachable, Text: fmt.Sprintf("the link was lost and no node could be reached again within %v%s", r.cfg.Timeout, r.reason())}
 	case verdict != nil:
 		return verdict
 	case r.read != nil && r.read.err != nil:
@@ -250,9 +255,9 @@ func (r *runner) reason() string {
 	if r.down.Err == nil && r.down.Code == chat.OK {
 		return ""
 	}
-	text := downReason(r.down)
+	text := talk.DownReason(r.down)
 	if r.down.Code == chat.TooFast {
-		text = again(text, r.down.RetryIn)
+		text = talk.Again(text, r.down.RetryIn)
 	}
 	return ": " + chat.OneLine(text)
 }

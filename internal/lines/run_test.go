@@ -11,6 +11,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/talk"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -58,7 +59,7 @@ func TestPipeRefusesLinesHere(t *testing.T) {
 			r := start(t, d, nil)
 			r.typed(c.in)
 			r.eof()
-			wantsEnd(t, r.result(), ErrNotKept, "1 message was refused")
+			wantsEnd(t, r.result(), talk.ErrNotKept, "1 message was refused")
 			if r.out.String() != strings.Repeat("12:00 carol: ok\n", 2) || r.err.String() != connected+c.err {
 				t.Errorf("%s: printed %q and %.200q", name, r.out.String(), r.err.String())
 			}
@@ -90,7 +91,7 @@ func TestPipeWaitsForAnswers(t *testing.T) {
 		r.goesOn()
 		r.wants("12:00 carol: one\n", connected)
 		d.refuse(2, chat.RoomRate, 1500*time.Millisecond)
-		wantsEnd(t, r.result(), ErrNotKept, "1 message was refused")
+		wantsEnd(t, r.result(), talk.ErrNotKept, "1 message was refused")
 		r.wants("12:00 carol: one\n", connected+"-- line 2: "+chat.RoomRate.Sentence()+"; it may be taken in 2 s\n")
 	})
 }
@@ -113,7 +114,7 @@ func TestPipeReadsOnlyAsThereIsRoom(t *testing.T) {
 		}
 		r.stop()
 		pass(grace)
-		wantsEnd(t, r.result(), ErrNotKept, "2 messages are not known to be kept")
+		wantsEnd(t, r.result(), talk.ErrNotKept, "2 messages are not known to be kept")
 	})
 }
 
@@ -139,7 +140,7 @@ func TestWhole(t *testing.T) {
 				d.answers = true
 				r := start(t, d, func(cfg *Config) { cfg.Whole = true; cfg.In = strings.NewReader(c.in); cfg.Terminal = terminal })
 				err := r.result()
-				if failed := c.err != "" && !terminal; failed != errors.Is(err, ErrNotKept) {
+				if failed := c.err != "" && !terminal; failed != errors.Is(err, talk.ErrNotKept) {
 					t.Errorf("%s: Run: %v", name, err)
 				}
 				if diff := cmp.Diff(c.want, d.texts()); diff != "" {
@@ -221,45 +222,45 @@ func TestEndings(t *testing.T) {
 		change func(*Config)
 		noLink bool
 		steps  []step
-		want   error // ErrUsage: Run goes on
+		want   error // talk.ErrUsage: Run goes on
 		parts  string
 	}{
-		"never a link":                  {noLink: true, steps: []step{wait(10 * time.Second)}, want: ErrUnreachable, parts: "within 10s"},
-		"never a link, input ended":     {noLink: true, steps: []step{eof, wait(10 * time.Second)}, want: ErrUnreachable},
-		"never a link, something typed": {noLink: true, steps: []step{wait(9 * time.Second), say, wait(time.Second)}, want: ErrUnreachable},
-		"never a link, why":             {noLink: true, steps: []step{down, wait(10 * time.Second)}, want: ErrUnreachable, parts: "reset by peer"},
-		"never a link at a terminal":    {change: terminal, noLink: true, steps: []step{wait(10 * time.Second)}, want: ErrUnreachable},
-		"not yet":                       {noLink: true, steps: []step{wait(10*time.Second - 1)}, want: ErrUsage},
-		"another timeout":               {change: func(c *Config) { c.Timeout = time.Second }, noLink: true, steps: []step{wait(time.Second)}, want: ErrUnreachable, parts: "within 1s"},
-		"-wait":                         {change: func(c *Config) { c.Wait = true }, noLink: true, steps: []step{eof, wait(time.Hour)}, want: ErrUsage},
+		"never a link":                  {noLink: true, steps: []step{wait(10 * time.Second)}, want: talk.ErrUnreachable, parts: "within 10s"},
+		"never a link, input ended":     {noLink: true, steps: []step{eof, wait(10 * time.Second)}, want: talk.ErrUnreachable},
+		"never a link, something typed": {noLink: true, steps: []step{wait(9 * time.Second), say, wait(time.Second)}, want: talk.ErrUnreachable},
+		"never a link, why":             {noLink: true, steps: []step{down, wait(10 * time.Second)}, want: talk.ErrUnreachable, parts: "reset by peer"},
+		"never a link at a terminal":    {change: terminal, noLink: true, steps: []step{wait(10 * time.Second)}, want: talk.ErrUnreachable},
+		"not yet":                       {noLink: true, steps: []step{wait(10*time.Second - 1)}, want: talk.ErrUsage},
+		"another timeout":               {change: func(c *Config) { c.Timeout = time.Second }, noLink: true, steps: []step{wait(time.Second)}, want: talk.ErrUnreachable, parts: "within 1s"},
+		"-wait":                         {change: func(c *Config) { c.Wait = true }, noLink: true, steps: []step{eof, wait(time.Hour)}, want: talk.ErrUsage},
 		"-wait rewarded":                {change: func(c *Config) { c.Wait = true }, noLink: true, steps: []step{eof, wait(time.Hour), upper}},
-		"-wait ends with the first":     {change: func(c *Config) { c.Wait = true }, steps: []step{down, wait(10 * time.Second)}, want: ErrUnreachable},
+		"-wait ends with the first":     {change: func(c *Config) { c.Wait = true }, steps: []step{down, wait(10 * time.Second)}, want: talk.ErrUnreachable},
 		"nothing sent":                  {steps: []step{eof}},
-		"a slow input":                  {steps: []step{wait(time.Hour)}, want: ErrUsage},
-		"a slow input, then a send":     {steps: []step{wait(59*time.Minute + 59*time.Second), say, wait(9 * time.Second)}, want: ErrUsage},
-		"sent and not answered":         {steps: []step{say, wait(10 * time.Second)}, want: ErrNotKept, parts: "1 message is not known to be kept"},
-		"sent, ended, not answered":     {steps: []step{say, eof, wait(10 * time.Second)}, want: ErrNotKept},
+		"a slow input":                  {steps: []step{wait(time.Hour)}, want: talk.ErrUsage},
+		"a slow input, then a send":     {steps: []step{wait(59*time.Minute + 59*time.Second), say, wait(9 * time.Second)}, want: talk.ErrUsage},
+		"sent and not answered":         {steps: []step{say, wait(10 * time.Second)}, want: talk.ErrNotKept, parts: "1 message is not known to be kept"},
+		"sent, ended, not answered":     {steps: []step{say, eof, wait(10 * time.Second)}, want: talk.ErrNotKept},
 		"answered in time":              {steps: []step{say, eof, wait(9 * time.Second), keep}},
-		"lost with something open":      {steps: []step{say, wait(9 * time.Second), down, wait(9 * time.Second)}, want: ErrUsage},
-		"lost too long, something open": {steps: []step{say, down, wait(10 * time.Second)}, want: ErrNotKept, parts: "1 message is not known"},
-		"lost too long, nothing open":   {steps: []step{down, wait(10 * time.Second)}, want: ErrUnreachable, parts: "the link was lost"},
-		"attempts are no progress":      {steps: []step{down, wait(5 * time.Second), down, wait(5 * time.Second)}, want: ErrUnreachable},
-		"lost while following":          {change: follow, steps: []step{eof, wait(time.Hour), down, wait(10*time.Second - 1)}, want: ErrUsage},
-		"lost too long while following": {change: follow, steps: []step{eof, wait(time.Hour), down, wait(10 * time.Second)}, want: ErrUnreachable},
-		"lost at a terminal":            {change: terminal, steps: []step{say, down, wait(time.Hour)}, want: ErrUsage},
-		"not answered at a terminal":    {change: terminal, steps: []step{say, wait(time.Hour)}, want: ErrUsage},
-		"quit a lost terminal":          {change: terminal, steps: []step{say, down, wait(time.Hour), quit, wait(10 * time.Second)}, want: ErrNotKept},
+		"lost with something open":      {steps: []step{say, wait(9 * time.Second), down, wait(9 * time.Second)}, want: talk.ErrUsage},
+		"lost too long, something open": {steps: []step{say, down, wait(10 * time.Second)}, want: talk.ErrNotKept, parts: "1 message is not known"},
+		"lost too long, nothing open":   {steps: []step{down, wait(10 * time.Second)}, want: talk.ErrUnreachable, parts: "the link was lost"},
+		"attempts are no progress":      {steps: []step{down, wait(5 * time.Second), down, wait(5 * time.Second)}, want: talk.ErrUnreachable},
+		"lost while following":          {change: follow, steps: []step{eof, wait(time.Hour), down, wait(10*time.Second - 1)}, want: talk.ErrUsage},
+		"lost too long while following": {change: follow, steps: []step{eof, wait(time.Hour), down, wait(10 * time.Second)}, want: talk.ErrUnreachable},
+		"lost at a terminal":            {change: terminal, steps: []step{say, down, wait(time.Hour)}, want: talk.ErrUsage},
+		"not answered at a terminal":    {change: terminal, steps: []step{say, wait(time.Hour)}, want: talk.ErrUsage},
+		"quit a lost terminal":          {change: terminal, steps: []step{say, down, wait(time.Hour), quit, wait(10 * time.Second)}, want: talk.ErrNotKept},
 		"quit a terminal":               {change: terminal, steps: []step{quit}},
 		"end of input at a terminal":    {change: terminal, steps: []step{eof}},
 		"interrupt":                     {steps: []step{stop}},
 		"interrupt without a link":      {noLink: true, steps: []step{stop}},
-		"interrupt, something open":     {steps: []step{say, stop, wait(grace)}, want: ErrNotKept},
-		"interrupt is patient":          {steps: []step{say, stop, wait(grace - 1)}, want: ErrUsage},
+		"interrupt, something open":     {steps: []step{say, stop, wait(grace)}, want: talk.ErrNotKept},
+		"interrupt is patient":          {steps: []step{say, stop, wait(grace - 1)}, want: talk.ErrUsage},
 		"interrupt, answered":           {steps: []step{say, stop, wait(time.Second), keep}},
-		"interrupt of the end":          {steps: []step{say, eof, stop, wait(grace)}, want: ErrNotKept},
-		"refused by the node":           {steps: []step{fail}, want: ErrRefused, parts: "the node is full (come back later)"},
-		"refused at once":               {noLink: true, steps: []step{fail}, want: ErrRefused},
-		"refused with something open":   {steps: []step{say, fail}, want: ErrRefused, parts: "1 message is not known to be kept"},
+		"interrupt of the end":          {steps: []step{say, eof, stop, wait(grace)}, want: talk.ErrNotKept},
+		"refused by the node":           {steps: []step{fail}, want: talk.ErrRefused, parts: "the node is full (come back later)"},
+		"refused at once":               {noLink: true, steps: []step{fail}, want: talk.ErrRefused},
+		"refused with something open":   {steps: []step{say, fail}, want: talk.ErrRefused, parts: "1 message is not known to be kept"},
 		"the client failed":             {steps: []step{say, burst}, want: errAny, parts: "no randomness; 1 message is not known"},
 	} {
 		for _, json := range []bool{false, true} {
@@ -277,7 +278,7 @@ func TestEndings(t *testing.T) {
 					s(r, d)
 				}
 				switch c.want {
-				case ErrUsage:
+				case talk.ErrUsage:
 					r.goesOn()
 				case nil:
 					if err := r.result(); err != nil {
@@ -285,7 +286,7 @@ func TestEndings(t *testing.T) {
 					}
 				case errAny:
 					err := r.result()
-					if err == nil || errors.Is(err, ErrNotKept) || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), c.parts) {
+					if err == nil || errors.Is(err, talk.ErrNotKept) || errors.Is(err, talk.ErrRefused) || !strings.Contains(err.Error(), c.parts) {
 						t.Errorf("%s: Run: %v", name, err)
 					}
 				default:
@@ -325,7 +326,7 @@ func TestInterruptedWhileWaitingForRoom(t *testing.T) {
 		r.typed("1\n2\n")
 		r.stop()
 		pass(grace)
-		wantsEnd(t, r.result(), ErrNotKept, "2 messages are not known to be kept")
+		wantsEnd(t, r.result(), talk.ErrNotKept, "2 messages are not known to be kept")
 		r.wants("", connected)
 	})
 }
@@ -389,7 +390,7 @@ func TestOutputFails(t *testing.T) {
 		r.out.fail = full
 		r.out.mu.Unlock()
 		r.typed("hi\n")
-		if err := r.result(); !errors.Is(err, full) || errors.Is(err, ErrNotKept) {
+		if err := r.result(); !errors.Is(err, full) || errors.Is(err, talk.ErrNotKept) {
 			t.Errorf("Run: %v, want %v", err, full)
 		}
 	})
@@ -432,7 +433,7 @@ func TestBlockedInput(t *testing.T) {
 
 func TestContradictions(t *testing.T) {
 	for name, cfg := range map[string]Config{"-json": {Whole: true, JSON: true}, "-commands": {Whole: true, Commands: true}} {
-		wantsEnd(t, Run(t.Context(), cfg), ErrUsage, "-whole", name)
+		wantsEnd(t, Run(t.Context(), cfg), talk.ErrUsage, "-whole", name)
 	}
 }
 
@@ -483,7 +484,7 @@ func TestLeftFromLastTime(t *testing.T) {
 			if err := r.result(); c.end == "" && err != nil {
 				t.Errorf("%s: Run: %v", name, err)
 			} else if c.end != "" {
-				wantsEnd(t, err, ErrNotKept, c.end)
+				wantsEnd(t, err, talk.ErrNotKept, c.end)
 			}
 			r.wants(c.out, "-- 2 messages from last time, not known to be kept: sent now\n"+connected+c.told)
 		})

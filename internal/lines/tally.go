@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"chatnode/internal/talk"
 )
 
 // tally counts what became of the input.
@@ -72,7 +74,7 @@ func (t *tally) waiting() (open int, since time.Time) {
 	return t.open, t.since
 }
 
-// verdict returns an ErrNotKept that says what was not kept, or nil.
+// verdict returns a talk.ErrNotKept that says what was not kept, or nil.
 func (t *tally) verdict() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -95,5 +97,5 @@ func (t *tally) verdict() error {
 	if parts == nil {
 		return nil
 	}
-	return &endError{ErrNotKept, strings.Join(parts, ", ")}
+	return &talk.EndError{Kind: talk.ErrNotKept, Text: strings.Join(parts, ", ")}
 }

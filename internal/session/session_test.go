@@ -288,7 +288,7 @@ func TestGoodbyeWithoutWindow(t *testing.T) {
 func TestUnknownQuestions(t *testing.T) {
 	g := arrive(t, newHost(t))
 	g.enter("carol")
-	for _, kind := range []byte{50, 60, 126} {
+	for _, kind := range []byte{52, 60, 126} {
 		if _, err := g.control.Write([]byte{0, 0, 0, 4, 0x82, 0x18, kind, 0x01}); err != nil {
 			t.Fatal(err)
 		}
@@ -296,13 +296,38 @@ func TestUnknownQuestions(t *testing.T) {
 			t.Errorf("type %d: %v, want unsupported", kind, failed.Code)
 		}
 	}
-	for _, kind := range []byte{51, 128, 200} {
+	for _, kind := range []byte{53, 128, 200} {
 		if _, err := g.control.Write([]byte{0, 0, 0, 4, 0x82, 0x18, kind, 0x01}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	g.say(g.control, &wire.List{})
 	expect[*wire.ListIs](g, g.fromControl)
+}
+
+// Whoever is away says so on control, and an answer that only a node gives is a breach there.
+func TestAwayIsAsked(t *testing.T) {
+	g := arrive(t, newHost(t))
+	g.enter("carol")
+	g.say(g.control, &wire.Away{Away: true, Text: "lunch"}, &wire.Whois{Who: "carol"}, &wire.Away{}, &wire.Whois{Who: "carol"})
+	if is := expect[*wire.AwayIs](g, g.fromControl); !is.Away || is.Text != "lunch" || is.Since == 0 {
+		t.Errorf("gone away: %+v", is)
+	}
+	if is := expect[*wire.WhoisIs](g, g.fromControl); is.Away != "lunch" || is.AwaySince == 0 {
+		t.Errorf("whois of who is away: %+v", is)
+	}
+	if is := expect[*wire.AwayIs](g, g.fromControl); is.Away || is.Text != "" || is.Since != 0 {
+		t.Errorf("come back: %+v", is)
+	}
+	if is := expect[*wire.WhoisIs](g, g.fromControl); is.Away != "" || is.AwaySince != 0 {
+		t.Errorf("whois of who is back: %+v", is)
+	}
+	g.say(g.control, &wire.AwayIs{Away: true})
+	if bye := expect[*wire.Bye](g, g.fromControl); bye.Code != chat.Malformed {
+		t.Errorf("the goodbye says %v, want malformed", bye.Code)
+	}
+	g.link.Close()
+	<-g.ended
 }
 
 // Questions for the log are answered in their order, however many come at once.

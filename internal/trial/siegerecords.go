@@ -210,7 +210,7 @@ var nodesRecords = []struct {
 	{siege.Control, &wire.Notice{Text: "the node goes down"}}, {siege.Control, &wire.Presence{}}, {siege.Control, &wire.Failed{}},
 	{siege.Control, &wire.NamesAre{}}, {siege.Control, &wire.WhoisIs{}}, {siege.Control, &wire.ListIs{}}, {siege.Control, &wire.AuthorsAre{}},
 	{siege.Control, &wire.HistoryIs{}}, {siege.Control, &wire.SearchIs{}}, {siege.Control, &wire.KeepIs{}}, {siege.Control, &wire.InviteIs{}},
-	{siege.Control, &wire.ReleaseIs{}},
+	{siege.Control, &wire.ReleaseIs{}}, {siege.Control, &wire.AwayIs{}},
 	{siege.Control, &wire.Pub{CSeq: 1, Room: room, Kind: chat.Text, Body: []byte("on the wrong stream")}}, {siege.Control, &wire.Join{Room: room}},
 }
 

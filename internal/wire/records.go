@@ -52,6 +52,8 @@ const (
 	TypeKeepIs     = 47
 	TypeRelease    = 48
 	TypeReleaseIs  = 49
+	TypeAway       = 50
+	TypeAwayIs     = 51
 
 	firstQuestion, lastQuestion = 32, 126
 )
@@ -316,8 +318,9 @@ type RoomPresence struct {
 	Room     string
 	Count    uint64
 	Snapshot bool
-	Here     []Person // all, or who came or changed their name
+	Here     []Person // all, or who came, changed their name, went away or came back
 	Gone     []Person
+	Away     []uint64 // places in Here, counted from 0, of those who are away
 }
 
 // Person is a key and the name it goes by.
@@ -350,6 +353,7 @@ type NamesAre struct {
 	People []Person
 	Total  uint64
 	More   bool
+	Away   []uint64 // places in People, counted from 0, of those who are away
 }
 
 // Whois asks about a person by name or key id.
@@ -367,6 +371,9 @@ type WhoisIs struct {
 	Sessions uint64 // connected now
 	Rooms    []string
 	Since    int64 // when the oldest of Sessions connected; else when last seen; milliseconds
+
+	Away      string // what they said when they went away; may be empty
+	AwaySince int64  // milliseconds; 0: they are not away
 }
 
 // List asks for the node's rooms in the order of their names, from after After on.
@@ -525,6 +532,23 @@ type ReleaseIs struct {
 	Owner Person // with the name that was released
 }
 
+// Away says that the asker's key is away, or back. It holds for all sessions of the key, until it says otherwise or the last of them ends.
+type Away struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Away bool
+	Text string // for others to read, at most chat.MaxTopic bytes; may be empty, and counts for nothing without Away
+}
+
+// AwayIs answers Away with what holds now.
+type AwayIs struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Away  bool
+	Text  string
+	Since int64 // milliseconds; 0 without Away
+}
+
 func (r *Event) stamp()      { r.Type = TypeEvent }
 func (r *Ack) stamp()        { r.Type = TypeAck }
 func (r *Refused) stamp()    { r.Type = TypeRefused }
@@ -562,6 +586,8 @@ func (r *Invite) stamp()     { r.Type = TypeInvite }
 func (r *InviteIs) stamp()   { r.Type = TypeInviteIs }
 func (r *Release) stamp()    { r.Type = TypeRelease }
 func (r *ReleaseIs) stamp()  { r.Type = TypeReleaseIs }
+func (r *Away) stamp()       { r.Type = TypeAway }
+func (r *AwayIs) stamp()     { r.Type = TypeAwayIs }
 
 // makers makes an empty record for each type that this package knows.
 var makers = map[uint8]func() Record{
@@ -583,5 +609,6 @@ var makers = map[uint8]func() Record{
 	TypeSearchIs: func() Record { return new(SearchIs) }, TypeKeep: func() Record { return new(Keep) },
 	TypeKeepIs: func() Record { return new(KeepIs) }, TypeInvite: func() Record { return new(Invite) },
 	TypeInviteIs: func() Record { return new(InviteIs) }, TypeRelease: func() Record { return new(Release) },
-	TypeReleaseIs: func() Record { return new(ReleaseIs) },
+	TypeReleaseIs: func() Record { return new(ReleaseIs) }, TypeAway: func() Record { return new(Away) },
+	TypeAwayIs: func() Record { return new(AwayIs) },
 }

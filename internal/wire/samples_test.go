@@ -65,6 +65,7 @@ func samples() []sample {
 	limits := Limits{Text: chat.MaxText, Lines: chat.MaxLines, InFlight: chat.MaxInFlight, InFlightBytes: chat.MaxInFlightB, Rooms: chat.MaxRooms, Watched: chat.MaxWatched, Rate: 10}
 	here := RoomPresence{Room: "lobby", Count: 2, Snapshot: true, Here: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}}
 	change := RoomPresence{Room: "lobby", Count: 1, Here: []Person{{ID: carolID, Name: "caroline"}}, Gone: []Person{{ID: bobID, Name: "bob"}}}
+	away := RoomPresence{Room: "lobby", Count: 2, Here: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}, Away: []uint64{1}}
 	crowd := RoomPresence{Room: "hall", Count: 1234, Snapshot: true}
 
 	text := &Event{Room: 1, Seq: 1, From: 2, CSeq: 5, Time: storyTime - 60_000, Name: "bob", Kind: chat.Text, Body: []byte("anyone here?"), ID: id1}
@@ -115,9 +116,12 @@ func samples() []sample {
 		{"presence-change", cd, &Presence{Rooms: []Raw{EncodeRaw(&change), EncodeRaw(&crowd)}}},
 		{"failed", cd, &Failed{Code: chat.Unsupported}},
 		{"names", cu, &Names{Room: "lobby"}},
-		{"names-are", cd, &NamesAre{People: []Person{{ID: bobID, Name: "bob"}}, Total: 2, More: true}},
+		{"names-are", cd, &NamesAre{People: []Person{{ID: bobID, Name: "bob"}}, Total: 2, More: true, Away: []uint64{}}},
+		{"names-are-away", cd, &NamesAre{People: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}, Total: 2, Away: []uint64{1}}},
 		{"whois", cu, &Whois{Who: "bob"}},
 		{"whois-is", cd, &WhoisIs{Person: Person{ID: bobID, Name: "bob"}, Sessions: 2, Rooms: []string{"lobby"}, Since: storyTime - 120_000}},
+		{"whois-is-away", cd, &WhoisIs{Person: Person{ID: carolID, Name: "carol"}, Sessions: 1, Rooms: []string{"lobby"}, Since: storyTime - 60_000,
+			Away: "lunch", AwaySince: storyTime}},
 		{"list", cu, &List{After: "hall"}},
 		{"list-is", cd, &ListIs{Rooms: []RoomInfo{{Name: "lobby", Members: 2, Head: 3, Topic: "night shift"}}}},
 		{"authors", cu, &Authors{From: []uint64{2, 3, 77}}},
@@ -143,6 +147,11 @@ func samples() []sample {
 		{"invite-is", cd, &InviteIs{Token: counting(0xa0, TokenLen), Uses: 5, Expires: storyTime + 24*3600*1000, Addresses: []string{"192.0.2.5:8080", "[2001:db8::5]:8080"}}},
 		{"release", cu, &Release{Name: "carol"}},
 		{"release-is", cd, &ReleaseIs{Owner: Person{ID: bobID, Name: "Carol"}}},
+		{"away", cu, &Away{Away: true, Text: "lunch"}},
+		{"away-back", cu, &Away{}},
+		{"away-is", cd, &AwayIs{Away: true, Text: "lunch", Since: storyTime}},
+		{"away-is-back", cd, &AwayIs{}},
+		{"presence-away", cd, &Presence{Rooms: []Raw{EncodeRaw(&away)}}},
 		{"event-100", hd, eventOf100()},
 	}
 }

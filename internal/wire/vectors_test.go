@@ -148,9 +148,10 @@ func TestPresenceVectors(t *testing.T) {
 		}
 	}
 	want := []RoomPresence{
-		{Room: "lobby", Count: 2, Snapshot: true, Here: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}, Gone: []Person{}},
-		{Room: "lobby", Count: 1, Here: []Person{{ID: carolID, Name: "caroline"}}, Gone: []Person{{ID: bobID, Name: "bob"}}},
-		{Room: "hall", Count: 1234, Snapshot: true, Here: []Person{}, Gone: []Person{}},
+		{Room: "lobby", Count: 2, Snapshot: true, Here: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}, Gone: []Person{}, Away: []uint64{}},
+		{Room: "lobby", Count: 1, Here: []Person{{ID: carolID, Name: "caroline"}}, Gone: []Person{{ID: bobID, Name: "bob"}}, Away: []uint64{}},
+		{Room: "hall", Count: 1234, Snapshot: true, Here: []Person{}, Gone: []Person{}, Away: []uint64{}},
+		{Room: "lobby", Count: 2, Here: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}, Gone: []Person{}, Away: []uint64{1}},
 	}
 	if diff := cmp.Diff(want, rooms); diff != "" {
 		t.Errorf("rooms mismatch (-want +got):\n%s", diff)

@@ -62,7 +62,7 @@ func TestDecodeExtraKeys(t *testing.T) {
 }
 
 func TestDecodeUnknownType(t *testing.T) {
-	for _, item := range []string{"810c" /* reserved */, "8114", "8118ff", "831832 01 02"} {
+	for _, item := range []string{"810c" /* reserved */, "8114", "8118ff", "831834 01 02"} {
 		if got, err := Decode(unhex(t, item)); got != nil || err != nil {
 			t.Errorf("Decode(%s) = %v, %v; want nil, nil", item, got, err)
 		}
@@ -140,14 +140,21 @@ func TestDecodeRefuses(t *testing.T) {
 func TestDecodeRoomPresenceRefuses(t *testing.T) {
 	for name, item := range map[string]string{
 		"nothing": "", "number": "01", "id as a list": "85 6161 01 f5 81 82 81 01 6161 80", "trailing": "85 6161 01 f5 80 80 00",
+		"away by id": "86 6161 01 f5 80 80 81 4101", "away before the first": "86 6161 01 f5 80 80 81 20", "away is a number": "86 6161 01 f5 80 80 01",
 	} {
 		if _, err := DecodeRoomPresence(unhex(t, item)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: error %v, want ErrMalformed", name, err)
 		}
 	}
-	got, err := DecodeRoomPresence(unhex(t, "86 6161 01 f5 80 80 6161")) // of a later version
-	if diff := cmp.Diff(RoomPresence{Room: "a", Count: 1, Snapshot: true, Here: []Person{}, Gone: []Person{}}, got); diff != "" || err != nil {
-		t.Errorf("error %v, mismatch (-want +got):\n%s", err, diff)
+	for name, item := range map[string]string{"earlier": "85 6161 01 f5 80 80", "of this": "86 6161 01 f5 80 80 81 02", "later": "87 6161 01 f5 80 80 81 02 6161"} {
+		want := RoomPresence{Room: "a", Count: 1, Snapshot: true, Here: []Person{}, Gone: []Person{}, Away: []uint64{2}}
+		if name == "earlier" {
+			want.Away = nil
+		}
+		got, err := DecodeRoomPresence(unhex(t, item))
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("presence of a version %s: error %v, mismatch (-want +got):\n%s", name, err, diff)
+		}
 	}
 }
 
