@@ -4,30 +4,18 @@ import (
 	"strings"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/command"
 )
 
-// source is what completion asks for people and rooms.
-type source interface {
-	People() []string
-	Rooms() []string
-}
-
-type candidate struct{ Text, Help string }
-
-type completion struct {
-	From, To   int
-	Candidates []candidate
-}
-
-// completeLine is what can stand at a place of a line.
-var completeLine = func(line string, at int, s source) completion { return completion{} }
+// completeLine is what can stand at a place of a line: command.Complete, but in tests.
+var completeLine = command.Complete
 
 // popup is what could stand where the cursor is. It opens by itself on a line that begins a command, and by Tab on any.
 type popup struct {
 	text       string // the input for which it is
 	at         int
 	from, to   int // the bytes of text for which a candidate stands
-	candidates []candidate
+	candidates []command.Candidate
 	chosen     int  // the candidate that stands there now; -1 for none
 	top        int  // the first that was on the screen, where there are more than fit
 	shut       bool // Esc has closed it, until a line begins anew
@@ -55,7 +43,7 @@ func isCommand(line string) bool {
 }
 
 // suggest opens, updates or closes the popup, after each key and what else changes the text.
-func (in *input) suggest(s source) {
+func (in *input) suggest(s command.Source) {
 	p := &in.pop
 	switch {
 	case in.seek == nil && p.isOpen() && p.text == in.text && p.at == in.at: // nothing has changed
@@ -65,14 +53,11 @@ func (in *input) suggest(s source) {
 		*p = popup{shut: p.shut}
 	default:
 		in.ask(s)
-		if len(p.candidates) == 1 && p.candidates[0].Text == in.text[p.from:p.to] {
-			p.candidates = nil // it stands there
-		}
 	}
 }
 
 // ask has the popup hold what could stand at the cursor.
-func (in *input) ask(s source) {
+func (in *input) ask(s command.Source) {
 	c := completeLine(in.text, in.at, s)
 	from := boundary(in.text, min(max(c.From, 0), in.at))
 	to := boundary(in.text, min(max(c.To, in.at), len(in.text)))
@@ -81,7 +66,7 @@ func (in *input) ask(s source) {
 
 // complete is Tab, and backwards Shift-Tab. It puts in as much as all candidates begin with, or the only one; when that is there already,
 // it goes round the candidates. What is typed next follows it.
-func (in *input) complete(s source, back bool) {
+func (in *input) complete(s command.Source, back bool) {
 	p := &in.pop
 	if in.seek != nil {
 		in.accept()
@@ -123,7 +108,7 @@ func begins(prefix, typed string) bool {
 }
 
 // commonPrefix returns the characters with which all candidates begin.
-func commonPrefix(candidates []candidate) string {
+func commonPrefix(candidates []command.Candidate) string {
 	if len(candidates) == 0 {
 		return ""
 	}
@@ -150,7 +135,7 @@ func (in *input) popup(width, height int) []popupLine {
 	}
 	widest := 0 // of all, so that nothing moves when they scroll
 	for _, c := range p.candidates {
-		widest = max(widest, min(chat.Width(c.shown()), width))
+		widest = max(widest, min(chat.Width(bare(c)), width))
 	}
 	chosen := max(p.chosen, 0)
 	p.top = min(p.top, chosen, max(len(p.candidates)-height, 0))
@@ -158,7 +143,7 @@ func (in *input) popup(width, height int) []popupLine {
 	shown := p.candidates[p.top:min(p.top+height, len(p.candidates))]
 	lines := make([]popupLine, len(shown))
 	for i, c := range shown {
-		text := chat.Truncate(c.shown(), width)
+		text := chat.Truncate(bare(c), width)
 		lines[i] = popupLine{
 			text:     text + strings.Repeat(" ", max(widest-chat.Width(text), 0)),
 			help:     chat.Truncate(chat.OneLine(c.Help), width-widest-2),
@@ -168,5 +153,5 @@ func (in *input) popup(width, height int) []popupLine {
 	return lines
 }
 
-// shown returns a candidate as a screen can show it, without the space behind it.
-func (c candidate) shown() string { return strings.TrimRight(chat.OneLine(c.Text), " ") }
+// bare returns a candidate as a screen can show it, without the space behind it.
+func bare(c command.Candidate) string { return strings.TrimRight(chat.OneLine(c.Text), " ") }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/command"
 )
 
 // crowd is a source of people and rooms.
@@ -18,34 +19,41 @@ func (c crowd) Rooms() []string  { return c.rooms }
 
 var here = crowd{people: []string{"carol", "carla", "bob", "zoé", "zoë"}, rooms: []string{"ops", "lunch", "@bob"}}
 
-func init() {
-	completeLine = func(line string, at int, s source) (c completion) {
-		c.From, c.To = strings.LastIndexAny(line[:at], " \n")+1, at
-		word := line[c.From:at]
-		add := func(text string) {
-			if len(text) >= len(word) && strings.EqualFold(text[:len(word)], word) {
-				c.Candidates = append(c.Candidates, candidate{text, "help of " + text})
-			}
+// inStead has a few candidates for a test, which change no more than it does.
+func inStead(t testing.TB, complete func(line string, at int, s command.Source) command.Completion) {
+	t.Helper()
+	old := completeLine
+	t.Cleanup(func() { completeLine = old })
+	completeLine = complete
+}
+
+// few completes a few commands, the rooms behind /join, and people.
+func few(line string, at int, s command.Source) (c command.Completion) {
+	c.From, c.To = strings.LastIndexAny(line[:at], " \n")+1, at
+	word := line[c.From:at]
+	add := func(text string) {
+		if len(text) >= len(word) && strings.EqualFold(text[:len(word)], word) {
+			c.Candidates = append(c.Candidates, command.Candidate{Text: text, Help: "help of " + text})
 		}
-		switch {
-		case c.From == 0 && strings.HasPrefix(word, "/"):
-			for _, name := range []string{"join", "list", "me", "msg", "names", "nick"} {
-				add("/" + name + " ")
-			}
-		case strings.HasPrefix(line, "/join "):
-			for _, room := range s.Rooms() {
-				add("#" + room + " ")
-			}
-		default:
-			for _, name := range s.People() {
-				if c.From == 0 {
-					name += ":"
-				}
-				add(name + " ")
-			}
-		}
-		return c
 	}
+	switch {
+	case c.From == 0 && strings.HasPrefix(word, "/"):
+		for _, name := range []string{"join", "list", "me", "msg", "names", "nick"} {
+			add("/" + name + " ")
+		}
+	case strings.HasPrefix(line, "/join "):
+		for _, room := range s.Rooms() {
+			add("#" + room + " ")
+		}
+	default:
+		for _, name := range s.People() {
+			if c.From == 0 {
+				name += ":"
+			}
+			add(name + " ")
+		}
+	}
+	return c
 }
 
 // tab presses keys as the program does: Tab and Shift-Tab complete, and after each key there may be a suggestion.
@@ -76,6 +84,7 @@ func candidatesOf(in *input) string {
 }
 
 func TestComplete(t *testing.T) {
+	inStead(t, few)
 	const all = "/join /list /me /msg /names /nick"
 	tests := map[string]struct {
 		text  string
@@ -116,12 +125,15 @@ func TestComplete(t *testing.T) {
 		"nothing fits":             {"x|", []string{"tab", "tab", "shift+tab"}, "x|", ""},
 		"nothing to go by":         {"|", []string{"tab"}, "carol: |", "[carol:] carla: bob: zoé: zoë:"},
 		"letters with accents":     {"hi z|", []string{"tab"}, "hi zo|", "zoé zoë"},
-		"undone":                   {"hi b|", []string{"tab", "ctrl+_"}, "hi b|", ""},
+		"undone":                   {"|", []string{"'hi b", "tab", "ctrl+_"}, "hi b|", ""},
 		"ends a search":            {"hi b|", []string{"ctrl+r", "tab"}, "hi bob |", ""},
 	}
 	for name, tt := range tests {
 		in := inputOf(t, tt.text)
 		tab(t, in, here, tt.keys...)
+		if _, on := in.searching(); on {
+			t.Errorf("%s: a search goes on", name)
+		}
 		if withCursor(in) != tt.want || candidatesOf(in) != tt.popup {
 			t.Errorf("%s: %q with %q, want %q with %q", name, withCursor(in), candidatesOf(in), tt.want, tt.popup)
 		}
@@ -130,6 +142,7 @@ func TestComplete(t *testing.T) {
 
 // TestSuggestNotForHistory: a command that ↑ brought back is complete, and no popup stands between it and the next ↑.
 func TestSuggestNotForHistory(t *testing.T) {
+	inStead(t, few)
 	in := inputAfter("/join #o")
 	if tab(t, in, here, "up"); candidatesOf(in) != "" {
 		t.Errorf("↑ opens %q", candidatesOf(in))
@@ -145,6 +158,7 @@ func TestSuggestNotForHistory(t *testing.T) {
 
 // TestPopupGoesWithItsLine: what was sent, cleared, left or composed takes the popup with it.
 func TestPopupGoesWithItsLine(t *testing.T) {
+	inStead(t, few)
 	for name, do := range map[string]func(in *input){
 		"clear":  func(in *input) { in.clear() },
 		"place":  func(in *input) { in.switchTo("#b") },
@@ -169,6 +183,7 @@ func TestPopupGoesWithItsLine(t *testing.T) {
 }
 
 func TestPopupLines(t *testing.T) {
+	inStead(t, few)
 	in := newInput()
 	tab(t, in, here, "'/")
 	if got, want := in.popup(15, 2), []popupLine{{"/join ", "help o…", false}, {"/list ", "help o…", false}}; !cmp.Equal(got, want, cmp.AllowUnexported(popupLine{})) {
@@ -200,12 +215,13 @@ func TestPopupLines(t *testing.T) {
 
 // TestCompleteHostile: what others are called can't do more than be called so.
 func TestCompleteHostile(t *testing.T) {
+	inStead(t, few)
 	in := newInput()
 	evil := crowd{people: []string{"x\x1b[2J\ny\u202e", "x" + strings.Repeat("\u0301", 100)}}
 	tab(t, in, evil, "'x", "tab", "tab")
 	for range 3 {
-		for _, line := range in.popup(20, 5) {
-			if chat.OneLine(line.text) != line.text || chat.OneLine(line.help) != line.help || chat.Width(line.text+"  "+line.help) > 22 {
+		for _, line := range in.popup(80, 5) {
+			if chat.OneLine(line.text) != line.text || chat.OneLine(line.help) != line.help || chat.Width(line.text+"  "+line.help) > 80 {
 				t.Errorf("the popup has %+v", line)
 			}
 		}
@@ -215,6 +231,7 @@ func TestCompleteHostile(t *testing.T) {
 }
 
 func TestCompleteBounds(t *testing.T) {
+	inStead(t, few)
 	in := inputOf(t, strings.Repeat("x", chat.MaxText-2)+" b|")
 	if tab(t, in, here, "tab"); len(in.value()) != chat.MaxText || in.fault() == "" {
 		t.Errorf("%d bytes; %q", len(in.value()), in.fault())
@@ -222,11 +239,16 @@ func TestCompleteBounds(t *testing.T) {
 	tab(t, in, here, "tab", "shift+tab", "tab")
 	checkInput(t, in, 10, 3)
 
-	old := completeLine
-	t.Cleanup(func() { completeLine = old })
-	for _, c := range []completion{{From: -5, To: 100}, {From: 3, To: 1}, {From: 1, To: 4}, {From: 100, To: 100}} {
-		c.Candidates = []candidate{{"é", ""}, {"\u0301", ""}, {"", ""}}
-		completeLine = func(string, int, source) completion { return c }
+	inStead(t, func(string, int, command.Source) command.Completion {
+		return command.Completion{From: 0, To: 2, Candidates: []command.Candidate{{Text: "carol "}, {Text: "carla "}}}
+	})
+	in = inputOf(t, "xy|")
+	if tab(t, in, here, "tab"); in.value() != "carol " {
+		t.Errorf("candidates that begin with something else make %q", in.value())
+	}
+	for _, c := range []command.Completion{{From: -5, To: 100}, {From: 3, To: 1}, {From: 1, To: 4}, {From: 100, To: 100}} {
+		c.Candidates = []command.Candidate{{Text: "é"}, {Text: "\u0301"}, {Text: ""}}
+		completeLine = func(string, int, command.Source) command.Completion { return c }
 		in := inputOf(t, "a👨\u200d👩b|c")
 		for range 5 {
 			tab(t, in, here, "tab")
@@ -235,7 +257,42 @@ func TestCompleteBounds(t *testing.T) {
 	}
 }
 
+// TestCompleteByTable: the whole way, with the commands that there are.
+func TestCompleteByTable(t *testing.T) {
+	for text, want := range map[string]string{"/jo|": "/join |", "/join #o|": "/join #ops |", "b|": "bob: |", "hi b|": "hi bob |", "//jo|": "//jo|", "/nosuch b|": "/nosuch b|"} {
+		in := inputOf(t, text)
+		if tab(t, in, here, "tab"); withCursor(in) != want {
+			t.Errorf("%q becomes %q, want %q", text, withCursor(in), want)
+		}
+	}
+	in := newInput()
+	if tab(t, in, here, "'/jo"); candidatesOf(in) != "/join" {
+		t.Errorf("the popup has %q", candidatesOf(in))
+	}
+}
+
+func TestCommonPrefix(t *testing.T) {
+	for want, texts := range map[string][]string{"": {}, "carol ": {"carol "}, "car": {"carol", "carla"}, "zo": {"zoe", "zoe\u0301"}, "z": {"zoe\u0301", "zoe"[:1], "zo"}, "x": {"x🇩🇪", "x🇩🇰"}} {
+		var candidates []command.Candidate
+		for _, text := range texts {
+			candidates = append(candidates, command.Candidate{Text: text})
+		}
+		if got := commonPrefix(candidates); got != want {
+			t.Errorf("%+q all begin with %+q, want %+q", texts, got, want)
+		}
+	}
+}
+
+func TestIsCommand(t *testing.T) {
+	for line, want := range map[string]bool{"": false, "/": true, "/x": true, "//": false, "//x": false, " /x": false, "x/": false} {
+		if isCommand(line) != want {
+			t.Errorf("isCommand(%q) = %v", line, !want)
+		}
+	}
+}
+
 func TestCompleteMany(t *testing.T) {
+	inStead(t, few)
 	var many crowd
 	for i := range 10000 {
 		many.people = append(many.people, fmt.Sprintf("carol%d", i))

@@ -168,6 +168,31 @@ func TestSplitWords(t *testing.T) {
 	}
 }
 
+// TestComposedInSpite: what an editor has written is there, though the terminal did not come back as it should.
+func TestComposedInSpite(t *testing.T) {
+	fakeEditor(t, `printf 'hello\n' > "$1"`, "")
+	in := newInput()
+	e, end := in.editor()
+	if err := e.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.composed(end(errors.New("restore")).(composed)); err != nil || in.value() != "hello" {
+		t.Errorf("the draft is %q, error %v", in.value(), err)
+	}
+}
+
+func TestReadAtMost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for limit, want := range map[int64]bool{4: false, 5: true, 6: true} {
+		if text, err := readAtMost(path, limit); (err == nil) != want || want && text != "12345" {
+			t.Errorf("at most %d: %q, %v", limit, text, err)
+		}
+	}
+}
+
 // TestComposedForAnotherPlace: what comes back goes where it was begun, whatever the user did meanwhile.
 func TestComposedForAnotherPlace(t *testing.T) {
 	in := newInput()

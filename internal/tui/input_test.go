@@ -82,9 +82,15 @@ func TestInsertInPieces(t *testing.T) {
 	if want := chat.CleanText(chat.Text, heap); in.value() != want {
 		t.Errorf("typed: %+q, want %+q", in.value(), want)
 	}
-	in = inputOf(t, "a\u0301\u0301\u0301b\u0301\u0301\u0301|")
-	in.replace(len("a\u0301\u0301\u0301"), len("a\u0301\u0301\u0301b\u0301"), "")
-	checkInput(t, in, 20, 4)
+	in = inputOf(t, chat.CleanText(chat.Text, heap)+"|bcd")
+	want := withCursor(in)
+	if press(t, in, "'\u0301"); withCursor(in) != want {
+		t.Errorf("one mark too many makes %+q, want %+q", withCursor(in), want)
+	}
+	in = inputOf(t, chat.CleanText(chat.Text, heap)+"\n|\u0301\u0301")
+	if press(t, in, "backspace"); in.value() != chat.CleanText(chat.Text, heap) {
+		t.Errorf("two heaps of marks make %+q", in.value())
+	}
 }
 
 func TestInsertBounds(t *testing.T) {
@@ -134,6 +140,22 @@ func TestSetAndClear(t *testing.T) {
 	in.clear()
 	if press(t, in, "ctrl+_"); !in.isEmpty() {
 		t.Errorf("undo brings back what was sent: %q", in.value())
+	}
+}
+
+func TestUndoIsBounded(t *testing.T) {
+	in := newInput()
+	for range 2 * maxUndo {
+		in.insert("x")
+	}
+	if len(in.past) != maxUndo {
+		t.Errorf("%d steps can be undone", len(in.past))
+	}
+	for range maxUndo + 1 {
+		press(t, in, "ctrl+_")
+	}
+	if len(in.value()) != maxUndo {
+		t.Errorf("undone, it holds %d bytes", len(in.value()))
 	}
 }
 
@@ -187,6 +209,9 @@ func TestLines(t *testing.T) {
 		"family":            {"abc" + family + "|d", 4, 5, []string{"abc", family + "d"}, 2, 1},
 		"flags":             {"🇩🇪🇯🇵|", 3, 5, []string{"🇩🇪", "🇯🇵"}, 2, 1},
 		"marks":             {"e\u0301e\u0301e\u0301|", 2, 5, []string{"e\u0301e\u0301", "e\u0301"}, 1, 1},
+		"space in the next": {"ab cd e|", 5, 3, []string{"ab cd", " e"}, 2, 1},
+		"behind a wide one": {"小小ab|", 5, 3, []string{"小小", "ab"}, 2, 1},
+		"nothing to see":    {"小\u200b|", 2, 3, []string{"小", "\u200b"}, 0, 1},
 		"tab":               {"a\tb|", 10, 5, []string{"a    b"}, 6, 0},
 		"wider than wide":   {"ष\u093f\u093fa|", 2, 5, []string{"…a", ""}, 0, 1},
 		"tab and wrap":      {"abc\td|", 5, 5, []string{"abc", "    d", ""}, 0, 2},
@@ -305,7 +330,14 @@ func TestDraftsKeepWhatWasTyped(t *testing.T) {
 	if got := in.drafts(); len(got) != 0 {
 		t.Errorf("after it is gone there are drafts of %q", got)
 	}
-	press(t, in, "ctrl+y", "ctrl+r", "'se")
+	in.remember("again")
+	press(t, in, "ctrl+y", "up", "ctrl+u")
+	in.switchTo("#b")
+	in.switchTo("")
+	if press(t, in, "down"); in.value() != "typed" {
+		t.Errorf("behind what was emptied is %q", in.value())
+	}
+	press(t, in, "ctrl+r", "'se")
 	in.switchTo("#b")
 	if in.switchTo(""); in.value() != "typed" {
 		t.Errorf("a search leaves %q", in.value())

@@ -111,6 +111,7 @@ func TestKeys(t *testing.T) {
 		"up and down":             {"one two\nx\nthree f|our", []string{"up", "up", "down", "down"}, "one two\nx\nthree f|our"},
 		"up over a shorter":       {"one two three\nx\nthree f|our", []string{"up", "up"}, "one two| three\nx\nthree four"},
 		"up and typed":            {"one\nx\ntwo|", []string{"up", "'y", "up"}, "on|e\nxy\ntwo"},
+		"up and moved":            {"one two three\nx\nthree f|our", []string{"up", "left", "up"}, "|one two three\nx\nthree four"},
 		"up beside wide ones":     {"小林小林\nab|cd", []string{"up"}, "小|林小林\nabcd"},
 		"up within a wide one":    {"小林小林\nabc|d", []string{"up"}, "小|林小林\nabcd"},
 		"up beside a tab":         {"\tx\nabcde|", []string{"up"}, "\tx|\nabcde"},
@@ -192,6 +193,26 @@ func TestKeysOfOthers(t *testing.T) {
 	}
 	if in.set(""); !in.handle(tea.KeyPressMsg{Code: tea.KeyExtended, Text: "enter"}) || in.value() != "enter" {
 		t.Errorf("a text that is a key's name types %q", in.value())
+	}
+}
+
+// TestKillsApart: what is put in between two kills keeps them apart, be it by no key.
+func TestKillsApart(t *testing.T) {
+	in := inputOf(t, "one two|")
+	press(t, in, "ctrl+w")
+	in.insert("three")
+	if press(t, in, "ctrl+w", "ctrl+y", "ctrl+y"); in.value() != "one threethree" {
+		t.Errorf("%q", in.value())
+	}
+}
+
+// TestUpToANarrowRow: the cursor stays on the row to which it goes, though that ends before its column.
+func TestUpToANarrowRow(t *testing.T) {
+	in := inputOf(t, "ab cdef|g")
+	in.lines(5, 9)
+	press(t, in, "up")
+	if x, y := in.position(5, 9); withCursor(in) != "ab| cdefg" || x != 2 || y != 0 {
+		t.Errorf("%q at %d, %d", withCursor(in), x, y)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
 	"chatnode/internal/chat"
 )
 
@@ -78,6 +80,9 @@ func TestHistoryByRows(t *testing.T) {
 
 func TestRememberOnceAndSafely(t *testing.T) {
 	in := inputAfter("a", "a", "b", "a", "", " \n", "x\r\ny", strings.Repeat("x", chat.MaxText+1), strings.Repeat("\n", chat.MaxLines)+"x", "\x1b[2J\u202e")
+	if n := len(in.history.lines); n != 5 {
+		t.Errorf("%d lines are kept: %q", n, in.history.lines)
+	}
 	var got []string
 	for range 10 {
 		press(t, in, "ctrl+home", "up")
@@ -149,6 +154,7 @@ func TestSearch(t *testing.T) {
 		"goes on no further":        {[]string{"ctrl+r", "'good", "ctrl+r", "ctrl+r"}, "|good morning", "(failed reverse-i-search)`good': "},
 		"fails":                     {[]string{"ctrl+r", "'goodx"}, "|good night", "(failed reverse-i-search)`goodx': "},
 		"finds what is typed next":  {[]string{"ctrl+r", "'goo", "'d mo"}, "|good morning", prompt + "good mo': "},
+		"stays where it still fits": {[]string{"ctrl+r", "'good", "ctrl+r", "' "}, "|good morning", prompt + "good ': "},
 		"finds it within a line":    {[]string{"ctrl+r", "'you"}, "see |you Monday", prompt + "you': "},
 		"takes no notice of case":   {[]string{"ctrl+r", "'mond"}, "see you |Monday", prompt + "mond': "},
 		"unless there is a capital": {[]string{"ctrl+r", "'Mor"}, "see you |Monday", "(failed reverse-i-search)`Mor': "},
@@ -214,6 +220,16 @@ func TestSearchTakesPastes(t *testing.T) {
 	in.insert("\n\x1b[2J\u202e")
 	if prompt, _ := in.searching(); prompt != "(failed reverse-i-search)`good mo [2J': " {
 		t.Errorf("the prompt is %q", prompt)
+	}
+}
+
+// TestSearchByBytes: where a small letter is longer than its capital, the cursor still finds its place; and what is typed is never a key.
+func TestSearchByBytes(t *testing.T) {
+	in := inputAfter("ȺȺ needle")
+	press(t, in, "ctrl+r", "'nee")
+	in.handle(tea.KeyPressMsg{Code: tea.KeyEscape, Text: "d"})
+	if prompt, _ := in.searching(); withCursor(in) != "ȺȺ |needle" || prompt != "(reverse-i-search)`need': " {
+		t.Errorf("%q behind %q", withCursor(in), prompt)
 	}
 }
 
