@@ -205,18 +205,22 @@ func (p *parser) mentions() {
 		}
 		word := strings.TrimLeft(p.text[from:at], inName)
 		from = at - len(word)
-		if bare := strings.TrimRight(word, inName); p.mentioned(bare) {
-			word = bare
-		}
 		if word != "" && p.styles[from]&(Code|Link) == 0 && p.mentioned(word) {
+			if bare := strings.TrimRight(word, inName); p.mentioned(bare) {
+				word = bare
+			}
 			p.style(from, from+len(word), Mention)
 		}
 		at += size
 	}
 }
 
+// mentioned reports whether text mentions the reader. Most words are told at a glance: ASCII doesn't grow when it is folded.
 func (p *parser) mentioned(text string) bool {
-	return slices.ContainsFunc(p.names, func(name string) bool { return chat.Mentions(text, name) })
+	return slices.ContainsFunc(p.names, func(name string) bool {
+		short := len(text) < len(chat.BaseName(name)) && !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+		return !short && chat.Mentions(text, name)
+	})
 }
 
 // spans returns the line in pieces of one style. A character has the style of its first byte: what is put on a mark doesn't part from it.

@@ -137,6 +137,7 @@ func (s *rowStyle) body(above, r *row, width int, fresh bool) []string {
 	for _, text := range texts {
 		for _, piece := range markup.Wrap(text, columns) {
 			b.Reset()
+			b.Grow(len(first) + 2*columns) // mostly enough
 			if len(lines) == 0 {
 				b.WriteString(first)
 			} else {

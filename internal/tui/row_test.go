@@ -325,7 +325,7 @@ func TestSelected(t *testing.T) {
 // BenchmarkRows draws a screen of rows: 50 of 100 bytes.
 func BenchmarkRows(b *testing.B) {
 	texts := map[string]string{
-		"plain":     "what carol says in a chat, mostly, is about as long as this line here: some hundred bytes or a few more",
+		"plain":     "what people say in a chat, mostly, is about as long as this line here: some hundred bytes or a few more",
 		"styled":    "what *carol* says in a **chat**, mostly, is about as long as this `line`: http://example.net/and/so/on ok",
 		"not ASCII": "was man in einem Gespräch so sagt, *zumeist*, ist ungefähr so lang wie diese Zeile: hundert Bytes, etwa",
 	}
