@@ -178,11 +178,11 @@ func (m *model) opened(e client.Opened) tea.Cmd {
 		b.mark(fmt.Sprintf("%s while there was no link, %s–%s", talk.Count(uint64(missed), "message", "messages"),
 			m.clock(m.link.lostAt), m.clock(m.cfg.Now())), m.cfg.Now())
 	}
-	if !again {
-		m.restore(b, state, e)
-	}
 	m.watch()
-	return nil
+	if again {
+		return nil
+	}
+	return m.restore(b, state, e)
 }
 
 // meet returns the buffer of a room that has opened. A conversation is known by its other's key, whatever their name is now.
@@ -218,19 +218,36 @@ func (b *buffer) openedAt(e client.Opened) {
 }
 
 // restore takes over what was remembered of a room. What has come since the user last read it is unread, however much of it is on the screen.
-func (m *model) restore(b *buffer, state client.RoomState, e client.Opened) {
+func (m *model) restore(b *buffer, state client.RoomState, e client.Opened) tea.Cmd {
 	b.ring = ringOf(state.Note)
 	if b.read = state.Read; b.read == 0 && !e.Direct {
 		b.read = e.Head // what was said before the first visit is not news
 	}
+	old := 0
 	if e.From > b.read+1 { // shown last time, and not read
-		b.unread += int(min(e.From-1-b.read, 1<<30))
+		old = int(min(e.From-1-b.read, 1<<30))
 	}
-	if b != m.shown {
-		b.style.newAt = 0
-		return
+	b.unread += old
+	if missed := old + int(min(max(e.Head, e.From-1)-(e.From-1), 1<<30)); b.read > 0 && missed > 0 {
+		m.missed(missed)
 	}
-	b.come()
+	b.style.newAt = 0
+	if b == m.shown {
+		b.come()
+	}
+	if old == 0 || b.fetching {
+		return nil
+	}
+	b.fetching = true // so that those that mention the user are counted
+	return m.ask(page{b: b, epoch: b.epoch, low: b.low}, client.HistoryQuery{Before: b.low, N: min(old, chat.MaxTail)})
+}
+
+// missed tells what came while the user was away, with all that was told already.
+func (m *model) missed(n int) {
+	m.away.messages += n
+	m.away.rooms++
+	m.say(fmt.Sprintf("while you were away: %s in %s; Alt-A goes there, /mentions shows those with your name",
+		talk.Count(uint64(m.away.messages), "message", "messages"), talk.Count(uint64(m.away.rooms), "room", "rooms")))
 }
 
 // clock is a time of day.

@@ -83,7 +83,7 @@ func table() []group {
 			{Key{"F8", "show or hide the people"}, map[string]action{"f8": quietly(func(m *model) { m.hidePeople = !m.hidePeople })}},
 			{Key{"Alt-L", "what is on the screen as bare text, to select and copy"}, map[string]action{"alt+l": (*model).bare}},
 			{Key{"Ctrl-L", "draw the screen anew"}, map[string]action{"ctrl+l": func(*model) tea.Cmd { return tea.ClearScreen }}},
-			{Key{"Ctrl-Z", "stop chatnode; fg goes on"}, map[string]action{"ctrl+z": func(*model) tea.Cmd { return tea.Suspend }}},
+			{Key{"Ctrl-Z", "stop chatnode; fg goes on"}, map[string]action{"ctrl+z": (*model).stop}},
 			{Key{"Ctrl-C", "take back what is typed; a second time within two seconds: quit"}, map[string]action{"ctrl+c": (*model).clearOrQuit}},
 			{Key{"Ctrl-D", "with nothing typed: quit"}, map[string]action{"ctrl+d": (*model).quit}},
 		}},

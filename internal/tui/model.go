@@ -14,6 +14,9 @@ import (
 // tick comes once a second: countdowns go on, and who does not type for long is away.
 type tick time.Time
 
+// wentOn says that the process was stopped, and goes on.
+type wentOn struct{}
+
 // model is everything that is on the screen, and why. Bubble Tea's loop owns it.
 type model struct {
 	// Static after construction.
@@ -47,6 +50,7 @@ type model struct {
 
 	link   link
 	person attention
+	away   struct{ messages, rooms int } // what came before this program was started, and after the last one had ended
 
 	// The end.
 	quitting  bool // the client says goodbye
@@ -113,6 +117,8 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		return tea.Batch(m.tick(), m.beat())
 	case logged:
 		m.logged()
+	case wentOn:
+		m.person.typed = m.cfg.Now()
 	case over:
 		m.ended = true
 		return tea.Quit
@@ -138,8 +144,6 @@ func (m *model) terminal(msg tea.Msg) {
 		m.dress(msg.IsDark(), m.colours)
 	case tea.ColorProfileMsg:
 		m.dress(m.dark, hasColours(msg.Profile))
-	case tea.ResumeMsg:
-		m.person.typed = m.cfg.Now()
 	}
 }
 

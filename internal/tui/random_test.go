@@ -103,7 +103,7 @@ func (r *randomRun) step() {
 		r.now = r.now.Add(time.Duration(r.rand.IntN(20*60)) * time.Second)
 		r.do(tick(r.now))
 	case 12:
-		r.do([]tea.Msg{tea.FocusMsg{}, tea.BlurMsg{}, tea.BackgroundColorMsg{}, tea.ResumeMsg{}}[r.rand.IntN(4)])
+		r.do([]tea.Msg{tea.FocusMsg{}, tea.BlurMsg{}, tea.BackgroundColorMsg{}, wentOn{}}[r.rand.IntN(4)])
 	case 13:
 		r.presence()
 	case 14:
