@@ -48,15 +48,10 @@ func (in *input) handle(k tea.KeyPressMsg) bool {
 	if text != "" {
 		key = "" // what is typed never spells the name of a key
 	}
-	do := editing[key]
-	switch {
-	case in.seek != nil && (do != nil || text != "" || key == "esc" || key == "ctrl+g" || key == "ctrl+c" || key == "ctrl+s"):
-		if in.searchKey(key, text) {
-			return true
-		}
-	case key == "esc" && in.pop.close():
+	if in.seek != nil && in.searchKey(key, text) || key == "esc" && in.pop.close() {
 		return true
 	}
+	do := editing[key]
 	if do == nil && text == "" {
 		return false
 	}

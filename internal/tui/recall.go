@@ -190,7 +190,7 @@ func (in *input) endSearch() {
 	in.seek = nil
 }
 
-// searchKey handles a key during a search. It reports false for one that has ended the search and is now what it always is.
+// searchKey handles a key during a search. It reports false for one that is what it always is; where that edits, it has ended the search.
 func (in *input) searchKey(key, text string) bool {
 	switch key {
 	case "ctrl+r":
@@ -206,8 +206,10 @@ func (in *input) searchKey(key, text string) bool {
 	case "esc", "ctrl+j":
 		in.accept()
 	default:
-		if text == "" {
+		if text == "" && editing[key] != nil {
 			in.accept()
+		}
+		if text == "" {
 			return false
 		}
 		in.refine(in.seek.query + text)

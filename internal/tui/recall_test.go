@@ -223,6 +223,18 @@ func TestSearchTakesPastes(t *testing.T) {
 	}
 }
 
+// TestSearchGoesOn: a key that is none of the input's leaves a search as it is.
+func TestSearchGoesOn(t *testing.T) {
+	in := inputAfter("good morning")
+	press(t, in, "ctrl+r", "'morn")
+	if in.handle(keyNamed(t, "pgup")) {
+		t.Error("PgUp belongs to the input")
+	}
+	if _, on := in.searching(); !on || withCursor(in) != "good |morning" {
+		t.Errorf("PgUp leaves %q", withCursor(in))
+	}
+}
+
 // TestSearchByBytes: where a small letter is longer than its capital, the cursor still finds its place; and what is typed is never a key.
 func TestSearchByBytes(t *testing.T) {
 	in := inputAfter("ȺȺ needle")
