@@ -60,6 +60,17 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+// TestWrapPieces: spaces at which a line is cut go, of whichever spans they are.
+func TestWrapPieces(t *testing.T) {
+	line := Line{{"abc ", 0}, {" ", Bold}, {" d", 0}, {"", Code}, {"e f", Bold}}
+	if got := told(Wrap(line, 3)); got != "abc\ndb{e}\nb{f}" {
+		t.Errorf("the pieces are %q", got)
+	}
+	if got := told([]Line{line}); got != "abc b{ } dc{}b{e f}" {
+		t.Errorf("the line has become %q", got)
+	}
+}
+
 // lost tells what the pieces have lost of line, or in which way they don't fit.
 func lost(line Line, pieces []Line, width int) string {
 	type char struct {

@@ -235,8 +235,8 @@ func nameColumn(r *row) string {
 	return chat.Truncate(name, nameColumns)
 }
 
-// follows reports whether r's author goes on talking, so that the name needs not to stand there again. Where it is not certain that a row is kept,
-// or who for, it does.
+// follows reports whether r's author goes on talking, so that the name need not stand there again. It does wherever there is more to tell than a time
+// and a text.
 func follows(above, r *row) bool {
 	plain := func(r *row) bool {
 		return r.kind == rowSaid && r.say == chat.Text && r.state == stateKept && r.where == ""
@@ -260,16 +260,7 @@ func (s *rowStyle) message(r *row, narrow bool, columns int) []markup.Line {
 		lines = markup.Parse(r.text, s.names...)
 	}
 	if !r.re.IsZero() {
-		quote := r.quote
-		if quote == "" {
-			quote = "an earlier message"
-		}
-		left := columns - head.Width()
-		if left < narrowFrom { // the name fills the line
-			left = columns
-		}
-		quote = chat.Truncate("↪ "+chat.OneLine(quote), left)
-		lines = append([]markup.Line{{{Text: quote, Style: noteStyled}}}, lines...)
+		lines = append(quoteLines(r, columns-head.Width(), columns), lines...)
 	}
 	lines[0] = append(head, lines[0]...)
 	switch r.state {
@@ -280,6 +271,21 @@ func (s *rowStyle) message(r *row, narrow bool, columns int) []markup.Line {
 		lines = append(lines, markup.Line{{Text: "! not sent: " + chat.OneLine(r.why) + "; /resend sends it again", Style: refusedStyled}})
 	}
 	return lines
+}
+
+// quoteLines returns the lines that tell what r answers, one but for a name that fills the first, on which are left columns of all.
+func quoteLines(r *row, left, all int) []markup.Line {
+	quote := r.quote
+	if quote == "" {
+		quote = "an earlier message"
+	}
+	line := func(columns int) markup.Line {
+		return markup.Line{{Text: chat.Truncate("↪ "+chat.OneLine(quote), columns), Style: noteStyled}}
+	}
+	if left < min(narrowFrom, all) {
+		return []markup.Line{{}, line(all)}
+	}
+	return []markup.Line{line(left)}
 }
 
 // head returns what stands before a row's text on its first line.

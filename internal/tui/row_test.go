@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/markup"
 	"chatnode/internal/screen"
 	"chatnode/internal/scroll"
 )
@@ -301,6 +302,34 @@ func TestRules(t *testing.T) {
 				t.Errorf("%s: line %d is %q, want %q", name, i, lines[i], want)
 			}
 		}
+	}
+}
+
+// TestQuotes: what a message answers is told in one line, for which a long name makes room.
+func TestQuotes(t *testing.T) {
+	above := said(0, "alice", "x")
+	for name, want := range map[string][]string{
+		"bob":                      {"12:01 bob: ↪ alice: shall we go to th…", "      yes"},
+		"a-name-of-twenty-letters": {"12:01 a-name-of-twenty-letters: ", "      ↪ alice: shall we go to the new", "      yes"},
+	} {
+		r := with(said(1, name, "yes"), func(r *row) { r.re, r.quote = chat.ID{3}, "alice: shall we go to the new" })
+		got := bared(rowsFor().draw(&above, &r, 38))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestMentionsAreOthers: one's own name is not for oneself where one has written it.
+func TestMentionsAreOthers(t *testing.T) {
+	s, above, r := rowsFor("carol"), said(0, "alice", "x"), said(1, "carol", "I am carol")
+	mention := s.theme.paints.texts[markup.Mention].on
+	if line := strings.Join(s.draw(&above, &r, 80), ""); !strings.Contains(line, mention) {
+		t.Errorf("another's mention is %q", line)
+	}
+	r.own = true
+	if line := strings.Join(s.draw(&above, &r, 80), ""); strings.Contains(line, mention) {
+		t.Errorf("one's own mention is %q", line)
 	}
 }
 
