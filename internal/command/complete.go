@@ -30,6 +30,7 @@ type Candidate struct {
 type Completion struct {
 	From, To   int
 	Candidates []Candidate // the likeliest first; no two alike
+	Talk       bool        // the word is one of a text: whoever types it may mean no name at all
 }
 
 // Complete returns what the word that ends at byte at of a line may become: a command, an argument of the kind that the table says, a word of an
@@ -55,7 +56,7 @@ func Complete(line string, at int, s Source) Completion {
 	if strings.HasPrefix(line[at:], " ") { // every candidate brings one
 		to++
 	}
-	return Completion{From: from, To: to, Candidates: c.found}
+	return Completion{From: from, To: to, Candidates: c.found, Talk: c.isTalk}
 }
 
 // completer gathers the candidates for a word.
@@ -63,6 +64,7 @@ type completer struct {
 	source Source
 	word   string
 	first  bool // in the line
+	isTalk bool
 	found  []Candidate
 }
 
@@ -180,6 +182,7 @@ func (c *completer) value(kind string) {
 
 // talk offers whom a text may speak to or about: with a colon where it begins with them.
 func (c *completer) talk() {
+	c.isTalk = len(c.found) == 0
 	switch mark, _ := c.cutMark(); {
 	case c.word == "":
 	case mark == "#":

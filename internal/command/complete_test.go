@@ -284,3 +284,12 @@ func BenchmarkComplete(b *testing.B) {
 		})
 	}
 }
+
+// A word of a text may be a name, and most are none: who asks for it is told so.
+func TestCompleteTellsTalk(t *testing.T) {
+	for line, want := range map[string]bool{"hi ca": true, "ca": true, "/me hi ca": true, "/msg bob ca": true, "/msg ca": false, "/jo": false, "/join o": false, "/search x fr": false} {
+		if c := Complete(line, len(line), team); c.Talk != want {
+			t.Errorf("%q: talk %v with %v", line, c.Talk, c.Candidates)
+		}
+	}
+}

@@ -10,12 +10,13 @@ import (
 // completeLine is what can stand at a place of a line: command.Complete, but in tests.
 var completeLine = command.Complete
 
-// popup is what could stand where the cursor is. It opens by itself on a line that begins a command, and by Tab on any.
+// popup is what could stand where the cursor is. It opens by itself in a command, but for a text within it, and by Tab anywhere.
 type popup struct {
 	text       string // the input for which it is
 	at         int
 	from, to   int // the bytes of text for which a candidate stands
 	candidates []command.Candidate
+	talk       bool // they are for a word of a text: only Tab asks for them
 	chosen     int  // the candidate that stands there now; -1 for none
 	top        int  // the first that was on the screen, where there are more than fit
 	shut       bool // Esc has closed it, until a line begins anew
@@ -52,7 +53,9 @@ func (in *input) suggest(s command.Source) {
 	case p.shut || in.entry != 0: // what was sent before is complete
 		*p = popup{shut: p.shut}
 	default:
-		in.ask(s)
+		if in.ask(s); p.talk {
+			*p = popup{}
+		}
 	}
 }
 
@@ -61,7 +64,7 @@ func (in *input) ask(s command.Source) {
 	c := completeLine(in.text, in.at, s)
 	from := boundary(in.text, min(max(c.From, 0), in.at))
 	to := boundary(in.text, min(max(c.To, in.at), len(in.text)))
-	in.pop = popup{text: in.text, at: in.at, from: from, to: to, candidates: c.Candidates, chosen: -1}
+	in.pop = popup{text: in.text, at: in.at, from: from, to: to, candidates: c.Candidates, talk: c.Talk, chosen: -1}
 }
 
 // complete is Tab, and backwards Shift-Tab. It puts in as much as all candidates begin with, or the only one; when that is there already,

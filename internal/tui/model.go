@@ -63,7 +63,7 @@ func newModel(asking context.Context, cfg *Config) *model {
 		cfg: cfg, client: cfg.Client, asking: asking, input: newInput(), name: cfg.Client.Name(), dark: true, colours: true,
 		asker: talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Reached: cfg.Reached},
 	}
-	m.beat = second
+	m.beat = m.second
 	m.link.begun, m.person.typed = cfg.Now(), cfg.Now()
 	m.theme = newTheme(m.dark, m.colours)
 	m.status = m.add(bufStatus, "")
@@ -85,7 +85,19 @@ func (m *model) Init() tea.Cmd {
 	return tea.Batch(tea.RequestBackgroundColor, m.beat())
 }
 
-func second() tea.Cmd { return tea.Tick(time.Second, func(t time.Time) tea.Msg { return tick(t) }) }
+// second waits for the next tick, unless the screen ends before.
+func (m *model) second() tea.Cmd {
+	return func() tea.Msg {
+		timer := time.NewTimer(time.Second)
+		defer timer.Stop()
+		select {
+		case t := <-timer.C:
+			return tick(t)
+		case <-m.asking.Done():
+			return nil
+		}
+	}
+}
 
 // Update takes in what has happened. What is to be done outside of the model comes back as a command.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {

@@ -574,3 +574,19 @@ func TestTheClientRemembersWhatWasShown(t *testing.T) {
 		t.Errorf("shown (-want +got):\n%s", diff)
 	}
 }
+
+// A popup that comes up at every name would be noise: in a text, only Tab asks for it.
+func TestThePopupIsQuietInText(t *testing.T) {
+	s := newStage(t, 80, 16)
+	s.up()
+	s.happen(s.said("lobby", "bob", "hello"))
+	s.typed("/me nods at b")
+	if lines := s.m.popupLines(8); len(lines) > 0 {
+		t.Errorf("the popup is open: %q", lines)
+	}
+	s.press("tab")
+	s.wants("/me nods at bob")
+	s.press("ctrl+u")
+	s.typed("/j")
+	s.wants("/join  enter a room")
+}

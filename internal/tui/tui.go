@@ -33,6 +33,8 @@ const (
 	grace = 2 * time.Second
 	// maxBatch is how many events the model is handed at once: between two batches there is time for a key.
 	maxBatch = 512
+	// usualWidth and usualHeight are the size of a terminal that does not tell it.
+	usualWidth, usualHeight = 80, 24
 	// idleAfter is how long nobody types before a user is away, when Config.Idle is zero.
 	idleAfter = 15 * time.Minute
 )
@@ -110,7 +112,8 @@ func Run(ctx context.Context, cfg Config) error {
 	asking, stopAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAsking()
 	m := newModel(asking, &cfg)
-	program := tea.NewProgram(m, tea.WithInput(cfg.In), tea.WithOutput(cfg.Out), tea.WithEnvironment(cfg.Environ), tea.WithoutSignalHandler())
+	program := tea.NewProgram(m, tea.WithInput(cfg.In), tea.WithOutput(cfg.Out), tea.WithEnvironment(cfg.Environ),
+		tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight))
 	cfg.Log.follow(func() { program.Send(logged{}) })
 	defer cfg.Log.follow(nil)
 
