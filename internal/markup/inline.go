@@ -123,7 +123,10 @@ func linkLen(text string) int {
 	if end := strings.IndexAny(text, endsLink); end >= 0 {
 		text = text[:end]
 	}
-	open := map[byte]int{')': strings.Count(text, "(") - strings.Count(text, ")"), ']': strings.Count(text, "[") - strings.Count(text, "]"), '}': strings.Count(text, "{") - strings.Count(text, "}")}
+	open := map[byte]int{} // how many of each closing bracket are missing
+	for _, pair := range []string{"()", "[]", "{}"} {
+		open[pair[1]] = strings.Count(text, pair[:1]) - strings.Count(text, pair[1:])
+	}
 	for text != "" {
 		last, size := utf8.DecodeLastRuneInString(text)
 		if !strings.ContainsRune(offLink, last) {

@@ -56,12 +56,12 @@ func (l Line) String() string {
 	return b.String()
 }
 
-// Parse returns the lines of text, one for each, styled. names are those that the reader goes by (see chat.Mentions). Whatever text holds, a line holds
-// nothing that a terminal would obey: what chat.OneLine replaces is replaced, and a tab goes to the next of the columns 4, 8, 12, …. It takes time linear
-// in len(text).
+// Parse returns the lines of text, one for each, styled. names are those that the reader goes by (see chat.Mentions). Whatever text holds,
+// a line holds nothing that a terminal would obey: what chat.OneLine replaces is replaced, and a tab goes to the next of the columns 4, 8, 12, ….
+// It takes time linear in len(text).
 //
-// Marks count where they stand around whole words: snake_case and 2*3*4 are left alone, and so is what a backslash stands before. They begin and end on
-// one line, but for fences of ```, which without an end go to the last line.
+// Marks count where they stand around whole words: snake_case and 2*3*4 are left alone, and so is what a backslash stands before. They begin
+// and end on one line, but for fences of ```, which without an end go to the last line.
 func Parse(text string, names ...string) []Line {
 	p := parser{names: names}
 	lines := make([]Line, 0, strings.Count(text, "\n")+1)

@@ -5,9 +5,10 @@ import "chatnode/internal/chat"
 // misfit stands for a character that is wider than the screen.
 const misfit = "?"
 
-// Wrap cuts line into lines of at most width columns (less than one counts as one): at spaces, which go where it is cut, or between two wide characters, and
-// elsewhere only in a word that is longer than a line; never within what a reader takes for a character. Each piece keeps its style. A
-// character that is wider than width becomes a question mark; nothing else is lost. An empty line stays one. It takes time linear in line's length.
+// Wrap cuts line into lines of at most width columns (less than one counts as one): at spaces, which go where it is cut, or between two wide
+// characters, and elsewhere only in a word that is longer than a line; never within what a reader takes for a character. Each piece keeps its
+// style. A character that is wider than width becomes a question mark; nothing else is lost. An empty line stays one. It takes time linear in
+// line's length.
 func Wrap(line Line, width int) []Line {
 	width = max(width, 1)
 	if line.Width() <= width {

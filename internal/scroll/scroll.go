@@ -24,8 +24,8 @@ type Pane[R any] struct {
 // spare is how many rows' lines are kept besides those that two screens can show at most.
 const spare = 16
 
-// New returns an empty pane of one column and no line, whose view is at the end. draw returns the lines of a row as they stand on the screen at a width
-// (at least one line), given the row above it, nil for the first. It must not keep the pointers, nor change the pane.
+// New returns an empty pane of one column and no line, whose view is at the end. draw returns the lines of a row as they stand on the screen
+// at a width (at least one line), given the row above it, nil for the first. It must not keep the pointers, nor change the pane.
 func New[R any](draw func(above, row *R, width int) []string) *Pane[R] {
 	return &Pane[R]{draw: draw, width: 1, follow: true, drawn: map[int][]string{}}
 }

@@ -215,7 +215,8 @@ func (s *rowStyle) margins(above, r *row, width int, fresh bool) (first, rest st
 	return b.String(), c.String(), width - wideColumns
 }
 
-// nameColumn returns what stands in the column of names. The mark that tells somebody from an earlier one of that name stays, however long the name is.
+// nameColumn returns what stands in the column of names. The mark that tells somebody from an earlier one of that name stays, however long
+// the name is.
 func nameColumn(r *row) string {
 	switch {
 	case r.kind == rowNote:
@@ -242,7 +243,8 @@ func follows(above, r *row) bool {
 		return r.kind == rowSaid && r.say == chat.Text && r.state == stateKept && r.where == ""
 	}
 	since := r.at.Sub(above.at)
-	return plain(above) && plain(r) && !r.mention && r.re.IsZero() && r.name == above.name && r.from == above.from && r.own == above.own && since >= 0 && since < together
+	same := r.name == above.name && r.from == above.from && r.own == above.own
+	return plain(above) && plain(r) && same && !r.mention && r.re.IsZero() && since >= 0 && since < together
 }
 
 // message returns the lines of a row's text, not yet wrapped, with what stands before it and behind it. narrow tells that the name is among that.

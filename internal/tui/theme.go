@@ -78,7 +78,7 @@ func newTheme(dark, colours bool) *theme {
 	return t
 }
 
-// colours returns the palette for the theme's background.
+// palette returns the colours for the theme's background.
 func (t *theme) palette() *palette {
 	if t.dark {
 		return &onDark
@@ -138,7 +138,8 @@ func (t *theme) texts(code, quote, link, mention lipgloss.Style) {
 				style = style.Inherit(is.look) // what comes first stays
 			}
 		}
-		t.paints.texts[s] = paintOf(style.Bold(s&(markup.Bold|markup.Heading|markup.Mention) != 0).Italic(s&markup.Italic != 0).Strikethrough(s&markup.Strike != 0))
+		style = style.Bold(s&(markup.Bold|markup.Heading|markup.Mention) != 0)
+		t.paints.texts[s] = paintOf(style.Italic(s&markup.Italic != 0).Strikethrough(s&markup.Strike != 0))
 	}
 }
 
