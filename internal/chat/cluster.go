@@ -8,6 +8,7 @@ const (
 	maxAbove     = 4 // marks that take no place of their own (Mn, Me, conjoining vowels and finals): Hebrew can need as many
 	maxMarks     = 8 // all marks, with those that take a place (Mc) and skin tones: Burmese can need six
 	maxIgnorable = 2 // characters that nobody sees: a heart on fire has a variation selector and a joiner behind the heart
+	maxLeads     = 2 // letters in a row that join to what follows: one of Hangul before the vowel is usual, and screens draw each in a place of its own
 	maxJoined    = 7 // zero width joiners in a chain of characters: a kiss has three
 )
 
@@ -16,14 +17,22 @@ const joiner = '\u200d'
 // cluster bounds what stands on one character of a text. It takes the text's characters in turn. What it drops leaves no trace in it, so
 // that a text that was bounded once is never bounded again.
 type cluster struct {
-	above, marks, ignorable, joined int
-	last                            rune
+	above, marks, ignorable, joined, leads int
+	last                                   rune
 }
 
 // take reports whether the next character may stay.
 func (c *cluster) take(r rune) bool {
 	switch classOf(r) {
 	case base:
+		switch {
+		case !isLead(r), !isLead(c.last):
+			c.leads = 1
+		case c.leads == maxLeads:
+			return false
+		default:
+			c.leads++
+		}
 		if c.last != joiner {
 			c.joined = 0
 		}
@@ -81,6 +90,17 @@ func classOf(r rune) class {
 		return above
 	}
 	return base
+}
+
+// isLead reports whether r is a letter that is one character with the next: a leading consonant of Hangul, or one of the few of UAX 29's Prepend.
+func isLead(r rune) bool {
+	switch {
+	case r < 0xd4e:
+		return false
+	case r >= 0x1100 && r < 0x1160, r >= 0xa960 && r < 0xa97d:
+		return true
+	}
+	return r == 0xd4e || r == 0x111c2 || r == 0x111c3 || r == 0x1193f || r == 0x11941 || r == 0x11a3a || r >= 0x11a84 && r < 0x11a8a || r == 0x11d46 || r == 0x11f02
 }
 
 // isIgnorable reports whether r shows as nothing by itself.
