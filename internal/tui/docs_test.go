@@ -11,7 +11,6 @@ import (
 	"chatnode/internal/command"
 )
 
-
 // docs/usage.md has the table of commands and the table of keys.
 func TestUsageTellsCommandsAndKeys(t *testing.T) {
 	const path = "../../docs/usage.md"
