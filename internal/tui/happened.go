@@ -58,7 +58,7 @@ func (m *model) presence(e client.Event) {
 	case client.Present:
 		m.people(e.Room).are(e.People, e.Count)
 	case client.Joined:
-		m.people(e.Room).join(client.Person{ID: e.ID, Name: e.Name})
+		m.people(e.Room).join(client.Person{ID: e.ID, Name: e.Name, Away: e.Away})
 	case client.Gone:
 		m.people(e.Room).leave(e.ID)
 	case client.Renamed:
