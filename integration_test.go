@@ -683,3 +683,12 @@ func TestSearchAndJump(t *testing.T)       { t.Parallel(); typist.SearchAndJump(
 func TestKilledWithUnsent(t *testing.T)    { t.Parallel(); typist.KilledWithUnsent(t, home) }
 func TestSuspended(t *testing.T)           { t.Parallel(); typist.Suspended(t, home) }
 func TestTwoOfOneKey(t *testing.T)         { t.Parallel(); typist.TwoOfOneKey(t, home) }
+func TestNodeAndUser(t *testing.T)         { t.Parallel(); typist.NodeAndUser(t, home) }
+func TestPicture(t *testing.T)             { t.Parallel(); typist.Picture(t, home, *pictureFlag) }
+
+// .ci/picture draws docs/screen.svg with it.
+var pictureFlag = flag.String("picture", "", "a file that TestPicture draws a screen into")
+
+func BenchmarkKeyToScreen(b *testing.B)     { typist.KeyToScreen(b, home, false) }
+func BenchmarkKeyToBusyScreen(b *testing.B) { typist.KeyToScreen(b, home, true) }
+func BenchmarkFirstScreen(b *testing.B)     { typist.FirstScreen(b, home) }

@@ -77,6 +77,7 @@ func newModel(asking context.Context, cfg *Config) *model {
 	if len(m.buffers) > 1 {
 		m.show(m.buffers[1])
 	}
+	m.logged() // what was said before there was a screen
 	return m
 }
 
