@@ -85,9 +85,16 @@ func (b *buffer) come() {
 	b.redrawn()
 }
 
-// leave is called when the user turns away: what comes from now on is new.
+// leave is called when the user turns to another buffer. Of a list of results they find again the one that they had chosen.
 func (b *buffer) leave() {
-	b.pick(none)
+	if b.kind != bufFound {
+		b.pick(none)
+	}
+	b.unmark()
+}
+
+// unmark takes the rule away that says what is new, where the user has seen all of it: what comes while they look elsewhere is new.
+func (b *buffer) unmark() {
 	if b.pane.AtEnd() && b.past == nil {
 		b.style.newAt = 0
 		b.redrawn()

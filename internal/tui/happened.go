@@ -287,6 +287,7 @@ func (m *model) reset(e client.Reset) {
 		if !b.talks() || e.Room != "" && b.name != e.Room {
 			continue
 		}
+		b.pick(none) // of a past, which is of the old log
 		b.mark(talk.ResetText(e), m.cfg.Now())
 		b.past, b.last, b.low, b.read, b.fromStart, b.fetching = nil, 0, 0, 0, true, false
 		b.style.newAt = 0

@@ -151,7 +151,7 @@ func (m *model) terminal(msg tea.Msg) {
 		m.person.focus(true)
 	case tea.BlurMsg:
 		m.person.focus(false)
-		m.shown.leave()
+		m.shown.unmark()
 	case tea.BackgroundColorMsg:
 		m.dress(msg.IsDark(), m.colours)
 	case tea.ColorProfileMsg:

@@ -212,6 +212,7 @@ func (m *model) landed(p page) tea.Cmd {
 		m.say("that message can't be shown: " + text)
 		return nil
 	}
+	p.b.pick(none) // of what was looked at until now
 	rows := m.rows(p.b, p.rows)
 	if last := rows[len(rows)-1].seq; p.b.low > 0 && last+1 >= p.b.low && !p.b.fetching {
 		for len(rows) > 0 && rows[len(rows)-1].seq >= p.b.low {
