@@ -111,10 +111,7 @@ func (b *buffer) redrawn() {
 
 // unread counts a message that the user has not seen, and rings for it.
 func (m *model) unread(b *buffer, r *row) tea.Cmd {
-	if r.say == chat.Topic {
-		return nil
-	}
-	if m.isRead(b) {
+	if r.say == chat.Topic || r.seq <= b.read || m.isRead(b) {
 		return nil
 	}
 	if b == m.shown && b.unread == 0 && b.style.newAt == 0 && b.read > 0 {

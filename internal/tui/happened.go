@@ -97,6 +97,9 @@ func (m *model) message(e *client.Message) tea.Cmd {
 	if e.Kind == chat.Topic {
 		b.topic = e.Text
 	}
+	if e.Seq <= b.read {
+		m.client.Read(b.name, e.Seq) // of what was said before the first visit
+	}
 	if e.Own || e.Name == m.name {
 		return nil
 	}
@@ -221,7 +224,8 @@ func (b *buffer) openedAt(e client.Opened) {
 func (m *model) restore(b *buffer, state client.RoomState, e client.Opened) tea.Cmd {
 	b.ring = ringOf(state.Note)
 	if b.read = state.Read; b.read == 0 && !e.Direct {
-		b.read = e.Head // what was said before the first visit is not news
+		b.read = e.Head // what was said before the first visit is not news, and will not be at the next start
+		m.client.Read(b.name, min(e.Head, e.From-1))
 	}
 	old := 0
 	if e.From > b.read+1 { // shown last time, and not read
