@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -163,11 +164,12 @@ func (b *buffer) mark(text string, at time.Time) {
 	b.add(row{kind: rowMark, text: text, at: at})
 }
 
-// rowOf returns a message as a row. names are the reader's own.
+// rowOf returns a message as a row. names are the reader's own: what was said under one of them is theirs, from whichever of their clients it came.
 func rowOf(m *client.Message, names []string) row {
+	own := m.Own || slices.Contains(names, m.Name)
 	return row{
-		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: m.Own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
-		direct: strings.HasPrefix(m.Room, chat.DirectMark), mention: !m.Own && m.Kind != chat.Topic && mentions(m.Text, names),
+		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
+		direct: isDirect(m.Room), mention: !own && m.Kind != chat.Topic && mentions(m.Text, names),
 	}
 }
 

@@ -100,7 +100,7 @@ func (m *model) message(e *client.Message) tea.Cmd {
 	if e.Seq <= b.read {
 		m.client.Read(b.name, e.Seq) // of what was said before the first visit
 	}
-	if e.Own || e.Name == m.name {
+	if r.own {
 		return nil
 	}
 	return m.unread(b, &r)

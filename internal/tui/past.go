@@ -129,7 +129,6 @@ func (m *model) rows(b *buffer, list []client.Message) []row {
 	rows := make([]row, len(list))
 	for i := range list {
 		rows[i] = rowOf(&list[i], m.names())
-		rows[i].own = rows[i].own || list[i].Name == m.name
 		rows[i].direct = b.kind == bufDirect
 	}
 	return rows

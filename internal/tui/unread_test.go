@@ -31,3 +31,21 @@ func TestWhatWasSaidBeforeTheFirstVisitIsNoNews(t *testing.T) {
 		t.Errorf("%d unread, %d mentions, read up to %d; want 1, 1 and 3", ops.unread, ops.mentions, s.c.read["ops"])
 	}
 }
+
+// What the user says in another client of theirs is theirs here as well: it is not unread, mentions nobody, and is not what /reply answers.
+func TestWhatAnotherClientOfTheUserSays(t *testing.T) {
+	s := newStage(t, 80, 20)
+	s.up()
+	asked := s.said("lobby", "bob", "who is there?")
+	s.happen(asked)
+	s.do(tea.BlurMsg{})
+	s.happen(s.said("lobby", "carol", "carol here"))
+	b := s.m.shown
+	if r := b.pane.At(b.pane.End() - 1); !r.own || r.mention || b.unread != 0 {
+		t.Errorf("own %v, a mention %v, %d unread; want an own message", r.own, r.mention, b.unread)
+	}
+	s.say("/reply me")
+	if len(s.c.sends) != 1 || s.c.sends[0].Re != asked.ID {
+		t.Errorf("sent %+v, want an answer to bob", s.c.sends)
+	}
+}
