@@ -50,7 +50,7 @@ type buffer struct {
 	low       uint64 // seq of the oldest; 0: none
 	fromStart bool   // there is nothing older, or nothing that could be shown above
 	fetching  bool   // older rows have been asked for
-	cleared   bool   // the screen was emptied: what was there comes back when the user goes up
+	halted    bool   // nothing older is asked for until the user goes up: the screen was emptied, or the node could not tell
 
 	read     uint64 // seq up to which the user has read
 	unread   int

@@ -111,8 +111,7 @@ func (e *env) Clear(string) {
 	b.past, b.fetching, b.refused = nil, false, nil
 	b.pick(none)
 	if b.talks() {
-		b.low, b.fromStart = b.last+1, true // nothing comes back by itself
-		b.cleared = true
+		b.low, b.fromStart, b.halted = b.last+1, false, true
 	}
 }
 

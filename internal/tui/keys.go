@@ -216,14 +216,14 @@ func (m *model) page() int {
 }
 
 func (m *model) up(lines int) {
-	b := m.shown
-	if b.cleared {
-		b.cleared, b.fromStart = false, b.low <= 1
-	}
-	b.view().Up(lines)
+	m.shown.goOn()
+	m.shown.view().Up(lines)
 }
 
-func (m *model) down(lines int) { m.shown.view().Down(lines) }
+func (m *model) down(lines int) {
+	m.shown.goOn()
+	m.shown.view().Down(lines)
+}
 
 // mention selects the next message that mentions the user, or the one before.
 func (m *model) mention(n int) {

@@ -202,6 +202,31 @@ func TestWhatCanNotBeFetchedIsSaid(t *testing.T) {
 	s.happen(client.LinkUp{Title: "plant", Name: "carol"})
 	s.open("lobby", 10)
 	s.wants("no older messages: ")
+	s.c.broken = nil
+	s.press("pgup") // the node may tell now
+	s.wants("message 1", "message 10")
+}
+
+// A node that does not tell is not asked again and again.
+func TestWhatCanNotBeFetchedIsNotAskedForAtOnce(t *testing.T) {
+	s := newStage(t, 80, 20)
+	s.past("lobby", 1000)
+	s.happen(client.LinkUp{Title: "plant", Name: "carol", Epoch: 7})
+	s.open("lobby", 1000)
+	s.run(s.m.jump(s.m.shown, 300, s.c.logs["lobby"][299].ID))
+	for name, fault := range map[string]error{"refused": &client.RefusedError{Code: chat.TooFast}, "closed": client.ErrClosed} {
+		s.c.broken, s.c.histories = fault, 0
+		for range 10 {
+			s.press("pgdown") // down to the end of what was fetched, where the next are asked for
+		}
+		if s.c.histories == 0 || s.c.histories > 10 {
+			t.Errorf("%s: asked %d times, want at most once for each key", name, s.c.histories)
+		}
+	}
+	s.wants("no newer messages: ")
+	s.c.broken = nil
+	s.press("pgdown", "pgdown")
+	s.wants("message 350")
 }
 
 func TestLinkLostAndBack(t *testing.T) {
