@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/markup"
 	"chatnode/internal/talk"
 )
 
@@ -104,21 +105,13 @@ func (m *model) questionLines(q *question) []string {
 	return lines
 }
 
-// wrapWords cuts a text into lines at its spaces.
+// wrapWords cuts a text into lines at its spaces, and a word that is longer than a line within.
 func wrapWords(text string, width int) []string {
 	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case chat.Width(line)+1+chat.Width(word) > width:
-			lines, line = append(lines, line), word
-		default:
-			line += " " + word
-		}
+	for _, line := range markup.Wrap(markup.Line{{Text: strings.Join(strings.Fields(text), " ")}}, width) {
+		lines = append(lines, line.String())
 	}
-	return append(lines, chat.Truncate(line, width))
+	return lines
 }
 
 // fill makes a text without styles as wide as width.
