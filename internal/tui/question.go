@@ -38,10 +38,15 @@ func (q *question) keys() string {
 	return text
 }
 
-// answer takes a key while a question stands. All others are passed over: what is typed blindly must not answer it.
+// choose takes a key while a question stands: one of its answers, or Ctrl-C for Esc. All others are passed over: what is typed blindly must not
+// answer it.
 func (m *model) choose(k tea.KeyPressMsg) tea.Cmd {
+	key := k.String()
+	if key == "ctrl+c" {
+		key = "esc"
+	}
 	for _, c := range m.question.answers {
-		if k.String() == c.key {
+		if key == c.key {
 			m.question = nil
 			return c.do()
 		}
@@ -114,6 +119,10 @@ func (m *model) quit() tea.Cmd {
 	if n == 0 {
 		return m.goodbye(grace)
 	}
+	wait := func() tea.Cmd { return m.goodbye(0) }
+	if m.quitting {
+		wait = func() tea.Cmd { return nil } // it does
+	}
 	later := "quits now: they go out at the next start"
 	if !m.cfg.Kept {
 		later = "quits now: they are lost"
@@ -121,7 +130,7 @@ func (m *model) quit() tea.Cmd {
 	m.question = &question{
 		lines: []string{talk.Count(uint64(n), "message is", "messages are") + " not known to be kept"},
 		answers: []choice{
-			{"w", "w", "waits for them", func() tea.Cmd { return m.goodbye(0) }},
+			{"w", "w", "waits for them", wait},
 			{"q", "q", later, func() tea.Cmd { m.client.Close(); return nil }},
 			{"esc", "Esc", "stays", func() tea.Cmd { return nil }},
 		},
@@ -135,8 +144,7 @@ func (m *model) goodbye(limit time.Duration) tea.Cmd {
 		m.client.Close()
 		return nil
 	}
-	m.quitting = true
-	m.say("saying goodbye…")
+	m.quitting, m.flash = true, "" // the status says so
 	return func() tea.Msg {
 		ctx, cancel := m.asking, context.CancelFunc(func() {})
 		if limit > 0 {

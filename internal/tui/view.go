@@ -211,8 +211,9 @@ func (m *model) statusLine() string {
 		}
 	}
 	b := m.shown
-	take(m.shown.scrolled())
-	if n := m.client.Pending(); n > 0 && !m.link.up {
+	take(m.leaving())
+	take(b.scrolled())
+	if n := m.client.Pending(); n > 0 && !m.link.up && !m.quitting {
 		take(talk.Count(uint64(n), "message waits", "messages wait"))
 	}
 	if m.width < roomsFrom || m.hideRooms {
@@ -232,6 +233,17 @@ func (m *model) statusLine() string {
 	}
 	take(where)
 	return style.Render(fill(chat.Truncate(" "+strings.Join(parts, " │ "), m.width), m.width))
+}
+
+// leaving says what the program waits for before it ends.
+func (m *model) leaving() string {
+	switch n := m.client.Pending(); {
+	case !m.quitting:
+		return ""
+	case n > 0:
+		return "quits once " + talk.Count(uint64(n), "message is", "messages are") + " kept; Ctrl-C: now"
+	}
+	return "saying goodbye"
 }
 
 // elsewhere says what is unread where the list of rooms is not to be seen.
