@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -98,7 +99,7 @@ func (m *model) askPaste(p *pasteQuestion) {
 	m.question = q
 }
 
-// sendAll says texts in a room, one after the other. What can't be sent stays in the input.
+// sendAll says texts in a room, one after the other. When one can't be sent there is the same question again, about what is left.
 func (m *model) sendAll(b *buffer, texts []string) tea.Cmd {
 	for i, text := range texts {
 		if chat.CheckText(chat.Text, text) == chat.Empty {
@@ -106,7 +107,7 @@ func (m *model) sendAll(b *buffer, texts []string) tea.Cmd {
 		}
 		if err := m.send(client.Draft{Room: b.name, Kind: chat.Text, Text: text}); err != nil {
 			m.say(fmt.Sprintf("%s not sent: %s", talk.Count(uint64(len(texts)-i), "message was", "messages were"), faultText(err)))
-			m.input.insert(text)
+			m.askPaste(newPaste(strings.Join(texts[i:], "\n")))
 			return nil
 		}
 	}

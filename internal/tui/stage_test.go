@@ -29,6 +29,7 @@ type fakeClient struct {
 	shown     []client.Event
 	read      map[string]uint64
 	full      bool  // takes no more sends
+	room      int   // sends that it takes, unless 0
 	broken    error // of questions
 	closed    bool
 	histories int // questions for history
@@ -64,7 +65,7 @@ func (c *fakeClient) Lag(context.Context) (time.Duration, error) {
 }
 
 func (c *fakeClient) Send(ctx context.Context, d client.Draft) (uint64, error) {
-	if c.full {
+	if c.full || c.room > 0 && len(c.sends) >= c.room {
 		return 0, ctx.Err()
 	}
 	c.sends = append(c.sends, d)

@@ -615,3 +615,26 @@ func TestThePopupIsQuietInText(t *testing.T) {
 	s.typed("/j")
 	s.wants("/join  enter a room")
 }
+
+// Of a paste that the outbox takes in part the rest is asked about again, whatever is typed already: nothing is lost, nothing goes twice.
+func TestWhatIsLeftOfAPasteIsAskedAboutAgain(t *testing.T) {
+	s := newStage(t, 80, 20)
+	s.up()
+	s.typed("a draft")
+	s.do(tea.PasteMsg{Content: "1\n2\n3\n4\n5\n6\n7"})
+	s.c.room = 3
+	s.press("l")
+	s.wants("4 messages were not sent", "4 lines pasted")
+	s.c.room = 0
+	s.press("l")
+	var got []string
+	for _, d := range s.c.sends {
+		got = append(got, d.Text)
+	}
+	if diff := cmp.Diff([]string{"1", "2", "3", "4", "5", "6", "7"}, got); diff != "" || s.m.question != nil {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+	if got := s.m.input.value(); got != "a draft" {
+		t.Errorf("the input holds %q", got)
+	}
+}
