@@ -34,6 +34,7 @@ const (
 type buffer struct {
 	kind  bufferKind
 	name  string // as the client calls the room; unique
+	place string // where its draft is kept: a conversation's name may change
 	style *rowStyle
 	pane  *scroll.Pane[row] // of what comes, with what came before as far as it was fetched
 	past  *past             // a part of the log far back that is looked at in place of pane; nil: none
@@ -71,8 +72,9 @@ const none = -1 << 62
 
 // waiting is a message that was sent.
 type waiting struct {
-	n   uint64 // what Client.Send returned
-	seq uint64 // once it is acknowledged
+	n   uint64  // what Client.Send returned
+	seq uint64  // once it is acknowledged
+	id  chat.ID // with seq
 }
 
 // refused is a message that the node would not have.

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"slices"
+	"strconv"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -11,7 +12,8 @@ import (
 
 // add makes a buffer and gives it the next number.
 func (m *model) add(kind bufferKind, name string) *buffer {
-	b := &buffer{kind: kind, name: name, fromStart: kind == bufStatus, picked: none}
+	m.made++
+	b := &buffer{kind: kind, name: name, place: strconv.Itoa(m.made), fromStart: kind == bufStatus, picked: none}
 	b.style = &rowStyle{theme: m.theme, zone: m.cfg.Zone, names: m.names()}
 	b.pane = scroll.New(b.style.draw)
 	m.buffers = append(m.buffers, b)
@@ -44,9 +46,6 @@ func (m *model) visible() []*buffer {
 	return slices.DeleteFunc(slices.Clone(m.buffers), func(b *buffer) bool { return b.hidden })
 }
 
-// place is the name under which the draft of a buffer is kept.
-func (b *buffer) place() string { return string(rune('0'+b.kind)) + b.name }
-
 // show turns to a buffer.
 func (m *model) show(b *buffer) {
 	if b.hidden {
@@ -60,7 +59,7 @@ func (m *model) show(b *buffer) {
 		m.shown.leave()
 	}
 	m.shown = b
-	m.input.switchTo(b.place())
+	m.input.switchTo(b.place)
 	b.come()
 	m.watch()
 }
@@ -161,7 +160,7 @@ func (m *model) unhide(b *buffer) {
 
 // close takes a buffer away for good.
 func (m *model) close(b *buffer) {
-	m.input.forget(b.place())
+	m.input.forget(b.place)
 	m.buffers = slices.DeleteFunc(m.buffers, func(other *buffer) bool { return other == b })
 	if m.before == b {
 		m.before = nil
@@ -210,7 +209,7 @@ func (m *model) activity() {
 			}
 		}
 	}
-	if m.before != nil {
+	if m.before != nil && !m.before.hidden {
 		m.show(m.before)
 	}
 }

@@ -72,6 +72,8 @@ func (e *env) Close(_ context.Context, room string) error {
 		return errors.New("this one stays; /quit ends chatnode")
 	case b.kind == bufFound:
 		e.m.close(b)
+	case b.isUnmet() && len(b.waiting) == 0:
+		e.m.close(b) // nothing was ever said in it
 	case b.kind == bufDirect:
 		e.m.hide(b)
 		e.m.prefer(b)

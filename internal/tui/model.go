@@ -45,6 +45,7 @@ type model struct {
 	title   string // the node's
 	status  *buffer
 	buffers []*buffer // in the order of their numbers, status first
+	made    int       // buffers so far
 	shown   *buffer
 	before  *buffer // that was shown before: closing one goes back there
 
