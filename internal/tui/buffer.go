@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// maxRows is how many rows a buffer holds; when it has more, the oldest eighth is let go and can be fetched again.
-	maxRows = 1 << 18
+	// maxRows and maxBytes are how many rows a buffer holds, and how much text in them; when it has more, the oldest eighth is let go and can be
+	// fetched again. Those that are being read stay until there is twice as much.
+	maxRows  = 1 << 18
+	maxBytes = 64 << 20
 	// quoted is how many columns of a message stand in the answer to it, lookBack how many rows are searched for it.
 	quoted   = 60
 	lookBack = 4000
@@ -37,6 +39,7 @@ type buffer struct {
 	place string // where its draft is kept: a conversation's name may change
 	style *rowStyle
 	pane  *scroll.Pane[row] // of what comes, with what came before as far as it was fetched
+	bytes int               // of the texts in pane, or a little more
 	past  *past             // a part of the log far back that is looked at in place of pane; nil: none
 	found *search           // of bufFound
 
@@ -124,8 +127,11 @@ func (b *buffer) add(rows ...row) {
 	tail := b.takeTail()
 	b.pane.Append(rows...)
 	b.pane.Append(tail...)
-	if held := b.pane.End() - b.pane.First(); held > maxRows {
-		b.trim(maxRows / 8)
+	for i := range rows {
+		b.bytes += len(rows[i].text)
+	}
+	if held := b.pane.End() - b.pane.First(); held > maxRows || b.bytes > maxBytes {
+		b.trim(held/8+1, held > 2*maxRows || b.bytes > 2*maxBytes)
 	}
 }
 
@@ -141,12 +147,16 @@ func (b *buffer) takeTail() []row {
 	return tail
 }
 
-// trim lets the n oldest rows go, unless they are being read.
-func (b *buffer) trim(n int) {
-	if from, _ := b.pane.Visible(); from < b.pane.First()+n {
+// trim lets the n oldest rows go, unless they are being read and need not go. Those that wait stay.
+func (b *buffer) trim(n int, must bool) {
+	if from, _ := b.pane.Visible(); from < b.pane.First()+n && !must {
 		return
 	}
-	b.pane.TrimTop(n)
+	b.pane.TrimTop(min(n, b.pane.End()-b.pane.First()-len(b.waiting)))
+	b.bytes = 0
+	for i := b.pane.First(); i < b.pane.End(); i++ {
+		b.bytes += len(b.pane.At(i).text)
+	}
 	b.fromStart, b.low = false, b.last+1
 	for i := b.pane.First(); i < b.pane.End(); i++ {
 		if r := b.pane.At(i); r.id != (chat.ID{}) {

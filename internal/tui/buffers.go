@@ -10,8 +10,18 @@ import (
 	"chatnode/internal/scroll"
 )
 
+// maxBuffers is how many buffers there are at most before those of rooms that the user is out of are let go, the oldest first: a node may open and
+// close rooms for ever.
+const maxBuffers = 2 * (chat.MaxRooms + chat.MaxDirect)
+
 // add makes a buffer and gives it the next number.
 func (m *model) add(kind bufferKind, name string) *buffer {
+	if len(m.buffers) >= maxBuffers {
+		i := slices.IndexFunc(m.buffers, func(b *buffer) bool { return b.closed != chat.OK && b != m.shown && len(b.waiting) == 0 })
+		if i >= 0 {
+			m.close(m.buffers[i])
+		}
+	}
 	m.made++
 	b := &buffer{kind: kind, name: name, place: strconv.Itoa(m.made), fromStart: kind == bufStatus, picked: none}
 	b.style = &rowStyle{theme: m.theme, zone: m.cfg.Zone, names: m.names()}
@@ -217,7 +227,7 @@ func (m *model) activity() {
 // due returns how much is unread in all: messages, and those of them that are for the user.
 func (m *model) due() (unread, mentions int) {
 	for _, b := range m.buffers {
-		if !b.hidden {
+		if !b.hidden && b.talks() {
 			unread, mentions = unread+b.unread, mentions+b.mentions
 		}
 	}

@@ -109,6 +109,7 @@ func (e *env) Clear(string) {
 	b := e.b
 	tail := b.takeTail()
 	b.pane.Clear()
+	b.bytes = 0
 	b.pane.Append(tail...)
 	b.past, b.fetching, b.refused = nil, false, nil
 	b.pick(none)

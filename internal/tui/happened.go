@@ -283,12 +283,15 @@ func (m *model) left(room string, why chat.Code) {
 	b.joined = false
 }
 
-// closed takes in that a room is not open any more, or will not be. Its buffer stays: what is in it was said.
+// closed takes in that a room is not open any more, or will not be. Its buffer stays: what is in it was said. A room that the user did not ask for
+// gets none.
 func (m *model) closed(room string, why chat.Code, format string) {
-	b := m.open(room)
-	b.joined, b.closed = false, why
-	text := fmt.Sprintf(format, b.label(), why.Sentence())
-	b.note(text, m.cfg.Now())
+	text := fmt.Sprintf(format, command.Label(room), why.Sentence())
+	b := m.find(room)
+	if b != nil {
+		b.joined, b.closed = false, why
+		b.note(text, m.cfg.Now())
+	}
 	if b != m.shown {
 		m.status.note(text, m.cfg.Now())
 	}

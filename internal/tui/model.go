@@ -125,7 +125,7 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case composed:
 		return m.composed(msg)
 	case lagged:
-		m.link.lagged(msg, m.cfg.Now())
+		m.link.lagged(msg)
 	case tick:
 		return tea.Batch(m.tick(), m.beat())
 	case logged:

@@ -155,6 +155,9 @@ func (b *buffer) prepend(rows []row, more bool) {
 	}
 	b.pane.Prepend(rows...)
 	b.low = rows[0].seq
+	for i := range rows {
+		b.bytes += len(rows[i].text)
+	}
 	b.countMentions(rows)
 }
 
