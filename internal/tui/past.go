@@ -300,7 +300,11 @@ func (b *buffer) answering() *row {
 	return nil
 }
 
+// located goes to where the message stands, unless the user has turned elsewhere meanwhile.
 func (m *model) located(msg located) tea.Cmd {
+	if m.shown != msg.b {
+		return nil
+	}
 	if msg.err != nil {
 		m.say("the message that was answered can't be found: " + talk.FaultOf(msg.err).Text)
 		return nil

@@ -638,3 +638,29 @@ func TestWhatIsLeftOfAPasteIsAskedAboutAgain(t *testing.T) {
 		t.Errorf("the input holds %q", got)
 	}
 }
+
+// An answer that comes late is shown, and takes nobody away from where they are.
+func TestLateAnswers(t *testing.T) {
+	s := newStage(t, 80, 20)
+	s.past("lobby", 2)
+	s.up()
+	answer := s.said("lobby", "bob", "as I said")
+	answer.Re = chat.ID{99}
+	s.happen(answer)
+	s.say("/join ops")
+	s.open("ops", 0)
+	s.press("alt+1")
+	s.hold()
+	s.press("alt+o")
+	s.press("alt+2")
+	s.release()
+	if got := s.m.shown.label(); got != "#ops" {
+		t.Errorf("the jump leads from #ops to %s", got)
+	}
+	s.hold()
+	s.say("/names")
+	s.say("/part")
+	s.happen(client.Left{Room: "ops"})
+	s.release()
+	s.wants("nobody is in #ops")
+}
