@@ -50,7 +50,7 @@ func (m *model) askLag(now time.Time) tea.Cmd {
 	}
 }
 
-func (l *link) lagged(msg lagged, _ time.Time) {
+func (l *link) lagged(msg lagged) {
 	if l.asked = (time.Time{}); msg.err == nil {
 		l.lag = msg.lag
 	}
