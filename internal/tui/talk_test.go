@@ -156,7 +156,7 @@ func TestTheReadMarkerOfTheLastTimeHolds(t *testing.T) {
 	s.c.rooms["lobby"] = client.RoomState{Read: 28}
 	s.happen(client.LinkUp{Title: "plant", Name: "carol"})
 	s.open("lobby", 30)
-	s.wants("new", "message 30", "message 28")
+	s.wants("new", "message 30", "message 28", "while you were away: 2 messages in 1 room")
 	text := s.text()
 	if rule := strings.Index(text, " new "); rule < strings.Index(text, "message 28") || rule > strings.Index(text, "message 29") {
 		t.Errorf("the rule stands elsewhere:\n%s", text)
@@ -663,4 +663,13 @@ func TestLateAnswers(t *testing.T) {
 	s.happen(client.Left{Room: "ops"})
 	s.release()
 	s.wants("nobody is in #ops")
+}
+
+// Whoever comes for the first time was not away.
+func TestNothingWasMissedBeforeTheFirstVisit(t *testing.T) {
+	s := newStage(t, 80, 16)
+	s.past("lobby", 30)
+	s.happen(client.LinkUp{Title: "plant", Name: "carol"})
+	s.happen(client.Opened{Room: "lobby", Status: wire.StatusOK, From: 21, Head: 30, Cursor: chat.Cursor{Epoch: 7, Seq: 20}})
+	s.lacks("while you were away", " new ")
 }

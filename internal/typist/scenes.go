@@ -62,8 +62,9 @@ func Picture(t testing.TB, home Home, path string) {
 		return slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, " 2 #ops") && strings.Contains(line[:19], "1") })
 	})
 	carol.Wait("puts the kettle on", "shift change at 16:00")
+	carol.WaitGone("first time at") // and the line below says where she is
 	carol.Type("/se")
-	carol.Wait("/search")
+	carol.Wait("/search", titleText)
 	if path == "" {
 		return
 	}
