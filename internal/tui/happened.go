@@ -242,7 +242,7 @@ func (m *model) restore(b *buffer, state client.RoomState, e client.Opened) tea.
 		old = int(min(e.From-1-b.read, 1<<30))
 	}
 	b.unread += old
-	if missed := old + int(min(max(e.Head, e.From-1)-(e.From-1), 1<<30)); (state.Read > 0 || e.Direct) && missed > 0 {
+	if missed := old + int(min(max(e.Head, e.From-1)-(e.From-1), 1<<30)); state.Read > 0 && missed > 0 {
 		m.missed(missed)
 	}
 	b.style.newAt = 0

@@ -82,7 +82,7 @@ func (l *link) text(now time.Time) string {
 	case l.up && !l.asked.IsZero() && now.Sub(l.asked) > lagTold:
 		return "no answer for " + talk.Seconds(now.Sub(l.asked).Truncate(time.Second))
 	case l.up && l.lag > 0:
-		return l.lag.Round(lagUnit(l.lag)).String()
+		return max(l.lag.Round(lagUnit(l.lag)), lagUnit(0)).String()
 	case l.up:
 		return "connected"
 	case l.retry.IsZero():

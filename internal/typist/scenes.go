@@ -61,10 +61,10 @@ func Picture(t testing.TB, home Home, path string) {
 	carol.WaitFor("what is unread in #ops", func(lines []string) bool {
 		return slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, " 2 #ops") && strings.Contains(line[:19], "1") })
 	})
-	carol.Wait("puts the kettle on", "shift change at 16:00")
+	carol.Wait("shift change at 16:00")
 	carol.WaitGone("first time at") // and the line below says where she is
-	carol.Type("/se")
-	carol.Wait("/search", titleText)
+	carol.Type("thank you both")
+	carol.Wait("thank you both", "puts the kettle on", titleText)
 	if path == "" {
 		return
 	}
