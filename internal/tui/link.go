@@ -50,7 +50,7 @@ func (m *model) askLag(now time.Time) tea.Cmd {
 	}
 }
 
-func (l *link) lagged(msg lagged, _ time.Time) {
+func (l *link) lagged(msg lagged) {
 	if l.asked = (time.Time{}); msg.err == nil {
 		l.lag = msg.lag
 	}
@@ -82,7 +82,7 @@ func (l *link) text(now time.Time) string {
 	case l.up && !l.asked.IsZero() && now.Sub(l.asked) > lagTold:
 		return "no answer for " + talk.Seconds(now.Sub(l.asked).Truncate(time.Second))
 	case l.up && l.lag > 0:
-		return l.lag.Round(lagUnit(l.lag)).String()
+		return max(l.lag.Round(lagUnit(l.lag)), lagUnit(0)).String()
 	case l.up:
 		return "connected"
 	case l.retry.IsZero():

@@ -45,6 +45,7 @@ type model struct {
 	title   string // the node's
 	status  *buffer
 	buffers []*buffer // in the order of their numbers, status first
+	made    int       // buffers so far
 	shown   *buffer
 	before  *buffer // that was shown before: closing one goes back there
 
@@ -77,6 +78,7 @@ func newModel(asking context.Context, cfg *Config) *model {
 	if len(m.buffers) > 1 {
 		m.show(m.buffers[1])
 	}
+	m.logged() // what was said before there was a screen
 	return m
 }
 
@@ -124,7 +126,7 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case composed:
 		return m.composed(msg)
 	case lagged:
-		m.link.lagged(msg, m.cfg.Now())
+		m.link.lagged(msg)
 	case tick:
 		return tea.Batch(m.tick(), m.beat())
 	case logged:
@@ -151,7 +153,7 @@ func (m *model) terminal(msg tea.Msg) {
 		m.person.focus(true)
 	case tea.BlurMsg:
 		m.person.focus(false)
-		m.shown.leave()
+		m.shown.unmark()
 	case tea.BackgroundColorMsg:
 		m.dress(msg.IsDark(), m.colours)
 	case tea.ColorProfileMsg:

@@ -245,7 +245,7 @@ func (r *randomRun) complete(room string, head uint64) {
 		}
 		last = row.seq
 	}
-	if last != head && (last != 0 || !b.cleared) {
+	if last != head && (last != 0 || !b.halted) {
 		r.Errorf("%s ends with message %d, not %d", room, last, head)
 	}
 	if n := len(b.waiting); n > b.pane.End()-b.pane.First() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -75,9 +76,13 @@ type answered struct {
 	err     error
 }
 
+// answered shows an answer where it was asked for, or where the user is now if that place is closed.
 func (m *model) answered(msg answered) tea.Cmd {
 	if msg.err != nil {
 		m.say(faultText(msg.err))
+	}
+	if !slices.Contains(m.buffers, msg.b) {
+		msg.b = m.shown
 	}
 	m.answer(msg.b, msg.answers)
 	return nil

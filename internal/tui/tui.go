@@ -33,6 +33,8 @@ const (
 	grace = 2 * time.Second
 	// maxBatch is how many events the model is handed at once: between two batches there is time for a key.
 	maxBatch = 512
+	// framesPerSecond is how often the screen is drawn at most: a key shows within 8 ms, and what comes faster shares a frame.
+	framesPerSecond = 120
 	// usualWidth and usualHeight are the size of a terminal that does not tell it.
 	usualWidth, usualHeight = 80, 24
 	// idleAfter is how long nobody types before a user is away, when Config.Idle is zero.
@@ -113,7 +115,7 @@ func Run(ctx context.Context, cfg Config) error {
 	defer stopAsking()
 	m := newModel(asking, &cfg)
 	program := tea.NewProgram(m, tea.WithInput(cfg.In), tea.WithOutput(cfg.Out), tea.WithEnvironment(cfg.Environ),
-		tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight))
+		tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight), tea.WithFPS(framesPerSecond))
 	cfg.Log.follow(func() { program.Send(logged{}) })
 	defer cfg.Log.follow(nil)
 
