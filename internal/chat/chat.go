@@ -219,14 +219,20 @@ type Header struct {
 // idDomain keeps ids apart from every other use of SHA-256.
 const idDomain = "chatnode/id/1"
 
-// ID returns the message's id: the first 8 bytes of SHA-256 over idDomain, the seven numbers as 64-bit big-endian integers in
-// the order of Header's fields, the name's length as 16 bits and the name, Re, and SHA-256(salt ‖ body). The body enters by its hash
-// alone, so that it can be removed and the chain still verifies; the salt keeps a removed body from being guessed.
-func (h *Header) ID(salt *[16]byte, body []byte) ID {
+// BodySum returns SHA-256(salt ‖ body), which is all that a message's id has of its body. The salt keeps a body that was removed from being guessed.
+func BodySum(salt *[16]byte, body []byte) [sha256.Size]byte {
 	var stack [512]byte // enough for most texts; clearing more would cost more than the hash
-	salted := append(stack[:0], salt[:]...)
-	salted = append(salted, body...)
-	bodySum := sha256.Sum256(salted)
+	return sha256.Sum256(append(append(stack[:0], salt[:]...), body...))
+}
+
+// ID returns the id of a message with this body: see IDOf.
+func (h *Header) ID(salt *[16]byte, body []byte) ID { return h.IDOf(BodySum(salt, body)) }
+
+// IDOf returns the id of the message whose BodySum is given: the first 8 bytes of SHA-256 over idDomain, the seven numbers as 64-bit big-endian
+// integers in the order of Header's fields, the name's length as 16 bits and the name, Re, and the sum. The body enters by its hash alone, so that
+// it can be removed and the chain still verifies.
+func (h *Header) IDOf(bodySum [sha256.Size]byte) ID {
+	var stack [256]byte
 	b := append(stack[:0], idDomain...)
 	for _, v := range [...]uint64{h.Epoch, h.Room, h.Seq, h.From, h.CSeq, uint64(h.Time), uint64(h.Kind)} {
 		b = binary.BigEndian.AppendUint64(b, v)

@@ -24,11 +24,14 @@ type writer struct {
 	standing, forgetStanding *sql.Stmt
 	bar, forgetBar           *sql.Stmt
 	last                     *sql.Stmt
+	text, redact             *sql.Stmt
+	erasure, erased          *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 
 	args []any // scratch
 	out  []byte
+	cuts []shortened // by the last batch
 }
 
 // openWriter opens the database at path for writing. An empty one is as good as any.
@@ -77,6 +80,10 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		&w.bar:            "INSERT INTO bar VALUES (?,?,?,?) ON CONFLICT (room, network, key) DO UPDATE SET until = excluded.until",
 		&w.forgetBar:      "DELETE FROM bar WHERE (room, network, key) = (?,?,?)",
 		&w.last:           "UPDATE meta SET value = ?2 WHERE key = ?1 AND value < ?2",
+		&w.text:           "SELECT salt, record FROM message WHERE id = ?",
+		&w.redact:         "UPDATE message SET salt = ?2, record = ?3 WHERE id = ?1",
+		&w.erasure:        "INSERT INTO erasure VALUES (?, ?) ON CONFLICT DO NOTHING",
+		&w.erased:         "DELETE FROM erasure WHERE part = ? AND id = ?",
 	} {
 		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
@@ -210,6 +217,9 @@ func (w *writer) write(b *Batch, era int) error {
 			return err
 		}
 	}
+	if err := w.redactAll(b.Redactions); err != nil {
+		return err
+	}
 	for key, last := range map[string]uint64{"last_room": lastRoom, "last_from": lastFrom} {
 		if last > 0 {
 			if _, err := w.last.Exec(key, int64(last)); err != nil {
@@ -300,6 +310,11 @@ func (s *SQLite) committed(b *Batch) {
 		room.size += int64(len(row.Record))
 		size += int64(len(row.Record))
 	}
+	for _, c := range s.writer.cuts {
+		if room := s.rooms[c.room]; c.seq > room.opened {
+			room.size -= c.by
+		}
+	}
 	s.mu.Unlock()
 	s.rows.Add(uint64(len(b.Rows)))
 	s.logged += int64(pages*pageSize) + size
@@ -307,8 +322,11 @@ func (s *SQLite) committed(b *Batch) {
 	if s.logged >= checkpointAt || s.opt.Total > 0 && s.grown >= s.opt.Total/trimShare {
 		s.nudge()
 	}
-	if len(b.Rows) > 0 {
+	if len(b.Rows)+len(b.Redactions) > 0 {
 		s.index.nudge()
+	}
+	if len(s.writer.cuts) > 0 {
+		s.nudgeEraser()
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -79,7 +80,7 @@ func (c *checker) message(at *place, row *keptRow) error {
 		return room.faultf(row.seq, "it stands before the first one that is kept, %d", room.low)
 	case row.seq != at.next:
 		return room.faultf(at.next, "it is missing; the one that is there is row %d", row.seq)
-	case len(row.salt) != len(Row{}.Salt) || len(row.hash) != len(chat.Hash{}):
+	case len(row.salt) != len(Row{}.Salt) && len(row.salt) != sumLen || len(row.hash) != len(chat.Hash{}):
 		return room.faultf(row.seq, "its salt or its hash has a wrong length")
 	case err != nil:
 		return room.faultf(row.seq, "its record can't be read: %v", err)
@@ -119,7 +120,13 @@ func decodeEvent(record []byte) (*wire.Event, error) {
 func (c *checker) proven(at *place, row *keptRow, event *wire.Event) error {
 	header := chat.Header{Epoch: c.epochs[row.era], Room: row.room, Seq: row.seq, From: event.From, CSeq: event.CSeq, Time: event.Time, Kind: event.Kind, Name: event.Name}
 	copy(header.Re[:], event.Opts.Re)
-	id := header.ID((*[16]byte)(row.salt), event.Body)
+	var sum [sumLen]byte
+	if wasRedacted := len(row.salt) == sumLen; !wasRedacted {
+		sum = chat.BodySum((*[16]byte)(row.salt), event.Body)
+	} else if copy(sum[:], row.salt); len(event.Body) > 0 || !bytes.Equal(event.Opts.Gone, row.salt) {
+		return at.room.faultf(row.seq, "its text was taken away, and its record is not what that leaves")
+	}
+	id := header.IDOf(sum)
 	if id != event.ID {
 		return at.room.faultf(row.seq, "what it says does not fit its id, %v", event.ID)
 	}

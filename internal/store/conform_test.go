@@ -41,7 +41,7 @@ func conform(t *testing.T, open func(t *testing.T, limit int64) engine) {
 		"empty": testEmpty, "load": testLoad, "order": testOrder, "page": testPage, "hashes": testHashes, "trim": testTrim, "origins": testOrigins,
 		"people": testPeople, "invites": testInvites, "moderation": testModeration, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders, "seq at": testSeqAt,
 		"rooms": testRooms, "odd bytes": testOddBytes, "free": testFree, "search": testSearch, "search pages": testSearchPages,
-		"search hostile": testSearchHostile, "search bounds": testSearchBounds,
+		"redact": testRedact, "search hostile": testSearchHostile, "search bounds": testSearchBounds,
 		"model": func(t *testing.T, open func(*testing.T, int64) engine) { testModel(t, open(t, unlimited)) },
 		"model with a limit": func(t *testing.T, open func(*testing.T, int64) engine) {
 			testModel(t, open(t, 20_000))

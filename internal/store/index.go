@@ -230,6 +230,9 @@ func (x *index) close() {
 
 // round indexes the rows that have come, and forgets those that the store has let go of. It reports whether more wait.
 func (x *index) round(ctx context.Context) (behind bool, err error) {
+	if err := x.erase(ctx); err != nil {
+		return false, err
+	}
 	x.store.takeMoved(x.late)
 	var all lanes
 	for room := range x.late {

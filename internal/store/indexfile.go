@@ -41,6 +41,7 @@ type indexFile struct {
 	begin, commit, rollback *sql.Stmt
 	doc, words, done        *sql.Stmt
 	upTo, unword, undoc     *sql.Stmt
+	numberOf, optimize      *sql.Stmt
 	prepared                []*sql.Stmt // all of them
 }
 
@@ -93,6 +94,9 @@ func (f *indexFile) prepare(ctx context.Context) (err error) {
 		&f.upTo:   "SELECT max(row) FROM (SELECT row FROM doc WHERE row BETWEEN ? AND ? ORDER BY row LIMIT ?)",
 		&f.unword: "DELETE FROM words WHERE rowid IN (SELECT doc FROM doc WHERE row BETWEEN ? AND ?)",
 		&f.undoc:  "DELETE FROM doc WHERE row BETWEEN ? AND ?",
+
+		&f.numberOf: "SELECT doc FROM doc WHERE row = ?",
+		&f.optimize: "INSERT INTO words (words) VALUES ('optimize')",
 	} {
 		if *stmt, err = f.conn.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
@@ -146,9 +150,15 @@ func (f *indexFile) addRow(id int64, e *wire.Event) error {
 	if _, err := f.doc.Exec(f.next, id); err != nil {
 		return err
 	}
-	room, _ := rowAt(id)
-	_, err := f.words.Exec(f.next, roomToken(room), nameToken(e.Name), strings.Join(chat.Words(string(e.Body)), " "))
+	err := f.addWords(f.next, id, e)
 	f.next++
+	return err
+}
+
+// addWords has a row be found under the number that it has.
+func (f *indexFile) addWords(number, id int64, e *wire.Event) error {
+	room, _ := rowAt(id)
+	_, err := f.words.Exec(number, roomToken(room), nameToken(e.Name), strings.Join(chat.Words(string(e.Body)), " "))
 	return err
 }
 

@@ -22,7 +22,7 @@ import (
 const DefaultMemory = 256 << 20
 
 // rowOverhead is what a row costs beside its record, in bytes.
-const rowOverhead = 48
+const rowOverhead = 64
 
 // Memory is a store that lives and dies with its process. When its rows pass the limit, the room with the most bytes loses its oldest.
 type Memory struct {
@@ -64,6 +64,7 @@ type memoryRoom struct {
 
 type memoryRow struct {
 	record []byte
+	salt   [16]byte
 	hash   chat.Hash
 	time   int64
 	order  uint64 // counts the rows of the store, as they came
@@ -151,6 +152,7 @@ func (m *Memory) Append(b *Batch) error {
 	}
 	m.setPeopleLocked(b)
 	m.setStandingsLocked(b)
+	m.redactLocked(b.Redactions)
 	for m.bytes > m.limit {
 		m.trimLocked()
 	}
@@ -218,7 +220,7 @@ func (m *Memory) checkLocked(b *Batch) error {
 func (m *Memory) appendLocked(row *Row) {
 	room := m.rooms[row.Room]
 	m.rows++
-	room.rows = append(room.rows, memoryRow{row.Record, row.Hash, row.Time, m.rows})
+	room.rows = append(room.rows, memoryRow{row.Record, row.Salt, row.Hash, row.Time, m.rows})
 	room.Head, room.Hash, room.Time = row.Seq, row.Hash, row.Time
 	size := int64(len(row.Record) + rowOverhead)
 	room.bytes += size

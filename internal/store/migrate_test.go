@@ -206,6 +206,7 @@ func story(t *testing.T, s *subject) {
 		b.Rows = append(b.Rows, row)
 	}
 	b.Rows = append(b.Rows, w.say(t, 5, "carol", "gone", 1_700_000_100_000))
+	b.Redactions = []Redaction{{Room: 1, Seq: 3}}
 	mustAppend(t, s, b)
 	if err := s.Retain(t.Context()); err != nil {
 		t.Fatal(err)

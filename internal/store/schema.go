@@ -44,7 +44,7 @@ var (
 type step func(ctx context.Context, tx *sql.Conn) error
 
 // steps are all of them: steps[n] leads from version n to n+1, and an empty file is version 0. Landed steps never change.
-var steps = []step{create, people, moderation}
+var steps = []step{create, people, moderation, redaction}
 
 // schema1 is version 1. A message's id is its room's number and its seq (see rowID); its era tells the epoch that its header was hashed with; its
 // record is the wire's Event as every reader is sent it. Apart from the record stands what a reader never sees: the salt of the body, and the
@@ -107,6 +107,15 @@ CREATE TABLE bar (room INTEGER NOT NULL, network BLOB NOT NULL, key BLOB NOT NUL
 // moderation makes version 3 of a store, in which nobody has set or done anything yet.
 func moderation(ctx context.Context, tx *sql.Conn) error {
 	_, err := tx.ExecContext(ctx, schema3)
+	return err
+}
+
+// schema4 is version 4: of which rows' texts something may be left, and where: see part.
+const schema4 = "CREATE TABLE erasure (part INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (part, id)) STRICT, WITHOUT ROWID"
+
+// redaction makes version 4 of a store. From then on a row whose text was taken away has, in place of its salt, what its id has of both, which is longer.
+func redaction(ctx context.Context, tx *sql.Conn) error {
+	_, err := tx.ExecContext(ctx, schema4)
 	return err
 }
 

@@ -70,11 +70,12 @@ const (
 	InIndex      = "in index"      // rows are being indexed and not committed
 	Indexed      = "indexed"       // the index is what it was found to be, or has all rows that it has been told of
 	InRetention  = "in retention"  // rows are being deleted and not committed
+	Erased       = "erased"        // of what was taken away, a part of the store has nothing left
 )
 
 // SQLite is a store in a folder of its own. One goroutine appends, any may read; a goroutine of the store's own copies its write-ahead log into the
-// database and lets old rows go, another keeps the search index. An error of Append, or of the first of those two, is final: every later Append
-// returns it.
+// database and lets old rows go, another keeps the search index, a third one erases what redactions leave. An error of Append, or of the first or the
+// third of those, is final: every later Append returns it.
 type SQLite struct {
 	// Static after construction.
 	dir    string
@@ -88,6 +89,7 @@ type SQLite struct {
 	cancel context.CancelFunc // ends the store's own goroutines
 	own    sync.WaitGroup
 	work   chan struct{} // capacity 1: the log has grown
+	erase  chan struct{} // capacity 1: texts were taken away
 	rows   atomic.Uint64 // committed since it was opened
 
 	// closing is done once; closeErr is what came of it.
@@ -154,7 +156,7 @@ func open(dir string, opt Options, steps []step) (_ *SQLite, err error) {
 	if dir, err = filepath.Abs(dir); err != nil { // so that no path looks like a URI, nor changes its meaning
 		return nil, fmt.Errorf("find the store's folder: %w", err)
 	}
-	s := &SQLite{dir: dir, opt: opt, rooms: map[uint64]*ends{}, moved: map[uint64]struct{}{}, work: make(chan struct{}, 1)}
+	s := &SQLite{dir: dir, opt: opt, rooms: map[uint64]*ends{}, moved: map[uint64]struct{}{}, work: make(chan struct{}, 1), erase: make(chan struct{}, 1)}
 	s.opened.File = filepath.Join(dir, fileName)
 	defer func() {
 		if err != nil {
@@ -183,6 +185,7 @@ func open(dir string, opt Options, steps []step) (_ *SQLite, err error) {
 	s.index = newIndex(s)
 	s.own.Go(func() { s.tend(ctx) })
 	s.own.Go(func() { s.index.run(ctx) })
+	s.own.Go(func() { s.keepErasing(ctx) })
 	return s, nil
 }
 

@@ -11,6 +11,7 @@ import (
 type subject struct {
 	*SQLite
 	indexed chan struct{} // capacity 1: the index has gone on
+	erased  chan struct{} // capacity 1: something was erased
 }
 
 // mustOpen opens a store that is closed with the test.
@@ -29,20 +30,20 @@ func mustOpen(t testing.TB, dir string, opt Options) *subject {
 }
 
 func openSubject(dir string, opt Options, steps []step) (*subject, error) {
-	indexed, moment := make(chan struct{}, 1), opt.Moment
+	indexed, erased, moment := make(chan struct{}, 1), make(chan struct{}, 1), opt.Moment
 	opt.Moment = func(m string) {
 		if moment != nil {
 			moment(m)
 		}
-		if m == Indexed {
+		if hint := map[string]chan struct{}{Indexed: indexed, Erased: erased}[m]; hint != nil {
 			select {
-			case indexed <- struct{}{}:
+			case hint <- struct{}{}:
 			default:
 			}
 		}
 	}
 	s, err := open(dir, opt, steps)
-	return &subject{s, indexed}, err
+	return &subject{s, indexed, erased}, err
 }
 
 // settled reports whether the index has all rows that are there, and no others.

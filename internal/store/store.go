@@ -145,9 +145,12 @@ type Invite struct {
 	Inviter identity.ID
 }
 
+// Redaction takes the text of a row away for good: what is left of it is that it was there. See Gone.
+type Redaction struct{ Room, Seq uint64 }
+
 // Batch is what one commit makes true, all of it or nothing. Rows of a room are in the order of their seq, without a hole, and the room is
 // known or among Rooms; the other entries replace those of the same number, key, hash or like, one after the other: after each of People no name may belong
-// to two keys. Standings and Bars are of rooms that are known or among Rooms. A store may keep what the entries point to, and alters none of it; the slices themselves are the caller's again when Append returns.
+// to two keys. Standings and Bars are of rooms that are known or among Rooms. Redactions come last; one of a row that is not there, or has no text any more, changes nothing. A store may keep what the entries point to, and alters none of it; the slices themselves are the caller's again when Append returns.
 type Batch struct {
 	Rows      []Row
 	Rooms     []Room
@@ -156,6 +159,8 @@ type Batch struct {
 	Invites   []Invite
 	Standings []Standing
 	Bars      []Bar
+
+	Redactions []Redaction
 }
 
 // Empty reports whether the batch changes nothing.
@@ -165,7 +170,7 @@ func (b *Batch) Empty() bool {
 
 // entries returns how many entries of tables the batch changes.
 func (b *Batch) entries() int {
-	return len(b.Rooms) + len(b.Origins) + len(b.People) + len(b.Invites) + len(b.Standings) + len(b.Bars)
+	return len(b.Rooms) + len(b.Origins) + len(b.People) + len(b.Invites) + len(b.Standings) + len(b.Bars) + len(b.Redactions)
 }
 
 // RoomState is a room with the ends of its log.

@@ -111,6 +111,10 @@ type Opts struct {
 	Re  []byte `cbor:"1,keyasint,omitempty"` // id of the message answered, 8 bytes
 	Sig []byte `cbor:"2,keyasint,omitempty"` // of an act: its author's public key and signature, identity.ActSigLen bytes
 	As  *As    `cbor:"3,keyasint,omitempty"` // reserved: the pair under which it was first offered to another node
+	// Row is the seq of the message whose text the act redact takes away, in the log of the node that is told, or tells.
+	Row uint64 `cbor:"4,keyasint,omitempty"`
+	// Gone is, in an event whose body was taken away, what its id has of that: SHA-256(salt ‖ body). Of such an event the body is empty.
+	Gone []byte `cbor:"5,keyasint,omitempty"`
 }
 
 // As is reserved for links between nodes.

@@ -7,6 +7,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -173,6 +174,9 @@ func Decode(item []byte) (Record, error) {
 	switch r := r.(type) {
 	case *Event:
 		re = r.Opts.Re
+		if n := len(r.Opts.Gone); n != 0 && (n != sha256.Size || len(r.Body) > 0) {
+			return nil, fmt.Errorf("%w: what is left of a text that was taken away is not a hash alone", ErrMalformed)
+		}
 	case *Pub:
 		re = r.Opts.Re
 	}

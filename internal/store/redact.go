@@ -1,0 +1,89 @@
+package store
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/wire"
+)
+
+// sumLen is the length of what a row's id has of its text: see chat.BodySum.
+const sumLen = sha256.Size
+
+// withoutText returns a row's record as it is once its text was taken away, and what stays of that; nil if it has been before.
+func withoutText(record []byte, salt *[16]byte) (short, sum []byte, err error) {
+	e, err := event(record)
+	if err != nil || len(e.Opts.Gone) > 0 {
+		return nil, nil, err
+	}
+	hash := chat.BodySum(salt, e.Body)
+	e.Body, e.Opts.Gone = nil, hash[:]
+	short, err = wire.Append(nil, e)
+	return short, hash[:], err
+}
+
+// shortened is a row whose record has lost so many bytes.
+type shortened struct {
+	room, seq uint64
+	by        int64
+}
+
+// redactAll takes texts away, in the transaction. What SQLite frees it overwrites; where else they may stand, it notes.
+func (w *writer) redactAll(all []Redaction) error {
+	w.cuts = w.cuts[:0]
+	for _, r := range all {
+		if r.Room > maxRoom || r.Seq > maxSeq {
+			continue
+		}
+		id := rowID(r.Room, r.Seq)
+		var salt, record []byte
+		err := w.text.QueryRow(id).Scan(&salt, &record)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && len(salt) == sumLen {
+			continue
+		} else if err != nil {
+			return err
+		}
+		if len(salt) != len(Row{}.Salt) {
+			return fmt.Errorf("room %d, row %d: %w (a salt of %d bytes)", r.Room, r.Seq, ErrDamaged, len(salt))
+		}
+		short, sum, err := withoutText(record, (*[16]byte)(salt))
+		if err != nil {
+			return fmt.Errorf("room %d, row %d: %w (%w)", r.Room, r.Seq, ErrDamaged, err)
+		}
+		if short == nil {
+			continue
+		}
+		if _, err := w.redact.Exec(id, sum, short); err != nil {
+			return err
+		}
+		for _, part := range parts {
+			if _, err := w.erasure.Exec(part, id); err != nil {
+				return err
+			}
+		}
+		w.cuts = append(w.cuts, shortened{r.Room, r.Seq, int64(len(record) - len(short))})
+	}
+	return nil
+}
+
+// redactLocked takes texts away.
+func (m *Memory) redactLocked(all []Redaction) {
+	for _, r := range all {
+		room := m.rooms[r.Room]
+		if room == nil || r.Seq < room.Low || r.Seq > room.Head {
+			continue
+		}
+		row := &room.rows[r.Seq-room.Low]
+		short, _, err := withoutText(row.record, &row.salt)
+		if err != nil || short == nil {
+			continue
+		}
+		by := int64(len(row.record) - len(short))
+		row.record, row.salt = short, [16]byte{}
+		room.bytes -= by
+		m.bytes -= by
+	}
+}
