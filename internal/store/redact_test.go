@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -92,9 +94,14 @@ func TestRedactionLeavesNothing(t *testing.T) {
 	}
 	clean := func(t *testing.T, dir string, numbers []int) {
 		t.Helper()
+		all := []byte(strings.Join(slices.Collect(maps.Values(files(t, dir))), ""))
+		stand := map[string]bool{}
+		for _, word := range regexp.MustCompile("zq[0-9]{8}x").FindAll(all, -1) {
+			stand[string(word)] = true
+		}
 		for _, n := range numbers {
-			if stands := standsIn(t, dir, secret(n)); stands != nil {
-				t.Errorf("text %d stands in %v", n, stands)
+			if stand[secret(n)] {
+				t.Errorf("text %d stands in %v", n, standsIn(t, dir, secret(n)))
 			}
 		}
 	}
