@@ -15,23 +15,24 @@ type heard struct {
 	chat.ActOf
 	who   identity.ID // zero: it is done to the room
 	admin bool        // who is an admin's key
+	row   uint64      // the seq of the message that it is done to; that is then found to be who's
 	code  chat.Code   // why it can't be one, if not OK
 }
 
 // hear takes an act apart and checks its signature.
 func (s *Session) hear(p *wire.Pub) *heard {
 	act, err := chat.ParseAct(string(p.Body))
-	a := &heard{ActOf: act}
+	a := &heard{ActOf: act, row: p.Opts.Row}
 	if err == nil && act.Who != "" {
 		a.who, err = identity.ParseID(act.Who)
 	}
 	covers := identity.SignedAct{Epoch: s.hub.epoch, From: s.origin.Num, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
 	switch {
-	case err != nil || act.Who != "" && a.who.String() != act.Who || len(p.Opts.Re) > 0:
+	case err != nil || act.Who != "" && a.who.String() != act.Who || len(p.Opts.Re) > 0 || (a.row > 0) != (a.Verb == chat.Redact):
 		a.code = chat.BadAct
 	case !covers.SignedBy(s.account.id, p.Opts.Sig):
 		a.code = chat.BadSignature
-	case strings.HasPrefix(p.Room, chat.DirectMark):
+	case strings.HasPrefix(p.Room, chat.DirectMark) && a.Verb != chat.Redact:
 		a.code = chat.NotAllowed
 	}
 	a.admin = a.code == chat.OK && s.hub.cfg.Admin != nil && s.hub.cfg.Admin(a.who)
@@ -65,6 +66,7 @@ var effects = map[chat.Verb]func(*acting) chat.Code{
 	chat.Pin:       (*acting).pin,
 	chat.Unpin:     (*acting).unpin,
 	chat.Welcome:   (*acting).welcome,
+	chat.Redact:    (*acting).redact,
 }
 
 // decideAct does an act and makes a row of it, or says why it can't be one. It makes no room: there is nothing to moderate in one that is not there.
@@ -74,8 +76,17 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		return out
 	}
 	r := h.rooms[p.Room]
-	if r == nil {
+	if strings.HasPrefix(p.Room, chat.DirectMark) {
+		r, out.Code = s.readable(p.Room)
+	}
+	switch {
+	case out.Code != chat.OK:
+	case r == nil:
 		out.Code = chat.NoSuchRoom
+	case act.Verb == chat.Redact:
+		out.Code = h.findText(r, act)
+	}
+	if out.Code != chat.OK {
 		return out
 	}
 	if out.Code, out.Time = s.mayAct(r, act); out.Code != chat.OK {
@@ -86,8 +97,10 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		return out
 	}
 	row := h.row(s, r, p, p.Body, chat.ID{})
-	r.kept, r.retold = true, true
-	h.batch.Rooms = append(h.batch.Rooms, r.Room)
+	if act.Verb != chat.Redact { // which changes nothing but a row
+		r.kept, r.retold = true, true
+		h.batch.Rooms = append(h.batch.Rooms, r.Room)
+	}
 	x.leave()
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out

@@ -84,6 +84,21 @@ func (l *roomLog) trim() (freed int, left bool) {
 	return freed, len(l.segments) > 0
 }
 
+// drop has memory forget a row and all before it, and returns how much memory that gave back, and whether any segment is left. Whoever is being
+// written to from it comes to its end.
+func (l *roomLog) drop(seq uint64) (freed int, left bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for n < len(l.segments) && l.segments[n].first <= seq {
+		freed += cap(l.segments[n].buf)
+		n++
+	}
+	clear(l.segments[:n])
+	l.segments = l.segments[n:]
+	return freed, len(l.segments) > 0
+}
+
 // place is where in a segment a row begins: a hint, of no use once that segment is gone, and holding none of its memory.
 type place struct {
 	segment uint64 // its first
@@ -297,11 +312,17 @@ func (b *budget) wrote(r *room, taken int) {
 	}
 	for b.used > b.limit {
 		oldest := b.rooms.Front().Value.(*room)
-		freed, left := oldest.log.trim()
+		b.gave(oldest)(oldest.log.trim())
+	}
+}
+
+// gave returns what notes that a room has given memory back, and whether it has any left.
+func (b *budget) gave(r *room) func(freed int, left bool) {
+	return func(freed int, left bool) {
 		b.used -= int64(freed)
-		if !left {
-			b.rooms.Remove(oldest.written)
-			oldest.written = nil
+		if !left && r.written != nil {
+			b.rooms.Remove(r.written)
+			r.written = nil
 		}
 	}
 }

@@ -13,6 +13,7 @@ type right struct {
 	others   bool      // not to oneself
 	known    bool      // to somebody who has been here
 	archived bool      // also in a room where nobody writes
+	own      bool      // to what one has written oneself, whatever one's role
 	later    bool      // this version knows the word, and lets nobody do it
 }
 
@@ -36,7 +37,7 @@ var rights = map[chat.Verb]right{
 	chat.Private:   {later: true},
 	chat.Open:      {later: true},
 	chat.Invite:    {later: true},
-	chat.Redact:    {later: true},
+	chat.Redact:    {least: chat.RoleModerator, outranks: true, archived: true, own: true},
 }
 
 // roleOf returns the role of a key in a room. isAdmin says that it is an admin's.
@@ -103,12 +104,14 @@ func (s *Session) mayWrite(r *room) (code chat.Code, again int64) {
 func (s *Session) mayAct(r *room, act *heard) (code chat.Code, again int64) {
 	now, role, right := chat.Millis(s.hub.cfg.Now()), s.role(r), rights[act.Verb]
 	target := s.hub.accounts[act.who]
+	own := right.own && act.who == s.account.id
 	switch {
 	case right.least == chat.RoleNone || right.later:
 		return chat.NotAllowed, 0
 	case r.gate.shuts(s, now):
 		return chat.Banned, 0
-	case role < right.least:
+	case own: // in a conversation nothing else is
+	case r.Direct() || role < right.least:
 		return chat.NotAllowed, 0
 	case r.Rules.Archived && !right.archived:
 		return chat.Archived, 0

@@ -227,7 +227,7 @@ func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID) *st
 		event.Opts.Re = re[:]
 	}
 	if p.Kind == chat.Act {
-		event.Opts.Sig = p.Opts.Sig
+		event.Opts.Sig, event.Opts.Row = p.Opts.Sig, p.Opts.Row
 	}
 	h.record = wire.Must(h.record[:0], event)
 	row.Record = bytes.Clone(h.record) // memory of its own: a row that a store keeps long must not hold others that it has let go of
@@ -269,6 +269,7 @@ func (h *Hub) publish() {
 	for _, r := range b.rooms {
 		r.unpublished = 0
 	}
+	h.dropRedacted()
 	byNum := h.published
 	for _, r := range b.rooms {
 		byNum[r.Num] = r

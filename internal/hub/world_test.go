@@ -143,11 +143,11 @@ func (s *slowStore) block() (release func()) {
 	}
 }
 
-// batches returns the people and invitations of what was appended while f ran.
+// batches returns the people, invitations and redactions of what was appended while f ran.
 func (s *slowStore) batches(f func()) (all []store.Batch) {
 	s.set(func() {
 		s.watch = func(b *store.Batch) {
-			all = append(all, store.Batch{People: slices.Clone(b.People), Invites: slices.Clone(b.Invites)})
+			all = append(all, store.Batch{People: slices.Clone(b.People), Invites: slices.Clone(b.Invites), Redactions: slices.Clone(b.Redactions)})
 		}
 	})
 	f()
