@@ -89,6 +89,9 @@ var forms = map[Verb]form{
 	Welcome: {text: anyText}, Invite: {who: true},
 }
 
+// RemovedText stands in place of a text that was taken away.
+const RemovedText = "(message removed)"
+
 // Verbs returns all of them, in no order.
 func Verbs() []Verb {
 	verbs := make([]Verb, 0, len(forms))

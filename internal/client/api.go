@@ -120,6 +120,7 @@ type Draft struct {
 	Kind chat.Kind
 	Text string
 	Re   chat.ID // the message answered, or zero
+	Row  uint64  // of the act redact: the seq of the message whose text it takes away; else 0. Locate finds it
 	Ref  string  // the caller's own mark, given back in Ack and Refused and never sent
 }
 

@@ -26,6 +26,16 @@ type Message struct {
 	Text   string
 	Re     chat.ID // the message answered, or zero
 	Own    bool    // sent by this Client
+
+	Removed bool // its text was taken away: Text is chat.RemovedText
+}
+
+// Redacted says that the text of a message was taken away, which may have been shown before: whoever has it is to drop it. It comes behind the act, a
+// Message, that did it.
+type Redacted struct {
+	Room string
+	Seq  uint64
+	ID   chat.ID
 }
 
 // Ack says that a send is kept.
@@ -177,6 +187,7 @@ type Notice struct {
 }
 
 func (Message) event()    {}
+func (Redacted) event()   {}
 func (Ack) event()        {}
 func (Refused) event()    {}
 func (LinkUp) event()     {}

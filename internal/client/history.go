@@ -187,6 +187,7 @@ func (h *reading) message(e *wire.Event) Message {
 	if len(e.Opts.Re) == len(m.Re) {
 		m.Re = chat.ID(e.Opts.Re)
 	}
+	m.removed(e)
 	return m
 }
 

@@ -26,6 +26,7 @@ const (
 	kindOwed     = 8  // number of resets to be shown, why
 	kindRetired  = 9  // nothing: the origin is given up
 	kindNote     = 10 // room, text
+	kindRowSend  = 13 // row, and what kindSend has: of an act that is done to a row
 )
 
 var (
@@ -117,8 +118,13 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 		token, next, highest := [16]byte(f.bytes(16)), f.number(), f.number()
 		sensible = next > highest
 		change = func() { m.live, m.origin, m.next, m.highest, m.sends = true, token, next, highest, map[uint64]Draft{} }
-	case kindSend:
+	case kindSend, kindRowSend:
+		row := uint64(0)
+		if record[0] == kindRowSend {
+			row = f.number()
+		}
 		cseq, d := f.number(), f.draft()
+		d.Row = row
 		_, twice := m.sends[cseq]
 		sensible = m.live && cseq > 0 && !twice && check(&d) == chat.OK
 		change = func() { m.sends[cseq], m.next = d, max(m.next, cseq+1) }
@@ -188,7 +194,12 @@ func originRecord(token [16]byte, next, highest uint64) []byte {
 
 func sendRecord(cseq uint64, d *Draft) []byte {
 	b := make([]byte, 0, 32+len(d.Room)+len(d.Text))
-	b = binary.AppendUvarint(append(b, kindSend), cseq)
+	if d.Row > 0 {
+		b = binary.AppendUvarint(append(b, kindRowSend), d.Row)
+	} else {
+		b = append(b, kindSend)
+	}
+	b = binary.AppendUvarint(b, cseq)
 	b = append(append(b, byte(d.Kind)), d.Re[:]...)
 	return appendText(appendText(b, d.Room), d.Text)
 }

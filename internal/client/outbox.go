@@ -271,5 +271,6 @@ func (e *entry) pub() *wire.Pub {
 	if e.draft.Re != (chat.ID{}) {
 		p.Opts.Re = e.draft.Re[:]
 	}
+	p.Opts.Row = e.draft.Row
 	return p
 }

@@ -233,10 +233,15 @@ func (c *Client) eventLocked(r *wire.Event) error {
 	if len(r.Opts.Re) == len(m.Re) {
 		m.Re = chat.ID(r.Opts.Re)
 	}
+	m.removed(r)
 	if r.Kind == chat.Topic {
 		room.topic = m.Text
 	}
 	c.feed.put(m)
+	if redacted, ok := redactedBy(r); ok {
+		redacted.Room = room.name
+		c.feed.put(redacted)
+	}
 	return nil
 }
 

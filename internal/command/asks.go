@@ -5,6 +5,8 @@ func (c Call) Asks() bool {
 	switch c.Name {
 	case names, whois, list, history, search, keep, invite, release, mentions, away, back:
 		return true
+	case redact:
+		return len(c.Args) > 0
 	case topic:
 		return len(c.Args) == 0
 	}

@@ -63,6 +63,7 @@ const (
 
 	invite  = "invite"
 	release = "release"
+	redact  = "redact"
 
 	reply    = "reply"
 	mentions = "mentions"
@@ -100,6 +101,7 @@ var table = []Entry{
 	{keep, nil, []Arg{{"90d 1GB | all | default", Free, true}}, "show how long the room is kept, or change it, if it is yours", Anyone},
 	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h", Anyone},
 	{release, nil, []Arg{{"NAME", Person, false}}, "take a name from the key that owns it", Admin},
+	{redact, nil, []Arg{{"ID", Free, true}}, "take the text of a message away for good: yours, or as a moderator others'; of the selected one without ID", Anyone},
 	{notify, nil, []Arg{{"on | all | off", Free, true}}, "tell which messages of this room ring, or change it: on is those with your name in them", Anyone},
 	{resend, nil, nil, "send again what was refused here last", Anyone},
 	{clean, nil, nil, "empty the screen of this room; nothing is deleted", Anyone},

@@ -28,6 +28,9 @@ type Env interface {
 	// Reply says text as the answer to a message of room: the one that is selected, else the last one that somebody else said and that was shown. It
 	// returns ErrNoMessage when there is none.
 	Reply(ctx context.Context, room, text string) error
+	// Redact has the text of a message of room taken away: of the one with that id, or, if it is zero, of the one that is selected. It returns
+	// ErrNoMessage when there is none. What the node makes of it is told when it has answered.
+	Redact(ctx context.Context, room string, id chat.ID) error
 	// Nick asks for another name. What became of it is told when the node has answered.
 	Nick(ctx context.Context, name string) error
 	// Away has others see that the user is away, with a text for who asks about them, or that they are back, which has none.
@@ -122,6 +125,8 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return runInvite(ctx, env, first)
 	case release:
 		return show(env)(env.Release(ctx, first))
+	case redact:
+		return runRedact(ctx, env, first)
 	case notify, resend, clean, buffer:
 		return runOnScreen(call, env, first)
 	case help:

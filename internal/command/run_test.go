@@ -68,6 +68,9 @@ func (e *deskEnv) Invite(_ context.Context, q InviteQuery) (InviteAnswer, error)
 func (e *deskEnv) Release(_ context.Context, name string) (ReleaseAnswer, error) {
 	return ReleaseAnswer{Name: name, Owner: Who{ID: "cn1b", Name: name}}, e.note("release %s", name)
 }
+func (e *deskEnv) Redact(_ context.Context, room string, id chat.ID) error {
+	return e.note("redact %v in %s", id, room)
+}
 func (e *deskEnv) Show(a Answer) {
 	for _, line := range a.Lines(time.UTC) {
 		e.did = append(e.did, "show "+line)
@@ -87,40 +90,42 @@ var _ Screen = (*wholeEnv)(nil)
 
 func TestRun(t *testing.T) {
 	for line, want := range map[string][]string{
-		"hi":                 {`text to lobby: "hi"`},
-		"//hi":               {`text to lobby: "/hi"`},
-		"/me waves":          {`action to lobby: "waves"`},
-		"/msg bob hi":        {`text to @bob: "hi"`},
-		"/msg #ops hi":       {`text to ops: "hi"`},
-		"/topic a b":         {`topic to lobby: "a b"`},
-		"/topic -delete":     {`topic to lobby: ""`},
-		"/topic":             {"topic lobby", "show the topic of #lobby: the plan"},
-		"/nick carol":        {"nick carol"},
-		"/join ops":          {"join ops"},
-		"/join @bob":         {"join @bob"},
-		"/part":              {"part lobby"},
-		"/part ops":          {"part ops"},
-		"/away":              {`away "" true`, "show you are away until /back"},
-		"/away  at lunch ":   {`away "at lunch" true`, "show you are away until /back: at lunch"},
-		"/back":              {`away "" false`, "show you are back"},
-		"/reply  yes ":       {`reply in lobby: "yes"`},
-		"/query @bob":        {"query bob"},
-		"/query bob  hi":     {"query bob", `text to @bob: "hi"`},
-		"/close":             {"close lobby"},
-		"/wc @bob":           {"close @bob"},
-		"/mentions":          {"mentions 0", "show nobody has mentioned carol"},
-		"/mentions before 7": {"mentions 7", "show nobody has mentioned carol"},
-		"/help clear":        {"show /clear             empty the screen of this room; nothing is deleted (on the full screen)"},
-		"/names":             {"names lobby", "show 2 people in #lobby:", "show   alice bob"},
-		"/names ops":         {"names ops", "show 2 people in #ops:", "show   alice bob"},
-		"/whois bob":         {"whois bob", "show bob has the key cn1b", "show   not connected"},
-		"/list":              {"list", "show there are no rooms yet"},
-		"/quit":              {"quit"},
-		"/history":           {"history lobby {N:50 Before:0 Since:0s}", "show #lobby has no messages"},
-		"/search hi":         {"search {Words:hi Room: From: Before:0}", "show nothing found"},
-		"/keep":              {"keep lobby <nil>", "show #lobby is kept as long as the node keeps any room"},
-		"/keep 90d":          {"keep lobby &{Set:true Age:2160h0m0s Size:0}", "show #lobby is kept as long as the node keeps any room"},
-		"/release @bob":      {"release bob", "show bob is free: it was the name of the key cn1b"},
+		"hi":                       {`text to lobby: "hi"`},
+		"//hi":                     {`text to lobby: "/hi"`},
+		"/me waves":                {`action to lobby: "waves"`},
+		"/msg bob hi":              {`text to @bob: "hi"`},
+		"/msg #ops hi":             {`text to ops: "hi"`},
+		"/topic a b":               {`topic to lobby: "a b"`},
+		"/topic -delete":           {`topic to lobby: ""`},
+		"/topic":                   {"topic lobby", "show the topic of #lobby: the plan"},
+		"/nick carol":              {"nick carol"},
+		"/join ops":                {"join ops"},
+		"/join @bob":               {"join @bob"},
+		"/part":                    {"part lobby"},
+		"/part ops":                {"part ops"},
+		"/away":                    {`away "" true`, "show you are away until /back"},
+		"/away  at lunch ":         {`away "at lunch" true`, "show you are away until /back: at lunch"},
+		"/back":                    {`away "" false`, "show you are back"},
+		"/reply  yes ":             {`reply in lobby: "yes"`},
+		"/query @bob":              {"query bob"},
+		"/query bob  hi":           {"query bob", `text to @bob: "hi"`},
+		"/close":                   {"close lobby"},
+		"/wc @bob":                 {"close @bob"},
+		"/mentions":                {"mentions 0", "show nobody has mentioned carol"},
+		"/mentions before 7":       {"mentions 7", "show nobody has mentioned carol"},
+		"/help clear":              {"show /clear             empty the screen of this room; nothing is deleted (on the full screen)"},
+		"/names":                   {"names lobby", "show 2 people in #lobby:", "show   alice bob"},
+		"/names ops":               {"names ops", "show 2 people in #ops:", "show   alice bob"},
+		"/whois bob":               {"whois bob", "show bob has the key cn1b", "show   not connected"},
+		"/list":                    {"list", "show there are no rooms yet"},
+		"/quit":                    {"quit"},
+		"/history":                 {"history lobby {N:50 Before:0 Since:0s}", "show #lobby has no messages"},
+		"/search hi":               {"search {Words:hi Room: From: Before:0}", "show nothing found"},
+		"/keep":                    {"keep lobby <nil>", "show #lobby is kept as long as the node keeps any room"},
+		"/keep 90d":                {"keep lobby &{Set:true Age:2160h0m0s Size:0}", "show #lobby is kept as long as the node keeps any room"},
+		"/redact":                  {"redact 0000000000000000 in lobby"},
+		"/redact 0123456789ABCDEF": {"redact 0123456789abcdef in lobby"},
+		"/release @bob":            {"release bob", "show bob is free: it was the name of the key cn1b"},
 		"/invite": {"invite {Room:lobby Uses:1 For:24h0m0s}", "show until 1970-01-01 00:00, 1 person may come to #lobby by this link; whoever has the link can use it",
 			`show to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, "show chatnode://x"},
 		"/help release": {"show /release NAME      take a name from the key that owns it (for the node's admins)"},
@@ -146,7 +151,7 @@ func TestRunHasEveryCommand(t *testing.T) {
 		for range e.Args {
 			call.Args = append(call.Args, "help")
 		}
-		if e.Name == history || e.Name == keep || e.Name == invite || e.Name == mentions || e.Name == notify {
+		if e.Name == history || e.Name == keep || e.Name == invite || e.Name == mentions || e.Name == notify || e.Name == redact {
 			call.Args = nil // all that they take has a grammar
 		}
 		env := &wholeEnv{deskEnv{room: "lobby"}}

@@ -27,6 +27,8 @@ type Said struct {
 	Text   string
 	Re     chat.ID
 	Own    bool
+
+	Removed bool // its text was taken away: Text is chat.RemovedText
 }
 
 // Told returns a message as people read it, behind its time: "carol: hi", "* carol waves".

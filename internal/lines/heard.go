@@ -51,6 +51,13 @@ func (h *heard) note(m *client.Message, self string) {
 	}
 }
 
+// forget has nothing quote a message whose text was taken away.
+func (h *heard) forget(id chat.ID) {
+	if _, known := h.quotes[id]; known {
+		h.quotes[id] = chat.RemovedText
+	}
+}
+
 // quote returns what a line quotes of a message; empty: it was not printed of late.
 func (h *heard) quote(id chat.ID) string { return h.quotes[id] }
 

@@ -71,6 +71,8 @@ func (o *objects) event(e client.Event) {
 	switch e := e.(type) {
 	case client.Message:
 		o.message(e)
+	case client.Redacted:
+		o.print(redactedObject{"redacted", chat.OneLine(e.Room), e.Seq, e.ID.String()})
 	case client.Ack:
 		o.print(ackObject{"ack", parseSource(e.Ref), chat.OneLine(e.Room), e.Seq, e.ID.String(), stampOf(e.Time)})
 	case client.Refused:
@@ -113,7 +115,7 @@ func (o *objects) message(m client.Message) {
 	object := messageObject{
 		Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Cursor: m.Cursor.String(),
 		Name: chat.OneLine(m.Name), Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text),
-		To: chat.OneLine(m.To), Own: m.Own, Author: o.self.String(),
+		To: chat.OneLine(m.To), Own: m.Own, Author: o.self.String(), Removed: m.Removed,
 	}
 	if !m.Re.IsZero() {
 		object.Re = m.Re.String()
@@ -229,6 +231,7 @@ func saidObjects(all []command.Said) []messageObject {
 		out[i] = messageObject{
 			Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Name: chat.OneLine(m.Name), Author: m.Author,
 			Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text), To: chat.OneLine(m.To), Own: m.Own,
+			Removed: m.Removed,
 		}
 		if !m.Re.IsZero() {
 			out[i].Re = m.Re.String()

@@ -18,6 +18,15 @@ type messageObject struct {
 	Re     string `json:"re,omitempty"`
 	To     string `json:"to,omitempty"`
 	Own    bool   `json:"own,omitempty"`
+
+	Removed bool `json:"removed,omitempty"`
+}
+
+type redactedObject struct {
+	Type string `json:"type"` // redacted
+	Room string `json:"room"`
+	Seq  uint64 `json:"seq"`
+	ID   string `json:"id"`
 }
 
 type ackObject struct {

@@ -141,6 +141,9 @@ func (r *runner) handle(e client.Event) {
 		}
 	}
 	r.sink.event(e)
+	if gone, ok := e.(client.Redacted); ok {
+		r.heard.forget(gone.ID)
+	}
 	if m, ok := e.(client.Message); ok {
 		r.heard.note(&m, r.cfg.Client.Name())
 	}

@@ -19,6 +19,8 @@ func (m *model) event(e client.Event) tea.Cmd {
 	switch e := e.(type) {
 	case client.Message:
 		return m.message(&e)
+	case client.Redacted:
+		m.redacted(&e)
 	case client.Ack:
 		m.acked(e)
 	case client.Refused:

@@ -28,6 +28,8 @@ type messageObject struct {
 	Time   string `json:"time"`
 	Text   string `json:"text"`
 	Re     string `json:"re,omitempty"`
+
+	Removed bool `json:"removed,omitempty"`
 }
 
 // objects prints messages as JSON, one a line.
@@ -53,12 +55,22 @@ func (o *objects) message(m store.Message) error {
 	object := messageObject{
 		Type: "message", Room: chat.OneLine(keyTitle(&m.Room.Room)), Seq: m.Seq, ID: m.ID.String(), Epoch: fmt.Sprintf("%016x", o.epoch), Cursor: cursor.String(),
 		Name: chat.OneLine(m.Name), Author: author, Kind: m.Kind.String(), Time: time.UnixMilli(m.Time).UTC().Format("2006-01-02T15:04:05.000Z"),
-		Text: chat.CleanText(m.Kind, string(m.Body)),
+		Text: chat.CleanText(m.Kind, textOf(&m)), Removed: isRemoved(&m),
 	}
 	if len(m.Opts.Re) == len(chat.ID{}) {
 		object.Re = chat.ID(m.Opts.Re).String()
 	}
 	return o.enc.Encode(object)
+}
+
+// isRemoved reports whether a message's text was taken away, and textOf returns what stands for it.
+func isRemoved(m *store.Message) bool { return len(m.Opts.Gone) > 0 }
+
+func textOf(m *store.Message) string {
+	if isRemoved(m) {
+		return chat.RemovedText
+	}
+	return string(m.Body)
 }
 
 // keyTitle is what programs know a room by: its name, or the keys of the two, which stay when names change hands.
@@ -84,7 +96,7 @@ func (t *timeline) message(m store.Message) error {
 		t.day = day
 		fmt.Fprintf(t.out, "-- %s\n", at.Format("Monday, 2 January 2006 (MST)"))
 	}
-	first, rest, _ := strings.Cut(string(m.Body), "\n")
+	first, rest, _ := strings.Cut(textOf(&m), "\n")
 	line := command.Told(m.Name, m.Kind, first)
 	_, err := fmt.Fprintf(t.out, "%s %s %s\n", at.Format(time.DateTime), chat.OneLine(t.title(&m.Room.Room)), chat.OneLine(line))
 	for rest != "" {

@@ -88,6 +88,12 @@ func samples() []sample {
 	reply := &Event{Room: 1, Seq: 2, From: 3, CSeq: 1, Time: storyTime + 1500, Name: "carol", Kind: chat.Text, Body: []byte("me!"), ID: id2, Opts: Opts{Re: id1[:]}}
 	action := &Event{Room: 1, Seq: 3, From: 2, CSeq: 6, Time: storyTime + 2500, Name: "bob", Kind: chat.Action, Body: []byte("waves"), ID: id3}
 
+	idGone, _ := storyRow(chat.Header{Seq: 6, From: 2, CSeq: 7, Time: storyTime + 4000, Kind: chat.Text, Name: "bob"}, "my password is hunter2", chat.Hash{})
+	redact := "redact " + idGone.String()
+	redactSig := actSig(carolKey, storyEpoch, 3, 10, "lobby", redact)
+	idRedact, _ := storyRow(chat.Header{Seq: 7, From: 3, CSeq: 10, Time: storyTime + 4500, Kind: chat.Act, Name: "carol"}, redact, chat.Hash{})
+	left := chat.BodySum((*[16]byte)(counting(0xf0, 16)), []byte("my password is hunter2"))
+
 	const cu, cd, hu, hd = "control up", "control down", "chat up", "chat down"
 	return []sample{
 		{"challenge", cd, &Challenge{Version: Version, Nonce: nonce}},
@@ -173,6 +179,9 @@ func samples() []sample {
 		{"pub-act-ban", hu, &Pub{CSeq: 8, Room: "lobby", Kind: chat.Act, Body: []byte(acts[1]), Opts: Opts{Sig: sigs[1]}}},
 		{"pub-act-room", hu, &Pub{CSeq: 9, Room: "lobby", Kind: chat.Act, Body: []byte(acts[2]), Opts: Opts{Sig: sigs[2]}}},
 		{"event-act", hd, &Event{Room: 1, Seq: 4, From: 3, CSeq: 7, Time: storyTime + 3500, Name: "carol", Kind: chat.Act, Body: []byte(acts[0]), ID: idAct, Opts: Opts{Sig: sigs[0]}}},
+		{"event-redacted", hd, &Event{Room: 1, Seq: 6, From: 2, CSeq: 7, Time: storyTime + 4000, Name: "bob", Kind: chat.Text, Body: []byte{}, ID: idGone, Opts: Opts{Gone: left[:]}}},
+		{"pub-redact", hu, &Pub{CSeq: 10, Room: "lobby", Kind: chat.Act, Body: []byte(redact), Opts: Opts{Sig: redactSig, Row: 6}}},
+		{"event-redact", hd, &Event{Room: 1, Seq: 7, From: 3, CSeq: 10, Time: storyTime + 4500, Name: "carol", Kind: chat.Act, Body: []byte(redact), ID: idRedact, Opts: Opts{Sig: redactSig, Row: 6}}},
 		{"refused-muted", hd, &Refused{CSeq: 7, Code: chat.Muted, RetryAfterMS: 590_000}},
 		{"open-terms", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Terms: terms}},
 		{"open-banned", hd, &Open{Name: "lobby", Status: StatusDenied, Code: chat.Banned, Peer: []byte{}}},

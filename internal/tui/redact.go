@@ -1,0 +1,53 @@
+package tui
+
+import (
+	"context"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/client"
+	"chatnode/internal/command"
+	"chatnode/internal/scroll"
+	"chatnode/internal/talk"
+)
+
+// Redact takes the text of the selected message away.
+func (e *env) Redact(_ context.Context, room string, _ chat.ID) error {
+	r := e.b.view().At(e.b.picked)
+	if r == nil || r.kind != rowSaid || r.id == (chat.ID{}) {
+		return command.ErrNoMessage
+	}
+	return e.m.send(talk.RedactDraft(room, r.seq, r.id))
+}
+
+// Redact takes the text of a message away that is named by its id, which has to be looked for.
+func (e *asking) Redact(ctx context.Context, room string, id chat.ID) error {
+	return e.Asker.Redact(ctx, room, id)
+}
+
+// redacted drops a text from everything that is shown or can be scrolled to: from its message, from the quotes of it, and from what searches have found.
+func (m *model) redacted(e *client.Redacted) {
+	for _, b := range m.buffers {
+		if b.name != e.Room && b.kind != bufFound {
+			continue
+		}
+		redact(b.pane, e.ID)
+		if b.past != nil {
+			redact(b.past.pane, e.ID)
+		}
+	}
+}
+
+// redact does it for one pane.
+func redact(p *scroll.Pane[row], id chat.ID) {
+	for i := p.First(); i < p.End(); i++ {
+		switch r := p.At(i); {
+		case r.kind == rowSaid && r.id == id && r.say != chat.Act:
+			r.text, r.mention = chat.RemovedText, false
+		case r.re == id:
+			r.quote = chat.RemovedText
+		default:
+			continue
+		}
+		p.Changed(i)
+	}
+}
