@@ -27,9 +27,6 @@ func (e *asking) Redact(ctx context.Context, room string, id chat.ID) error {
 // redacted drops a text from everything that is shown or can be scrolled to: from its message, from the quotes of it, and from what searches have found.
 func (m *model) redacted(e *client.Redacted) {
 	for _, b := range m.buffers {
-		if b.name != e.Room && b.kind != bufFound {
-			continue
-		}
 		redact(b.pane, e.ID)
 		if b.past != nil {
 			redact(b.past.pane, e.ID)
