@@ -23,6 +23,7 @@ type model struct {
 	cfg    *Config
 	client Client
 	asking context.Context // of questions to the node: it ends with the screen
+	until  context.Context // of what has the terminal in place of the screen: it ends when the program is told to
 	asker  talk.Asker
 	beat   func() tea.Cmd // has the next tick come
 
@@ -61,7 +62,7 @@ type model struct {
 
 func newModel(asking context.Context, cfg *Config) *model {
 	m := &model{
-		cfg: cfg, client: cfg.Client, asking: asking, input: newInput(), name: cfg.Client.Name(), dark: true, colours: true,
+		cfg: cfg, client: cfg.Client, asking: asking, until: asking, input: newInput(), name: cfg.Client.Name(), dark: true, colours: true,
 		asker: talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Reached: cfg.Reached},
 	}
 	m.beat = m.second

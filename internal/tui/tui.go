@@ -114,6 +114,7 @@ func Run(ctx context.Context, cfg Config) error {
 	asking, stopAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAsking()
 	m := newModel(asking, &cfg)
+	m.until = ctx
 	program := tea.NewProgram(m, tea.WithInput(cfg.In), tea.WithOutput(cfg.Out), tea.WithEnvironment(cfg.Environ),
 		tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight), tea.WithFPS(framesPerSecond))
 	cfg.Log.follow(func() { program.Send(logged{}) })
