@@ -256,11 +256,10 @@ func (m *model) landed(p page) tea.Cmd {
 
 // located is where the message stands that another one answers.
 type located struct {
-	b        *buffer
-	id       chat.ID
-	seq      uint64
-	searched int // messages, while it is being looked for
-	err      error
+	b   *buffer
+	id  chat.ID
+	seq uint64
+	err error
 }
 
 // origin goes to the message that the selected one answers, or the last that answers any.
