@@ -72,6 +72,7 @@ func (b *bareView) Run() error {
 	case err := <-ended:
 		return err
 	case <-b.until.Done():
-		return nil
+		_, err := io.WriteString(b.out, "\n")
+		return err
 	}
 }

@@ -30,7 +30,7 @@ func TestTheBareViewEnds(t *testing.T) {
 		}
 		b.SetStdin(c.in)
 		b.SetStdout(&out)
-		if err := b.Run(); (err != nil) != c.fails || out.String() != b.text {
+		if err := b.Run(); (err != nil) != c.fails || strings.TrimSuffix(out.String(), "\n") != b.text {
 			t.Errorf("%s: error %v, printed %q", name, err, out.String())
 		}
 	}

@@ -72,7 +72,7 @@ func (e *env) Close(_ context.Context, room string) error {
 		return errors.New("this one stays; /quit ends chatnode")
 	case b.kind == bufFound:
 		e.m.close(b)
-	case b.isUnmet() && len(b.waiting) == 0:
+	case b.isUnmet() && b.last == 0 && len(b.waiting) == 0:
 		e.m.close(b) // nothing was ever said in it
 	case b.kind == bufDirect:
 		e.m.hide(b)

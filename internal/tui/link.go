@@ -68,9 +68,12 @@ func (m *model) linkUp(e client.LinkUp) tea.Cmd {
 
 func (m *model) linkDown(e client.LinkDown) {
 	l, now := &m.link, m.cfg.Now()
-	if l.up {
+	switch why := talk.DownReason(e); {
+	case l.up:
 		l.lostAt = now
-		m.status.note("link lost: "+talk.DownReason(e), now)
+		m.status.note("link lost: "+why, now)
+	case why != talk.DownReason(l.down) || l.retry.IsZero(): // each reason once, however often it is tried
+		m.status.note("no link: "+why, now)
 	}
 	l.up, l.down, l.retry, l.lag, l.asked = false, e, now.Add(e.RetryIn), 0, time.Time{}
 }
