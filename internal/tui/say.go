@@ -148,6 +148,10 @@ func (m *model) send(d client.Draft) error {
 	if code := chat.CheckText(d.Kind, d.Text); code != chat.OK {
 		return &client.RefusedError{Code: code}
 	}
+	b := m.find(d.Room)
+	if b != nil && !b.peer.IsZero() {
+		d.Room = chat.DirectMark + b.peer.String() // whoever has the name by now
+	}
 	n, err := m.client.Send(unblocked, d)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -155,7 +159,6 @@ func (m *model) send(d client.Draft) error {
 	case err != nil:
 		return err
 	}
-	b := m.find(d.Room)
 	if b == nil && isDirect(d.Room) {
 		b = m.open(d.Room)
 	}

@@ -13,6 +13,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 	"chatnode/internal/wire"
 )
 
@@ -672,4 +673,36 @@ func TestNothingWasMissedBeforeTheFirstVisit(t *testing.T) {
 	s.happen(client.LinkUp{Title: "plant", Name: "carol"})
 	s.happen(client.Opened{Room: "lobby", Status: wire.StatusOK, From: 21, Head: 30, Cursor: chat.Cursor{Epoch: 7, Seq: 20}})
 	s.lacks("while you were away", " new ")
+}
+
+// A conversation is with a key: what is typed in it goes there, whoever has the name by then.
+func TestAConversationIsSentToItsKey(t *testing.T) {
+	s := newStage(t, 80, 16)
+	s.up()
+	peer := identity.ID{7}
+	s.c.rooms["@bob"] = client.RoomState{Direct: true, Peer: client.Person{ID: peer, Name: "bob"}}
+	s.open("@bob", 0)
+	s.happen(s.said("@bob", "bob", "hi"))
+	s.say("/query bob")
+	s.say("hello")
+	if want := "@" + peer.String(); s.c.sends[0].Room != want {
+		t.Errorf("sent to %q, want %q", s.c.sends[0].Room, want)
+	}
+	s.wants("hello …")
+}
+
+func TestWhatWasRefusedIsToldAtTheEnd(t *testing.T) {
+	s := newStage(t, 80, 16)
+	s.up()
+	s.say("all of it")
+	s.c.pending--
+	s.happen(client.Refused{N: 1, Code: chat.TooFast, Room: "lobby", Text: "all of it"})
+	if err := s.m.result(nil, nil); !errors.Is(err, talk.ErrNotKept) || err.Error() != "1 message was refused" {
+		t.Errorf("the end is %v", err)
+	}
+	s.say("/resend")
+	s.kept(2)
+	if err := s.m.result(nil, nil); err != nil {
+		t.Errorf("the end is %v", err)
+	}
 }

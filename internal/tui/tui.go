@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -168,16 +169,29 @@ func drain(events <-chan client.Event) {
 	}
 }
 
+// lost tells what was sent and is not known to be kept, or was refused and not sent again; "" when all is kept.
+func (m *model) lost() string {
+	var parts []string
+	if n := m.client.Pending(); n > 0 {
+		part := fmt.Sprintf("%s not known to be kept", talk.Count(uint64(n), "message is", "messages are"))
+		if m.cfg.Kept {
+			part += ", and tried again at the next start"
+		}
+		parts = append(parts, part)
+	}
+	n := uint64(0)
+	for _, b := range m.buffers {
+		n += uint64(len(b.refused))
+	}
+	if n > 0 {
+		parts = append(parts, talk.Count(n, "message was refused", "messages were refused"))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // result tells how it went: ran is what the client's Run returned, drawn what the program did.
 func (m *model) result(ran, drawn error) error {
-	lost := ""
-	if n := m.client.Pending(); n > 0 {
-		lost = fmt.Sprintf("%s not known to be kept", talk.Count(uint64(n), "message is", "messages are"))
-		if m.cfg.Kept {
-			lost += ", and tried again at the next start"
-		}
-	}
-	and := ""
+	lost, and := m.lost(), ""
 	if lost != "" {
 		and = "; " + lost
 	}
