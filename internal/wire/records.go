@@ -23,6 +23,9 @@ const (
 	TypeNick = 11
 	TypeMark = 12 // reserved: links between nodes
 
+	// Chat stream, node to client.
+	TypeTerms = 20
+
 	// Control stream.
 	TypeChallenge = 13
 	TypeHello     = 14
@@ -54,6 +57,8 @@ const (
 	TypeReleaseIs  = 49
 	TypeAway       = 50
 	TypeAwayIs     = 51
+	TypeBanned     = 52
+	TypeBannedAre  = 53
 
 	firstQuestion, lastQuestion = 32, 126
 )
@@ -104,7 +109,7 @@ type Event struct {
 // Opts is what only some publishes and events carry.
 type Opts struct {
 	Re  []byte `cbor:"1,keyasint,omitempty"` // id of the message answered, 8 bytes
-	Sig []byte `cbor:"2,keyasint,omitempty"` // reserved: the author's signature
+	Sig []byte `cbor:"2,keyasint,omitempty"` // of an act: its author's public key and signature, identity.ActSigLen bytes
 	As  *As    `cbor:"3,keyasint,omitempty"` // reserved: the pair under which it was first offered to another node
 }
 
@@ -158,6 +163,7 @@ type Open struct {
 	Code   chat.Code // for StatusDenied
 	Topic  string
 	Peer   []byte // the other's key id, in a direct conversation
+	Terms  Terms  // as of now
 }
 
 // Closed stands after the last event of a room.
@@ -166,7 +172,7 @@ type Closed struct {
 	Type uint8
 	Room uint64
 	Name string
-	Code chat.Code // OK: by the client's own Part
+	Code chat.Code // OK: by the client's own Part; Kicked, Banned: by an act
 }
 
 // Named answers a Nick.
