@@ -26,6 +26,8 @@ type Message struct {
 	Text   string
 	Re     chat.ID // the message answered, or zero
 	Own    bool    // sent by this Client
+	// Ignored says that the user ignores the author. A front end sets it, for the Client asks nobody whose a number is.
+	Ignored bool
 }
 
 // Ack says that a send is kept.

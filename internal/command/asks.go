@@ -3,7 +3,7 @@ package command
 // Asks reports whether Run waits for what the node answers to the call, and does nothing else: a front end need not hold up what is typed meanwhile.
 func (c Call) Asks() bool {
 	switch c.Name {
-	case names, whois, list, history, search, keep, invite, release, mentions, away, back:
+	case names, whois, list, history, search, keep, invite, release, mentions, away, back, ignore, unignore:
 		return true
 	case topic:
 		return len(c.Args) == 0

@@ -71,6 +71,9 @@ const (
 	away     = "away"
 	back     = "back"
 
+	ignore   = "ignore"
+	unignore = "unignore"
+
 	notify = "notify"
 	resend = "resend"
 	clean  = "clear"
@@ -92,6 +95,8 @@ var table = []Entry{
 	{shut, []string{"wc"}, []Arg{{"ROOM", Room, true}}, "leave a room, or put a conversation away until something new is said in it", Anyone},
 	{names, []string{"who", "users"}, []Arg{{"ROOM", Room, true}}, "list who is in a room", Anyone},
 	{whois, []string{"wi"}, []Arg{{"NAME", Person, false}}, "tell a person's key, rooms and since when they are here", Anyone},
+	{ignore, []string{"block"}, []Arg{{"NAME", Person, true}}, "not see what somebody says, or list whom you ignore; nobody is told", Anyone},
+	{unignore, []string{"unblock"}, []Arg{{"NAME", Person, false}}, "see again what somebody says", Anyone},
 	{topic, []string{"t"}, []Arg{{"TEXT | -delete", Free, true}}, "show the room's topic, or set it; -delete takes it away", Anyone},
 	{list, []string{"channels", "rooms", "ls"}, nil, "list the rooms of this node", Anyone},
 	{history, []string{"hist", "backlog"}, []Arg{{"N | before SEQ | since 2h", Free, true}}, "show the last messages of the room, or those before them", Anyone},

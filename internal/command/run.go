@@ -52,6 +52,11 @@ type Env interface {
 	Invite(ctx context.Context, q InviteQuery) (InviteAnswer, error)
 	// Release takes a name from its owner.
 	Release(ctx context.Context, name string) (ReleaseAnswer, error)
+	// Ignore has the user ignore the person of that name or key id, or not any more. Who the node doesn't know by the name may have spoken by it in
+	// room, which is as Room returns it.
+	Ignore(ctx context.Context, room, name string, on bool) (IgnoreAnswer, error)
+	// Ignored returns whom the user ignores.
+	Ignored(ctx context.Context) (IgnoredAnswer, error)
 	// Show gives an answer to whoever typed the command.
 	Show(Answer)
 	// Quit asks the front end to end once everything sent is answered.
@@ -120,6 +125,8 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return runLog(ctx, call, env, first)
 	case invite:
 		return runInvite(ctx, env, first)
+	case ignore, unignore:
+		return runIgnore(ctx, call, env, first)
 	case release:
 		return show(env)(env.Release(ctx, first))
 	case notify, resend, clean, buffer:

@@ -17,12 +17,12 @@ var documented = map[string]any{
 	"denied": roomObject{}, "gap": gapObject{}, "reset": resetObject{}, "joined, left, renamed, stirred": presenceObject{}, "present": presentObject{},
 	"named": namedObject{}, "notice": noticeObject{}, "error": errorObject{}, "names": namesObject{}, "whois": whoisObject{}, "away": awayObject{}, "list": listObject{},
 	"topic": topicObject{}, "history": historyObject{}, "search": searchObject{}, "mentions": searchObject{}, "keep": keepObject{}, "invite": inviteObject{},
-	"release": releaseObject{}, "help": helpObject{},
+	"release": releaseObject{}, "help": helpObject{}, "ignore, unignore": ignoreObject{}, "ignored": ignoredObject{},
 }
 
 // notDescribed are fields that the section of an answer has no use for.
 var notDescribed = []string{"n of names", "n of whois", "n of away", "n of list", "n of topic", "n of history", "n of search", "n of mentions", "n of keep", "n of help", "n of invite",
-	"n of release"}
+	"n of release", "n of ignore, unignore", "n of ignored"}
 
 func TestDocumentNamesEveryField(t *testing.T) {
 	raw, err := os.ReadFile("../../docs/json.md")

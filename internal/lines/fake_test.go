@@ -50,6 +50,7 @@ type desk struct {
 	drafts  []client.Draft
 	open    int
 	asked   []string
+	ignored []client.Person
 	failure error
 	ended   bool
 	quits   bool
@@ -323,6 +324,22 @@ func (d *desk) Release(_ context.Context, name string) (client.Person, error) {
 		return client.Person{}, &client.RefusedError{Code: chat.NoSuchUser}
 	}
 	return client.Person{ID: bob, Name: "Bob\x1b[2J"}, nil
+}
+
+func (d *desk) Ignore(who client.Person, on bool) error {
+	d.ask("ignore %s %v", who.Name, on)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ignored = nil; on {
+		d.ignored = []client.Person{who}
+	}
+	return nil
+}
+
+func (d *desk) Ignored() []client.Person {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ignored
 }
 
 func (d *desk) Authors(_ context.Context, from []uint64) map[uint64]identity.ID {

@@ -26,9 +26,10 @@ const stamp = "2006-01-02T15:04:05.000Z"
 // nothing in them drives a terminal even behind a program that prints them as they are.
 type objects struct {
 	// Static after construction.
-	out    *output
-	self   identity.ID
-	author func(ctx context.Context, from uint64) (identity.ID, error)
+	out     *output
+	self    identity.ID
+	author  func(ctx context.Context, from uint64) (identity.ID, error)
+	ignores func(identity.ID) bool
 
 	// Owned by Run's goroutine.
 	epoch string // of the node's store, by the last link
@@ -36,7 +37,7 @@ type objects struct {
 }
 
 func newObjects(cfg *Config, out *output) *objects {
-	return &objects{out: out, self: cfg.ID, author: cfg.Client.Author}
+	return &objects{out: out, self: cfg.ID, author: cfg.Client.Author, ignores: func(id identity.ID) bool { return talk.Ignores(cfg.Client, id) }}
 }
 
 func (o *objects) print(object any) {
@@ -119,25 +120,27 @@ func (o *objects) message(m client.Message) {
 		object.Re = m.Re.String()
 	}
 	if !m.Own {
-		object.Author = o.authorOf(m.From)
+		var id identity.ID
+		object.Author, id = o.authorOf(m.From)
+		object.Ignored = o.ignores(id)
 	}
 	o.print(object)
 }
 
-// authorOf returns the text of the key id behind an origin's number, or "" when the node does not tell it in time: a message is not
+// authorOf returns the key id behind an origin's number and its text, or nothing when the node does not tell it in time: a message is not
 // held back for ever for the sake of one field.
-func (o *objects) authorOf(from uint64) string {
+func (o *objects) authorOf(from uint64) (text string, id identity.ID) {
 	if o.mute {
-		return ""
+		return "", identity.ID{}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), talk.AuthorWait)
 	defer cancel()
 	id, err := o.author(ctx, from)
 	if err != nil {
 		o.mute = errors.Is(err, context.DeadlineExceeded)
-		return ""
+		return "", identity.ID{}
 	}
-	return id.String()
+	return id.String(), id
 }
 
 func (o *objects) kept(a client.Ack) {
@@ -197,6 +200,14 @@ func (o *objects) answer(from source, a command.Answer) {
 		o.print(keepObject{"keep", from, chat.OneLine(a.Room), a.Keep.Set, a.Keep.Age.Milliseconds(), a.Keep.Size})
 	case command.InviteAnswer:
 		o.print(inviteObject{"invite", from, a.Room, a.Link, a.Token, a.Uses, stampOf(a.Expires), a.Local})
+	case command.IgnoreAnswer:
+		kind := "ignore"
+		if !a.On {
+			kind = "unignore"
+		}
+		o.print(ignoreObject{kind, from, chat.OneLine(a.Who.Name), a.Who.ID})
+	case command.IgnoredAnswer:
+		o.print(ignoredObject{"ignored", from, people(a.People, who)})
 	case command.ReleaseAnswer:
 		o.print(releaseObject{"release", from, chat.OneLine(a.Name), a.Owner.ID})
 	case command.HelpAnswer:
@@ -228,7 +239,7 @@ func saidObjects(all []command.Said) []messageObject {
 	for i, m := range all {
 		out[i] = messageObject{
 			Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Name: chat.OneLine(m.Name), Author: m.Author,
-			Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text), To: chat.OneLine(m.To), Own: m.Own,
+			Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text), To: chat.OneLine(m.To), Own: m.Own, Ignored: m.Ignored,
 		}
 		if !m.Re.IsZero() {
 			out[i].Re = m.Re.String()

@@ -18,6 +18,8 @@ type messageObject struct {
 	Re     string `json:"re,omitempty"`
 	To     string `json:"to,omitempty"`
 	Own    bool   `json:"own,omitempty"`
+
+	Ignored bool `json:"ignored,omitempty"`
 }
 
 type ackObject struct {
@@ -211,6 +213,20 @@ type inviteObject struct {
 	Uses    int    `json:"uses"`
 	Expires string `json:"expires"`
 	Local   bool   `json:"local,omitempty"`
+}
+
+// ignoreObject is of type ignore or unignore.
+type ignoreObject struct {
+	Type string `json:"type"`
+	source
+	Name   string `json:"name"`
+	Author string `json:"author"`
+}
+
+type ignoredObject struct {
+	Type string `json:"type"` // ignored
+	source
+	People []personObject `json:"people"`
 }
 
 type releaseObject struct {

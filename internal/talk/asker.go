@@ -157,7 +157,8 @@ func (a Asker) Release(ctx context.Context, name string) (command.ReleaseAnswer,
 // said returns messages as answers have them.
 func (a Asker) said(ctx context.Context, list []client.Message) []command.Said {
 	var known map[uint64]identity.ID
-	if a.Authors && len(list) > 0 {
+	ignored := a.Client.Ignored()
+	if (a.Authors || len(ignored) > 0) && len(list) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, AuthorWait)
 		defer cancel()
 		var from []uint64
@@ -173,11 +174,12 @@ func (a Asker) said(ctx context.Context, list []client.Message) []command.Said {
 		all[i] = command.Said{
 			Room: m.Room, To: m.To, Seq: m.Seq, ID: m.ID, Epoch: m.Epoch, Name: m.Name, Kind: m.Kind, Time: m.Time, Text: m.Text, Re: m.Re, Own: m.Own,
 		}
-		if id, ok := known[m.From]; ok {
-			all[i].Author = id.String()
-		}
+		id, ok := known[m.From]
 		if m.Own {
-			all[i].Author = a.ID.String()
+			id, ok = a.ID, true
+		}
+		if ok {
+			all[i].Author, all[i].Ignored = id.String(), !m.Own && isAmong(ignored, id)
 		}
 	}
 	return all

@@ -60,6 +60,7 @@ type buffer struct {
 	waiting []waiting // what the user has sent and is not in the log yet: the last rows of pane, in the same order
 	refused []refused
 	picked  int // number of the row that is selected; none: none
+	folded  int // messages that no row of pane is of their own, as the user ignores who wrote them
 }
 
 // code is why something came to an end.
@@ -119,9 +120,17 @@ func (b *buffer) add(rows ...row) {
 		}
 	}
 	tail := b.takeTail()
+	last := b.pane.End() - 1
+	for len(rows) > 0 && rows[0].hidden && last >= b.pane.First() && b.pane.At(last).take(&rows[0]) {
+		b.pane.Changed(last)
+		b.folded++
+		rows = rows[1:]
+	}
+	rows = fold(rows)
+	b.folded += foldedIn(rows)
 	b.pane.Append(rows...)
 	b.pane.Append(tail...)
-	if held := b.pane.End() - b.pane.First(); held > maxRows {
+	if held := b.pane.End() - b.pane.First() + b.folded; held > maxRows {
 		b.trim(maxRows / 8)
 	}
 }
@@ -138,16 +147,21 @@ func (b *buffer) takeTail() []row {
 	return tail
 }
 
-// trim lets the n oldest rows go, unless they are being read.
+// trim lets the oldest rows go, of n messages at least, unless they are being read.
 func (b *buffer) trim(n int) {
-	if from, _ := b.pane.Visible(); from < b.pane.First()+n {
+	first, rows, folded := b.pane.First(), 0, 0
+	for ; rows+folded < n && first+rows < b.pane.End(); rows++ {
+		folded += b.pane.At(first + rows).more()
+	}
+	if from, _ := b.pane.Visible(); from < first+rows {
 		return
 	}
-	b.pane.TrimTop(n)
+	b.folded -= folded
+	b.pane.TrimTop(rows)
 	b.fromStart, b.low = false, b.last+1
 	for i := b.pane.First(); i < b.pane.End(); i++ {
-		if r := b.pane.At(i); r.id != (chat.ID{}) {
-			b.low = r.seq
+		if r := b.pane.At(i); r.id != (chat.ID{}) || r.folded != nil {
+			b.low = r.low()
 			return
 		}
 	}
@@ -167,7 +181,7 @@ func (b *buffer) mark(text string, at time.Time) {
 func rowOf(m *client.Message, names []string) row {
 	return row{
 		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: m.Own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
-		direct: strings.HasPrefix(m.Room, chat.DirectMark), mention: !m.Own && m.Kind != chat.Topic && mentions(m.Text, names),
+		hidden: m.Ignored, direct: strings.HasPrefix(m.Room, chat.DirectMark), mention: !m.Own && m.Kind != chat.Topic && mentions(m.Text, names),
 	}
 }
 
@@ -207,7 +221,10 @@ func (b *buffer) find(id chat.ID) int {
 	return none
 }
 
-// quoteOf is a message in a few words.
+// quoteOf is a message in a few words, and nothing where the user is not to see it.
 func quoteOf(r *row) string {
+	if r.hidden {
+		return ""
+	}
 	return chat.Truncate(command.Told(r.name, r.say, strings.Join(strings.Fields(r.text), " ")), quoted)
 }

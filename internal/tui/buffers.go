@@ -245,6 +245,9 @@ func (m *model) People() []string {
 			take(other.name[len(chat.DirectMark):])
 		}
 	}
+	for _, who := range m.client.Ignored() { // for /unignore
+		take(who.Name)
+	}
 	return names
 }
 

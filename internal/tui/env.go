@@ -108,6 +108,7 @@ func (e *env) Clear(string) {
 	tail := b.takeTail()
 	b.pane.Clear()
 	b.pane.Append(tail...)
+	b.folded = 0
 	b.past, b.fetching, b.refused = nil, false, nil
 	b.pick(none)
 	if b.talks() {

@@ -82,7 +82,7 @@ func (m *model) names() []string { return []string{m.name} }
 // message takes in a row of a room's log.
 func (m *model) message(e *client.Message) tea.Cmd {
 	b := m.open(e.Room)
-	if b.hidden {
+	if b.hidden && !e.Ignored {
 		m.unhide(b)
 	}
 	r := rowOf(e, m.names())
@@ -97,7 +97,7 @@ func (m *model) message(e *client.Message) tea.Cmd {
 	if e.Kind == chat.Topic {
 		b.topic = e.Text
 	}
-	if e.Own || e.Name == m.name {
+	if e.Own || e.Name == m.name || r.hidden {
 		return nil
 	}
 	return m.unread(b, &r)
@@ -198,7 +198,7 @@ func (m *model) meet(e client.Opened, state client.RoomState) *buffer {
 	if b.peer = state.Peer.ID; !e.Direct {
 		return b
 	}
-	if e.Head == 0 && len(b.waiting) == 0 && b != m.shown || hasNote(state.Note, noteClosed) {
+	if e.Head == 0 && len(b.waiting) == 0 && b != m.shown || hasNote(state.Note, noteClosed) || m.ignores(state.Peer) && b != m.shown {
 		m.hide(b)
 	}
 	return b
@@ -222,6 +222,9 @@ func (m *model) restore(b *buffer, state client.RoomState, e client.Opened) tea.
 	b.ring = ringOf(state.Note)
 	if b.read = state.Read; b.read == 0 && !e.Direct {
 		b.read = e.Head // what was said before the first visit is not news
+	}
+	if m.ignores(state.Peer) {
+		return nil // nothing of it is missed
 	}
 	old := 0
 	if e.From > b.read+1 { // shown last time, and not read
@@ -289,6 +292,7 @@ func (m *model) reset(e client.Reset) {
 		}
 		b.mark(talk.ResetText(e), m.cfg.Now())
 		b.past, b.last, b.low, b.read, b.fromStart, b.fetching = nil, 0, 0, 0, true, false
+		b.disown()
 		b.style.newAt = 0
 	}
 	if e.Room == "" {

@@ -121,6 +121,8 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		return m.located(msg)
 	case answered:
 		return m.answered(msg)
+	case authored:
+		m.authored(msg)
 	case composed:
 		return m.composed(msg)
 	case lagged:

@@ -47,6 +47,8 @@ type row struct {
 	direct  bool
 	n       uint64 // of a refused one: what Client.Send returned
 	where   string // the room, in a list of messages of many; else ""
+	hidden  bool   // the user ignores who wrote it
+	folded  []row  // of a note that stands for them: messages that are hidden
 }
 
 // rowStyle says what rows are drawn for.

@@ -80,6 +80,11 @@ func (m *model) answered(msg answered) tea.Cmd {
 		m.say(faultText(msg.err))
 	}
 	m.answer(msg.b, msg.answers)
+	for _, a := range msg.answers {
+		if _, ok := a.(command.IgnoreAnswer); ok {
+			return m.reignore()
+		}
+	}
 	return nil
 }
 

@@ -113,7 +113,7 @@ func wrapWords(text string, width int) []string {
 		case line == "":
 			line = word
 		case chat.Width(line)+1+chat.Width(word) > width:
-			lines, line = append(lines, line), word
+			lines, line = append(lines, chat.Truncate(line, width)), word
 		default:
 			line += " " + word
 		}
