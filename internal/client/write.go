@@ -7,6 +7,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/frame"
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -158,7 +159,12 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 	case opNick:
 		return &wire.Nick{Name: e.arg}
 	}
-	return e.pub()
+	p := e.pub()
+	if p.Kind == chat.Act { // signed for the origin that it goes out under, which can change
+		act := identity.SignedAct{Epoch: c.epoch, From: c.from, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
+		p.Opts.Sig = c.cfg.Key.SignAct(&act)
+	}
+	return p
 }
 
 // fillControlLocked queues the watch, and says when it is time for the goodbye. unwritten is what the streams have not taken yet.
