@@ -29,10 +29,15 @@ type Said struct {
 	Own    bool
 	// Ignored says that the user ignores the author: a person is not shown it.
 	Ignored bool
+	// Whom is, of an act, what the person is called that it is done to; empty where that is not known.
+	Whom string
 }
 
 // Told returns a message as people read it, behind its time: "carol: hi", "* carol waves".
 func Told(name string, kind chat.Kind, text string) string {
+	if kind == chat.Act {
+		return ToldAct(name, text, "")
+	}
 	return told(chat.Shown(name), kind, text)
 }
 
@@ -88,7 +93,9 @@ func saidLines(all []Said, zone *time.Location, rooms bool) []string {
 		if rooms {
 			room = Label(s.Room) + " "
 		}
-		if s.Re.IsZero() {
+		if s.Kind == chat.Act {
+			text = ToldAct(s.Name, s.Text, s.Whom)
+		} else if s.Re.IsZero() {
 			text = Told(s.Name, s.Kind, s.Text)
 		} else {
 			text = ToldAnswer(s.Name, s.Kind, s.Text, quotes[s.Re])

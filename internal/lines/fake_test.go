@@ -144,7 +144,7 @@ func (d *desk) keep(n int) {
 
 func (d *desk) refuse(n int, code chat.Code, after time.Duration) {
 	draft := d.draft(n)
-	d.emit(client.Refused{N: uint64(n), Ref: draft.Ref, Room: draft.Room, Text: draft.Text, Code: code, RetryAfter: after})
+	d.emit(client.Refused{N: uint64(n), Ref: draft.Ref, Room: draft.Room, Text: draft.Text, Kind: draft.Kind, Code: code, RetryAfter: after})
 	d.settle()
 }
 
@@ -248,7 +248,7 @@ func (d *desk) Whois(_ context.Context, who string) (client.Info, error) {
 	if who == me.String() {
 		return client.Info{Person: client.Person{ID: me, Name: "carol"}}, nil
 	}
-	if who != "bob" {
+	if who != "bob" && who != bob.String() {
 		return client.Info{}, &client.RefusedError{Code: chat.NoSuchUser}
 	}
 	return client.Info{Person: client.Person{ID: bob, Name: "bob"}, Sessions: 1, Rooms: []string{"lobby"}, Since: noon}, nil
@@ -334,6 +334,14 @@ func (d *desk) Ignore(who client.Person, on bool) error {
 		d.ignored = []client.Person{who}
 	}
 	return nil
+}
+
+func (d *desk) Banned(_ context.Context, room string) ([]client.Ban, error) {
+	d.ask("banned %s", room)
+	if room != "lobby" {
+		return nil, &client.RefusedError{Code: chat.NotAllowed}
+	}
+	return []client.Ban{{Who: client.Person{ID: bob, Name: "bob\x1b[2J"}, By: client.Person{ID: me}, Since: noon, Until: noon.Add(time.Hour), Text: "a\x1b[2J"}}, nil
 }
 
 func (d *desk) Ignored() []client.Person {

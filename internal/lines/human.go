@@ -118,7 +118,9 @@ func (h *human) message(m client.Message) {
 	if h.rooms.ambiguous(m.Room) {
 		line += command.Label(m.Room) + " "
 	}
-	if m.Re.IsZero() {
+	if m.Kind == chat.Act {
+		h.print(line + command.ToldAct(m.Name, m.Text, m.Whom))
+	} else if m.Re.IsZero() {
 		h.print(line + command.Told(m.Name, m.Kind, m.Text))
 	} else {
 		h.print(line + command.ToldAnswer(m.Name, m.Kind, m.Text, h.heard.quote(m.Re)))
@@ -165,6 +167,12 @@ func (h *human) opened(e client.Opened) {
 	}
 	h.shown[e.Room] = false
 	h.sentence(e)
+	if text := talk.TermsText(e.Terms, time.Now(), func(t time.Time) string { return t.In(h.zone).Format("2006-01-02 15:04") }); text != "" {
+		h.tell("%s: %s", command.Label(e.Room), text)
+	}
+	if e.Rules.Welcome != "" {
+		h.tell("%s says: %s", command.Label(e.Room), e.Rules.Welcome)
+	}
 }
 
 func (h *human) leftRoom(e client.Left) {

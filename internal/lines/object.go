@@ -20,6 +20,16 @@ type messageObject struct {
 	Own    bool   `json:"own,omitempty"`
 
 	Ignored bool `json:"ignored,omitempty"`
+
+	Act *actObject `json:"act,omitempty"`
+}
+
+// actObject is what a message of kind act says.
+type actObject struct {
+	Verb   string `json:"verb"`
+	Who    string `json:"who,omitempty"`
+	ForMS  int64  `json:"for_ms,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 type ackObject struct {
@@ -60,6 +70,26 @@ type openedObject struct {
 	From   uint64 `json:"from"`
 	Head   uint64 `json:"head"`
 	Direct bool   `json:"direct,omitempty"`
+	termsObject
+}
+
+// termsObject is what goes for the user in a room.
+type termsObject struct {
+	Role     string   `json:"role,omitempty"`
+	Muted    bool     `json:"muted,omitempty"`
+	Until    string   `json:"until,omitempty"`
+	ReadOnly bool     `json:"read_only,omitempty"`
+	Archived bool     `json:"archived,omitempty"`
+	Private  bool     `json:"private,omitempty"`
+	SlowMS   int64    `json:"slow_ms,omitempty"`
+	Welcome  string   `json:"welcome,omitempty"`
+	Pins     []string `json:"pins,omitempty"`
+}
+
+type standingObject struct {
+	Type string `json:"type"` // standing
+	Room string `json:"room"`
+	termsObject
 }
 
 // roomObject is of type closed or denied.
@@ -236,6 +266,38 @@ type releaseObject struct {
 	Author string `json:"author"`
 }
 
+type bannedObject struct {
+	Type string `json:"type"` // banned
+	source
+	Room string      `json:"room"`
+	Bans []banObject `json:"bans"`
+}
+
+type banObject struct {
+	Name     string `json:"name"`
+	Author   string `json:"author"`
+	By       string `json:"by"`
+	ByAuthor string `json:"by_author"`
+	Since    string `json:"since"`
+	Until    string `json:"until,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+type pinsObject struct {
+	Type string `json:"type"` // pins
+	source
+	Room     string          `json:"room"`
+	Messages []messageObject `json:"messages"`
+	Missing  []string        `json:"missing"`
+}
+
+type welcomeObject struct {
+	Type string `json:"type"` // welcome
+	source
+	Room string `json:"room"`
+	Text string `json:"text"`
+}
+
 type helpObject struct {
 	Type string `json:"type"` // help
 	source
@@ -249,4 +311,5 @@ type commandObject struct {
 	Text    string   `json:"text"`
 	Admin   bool     `json:"admin,omitempty"`
 	Screen  bool     `json:"screen,omitempty"`
+	Rights  string   `json:"rights,omitempty"`
 }

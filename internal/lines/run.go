@@ -24,7 +24,7 @@ type runner struct {
 	rooms *rooms
 	heard *heard
 	begun time.Time
-	known talk.Ignoring
+	known *talk.Reader
 
 	// Set by run before any goroutine starts.
 	quit     func() // has Client.Quit called, in a goroutine of its own
@@ -43,7 +43,7 @@ type runner struct {
 
 func newRunner(cfg Config) *runner {
 	now := time.Now()
-	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, heard: newHeard(), begun: now, known: talk.Ignoring{Client: cfg.Client}}
+	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, heard: newHeard(), begun: now, known: talk.NewReader(cfg.Client)}
 	if cfg.JSON {
 		r.sink = newObjects(&r.cfg, r.out)
 	} else {
@@ -68,7 +68,7 @@ func (r *runner) run(ctx context.Context) error {
 		})
 	}
 	ended, executed, lines := make(chan error, 1), make(chan reading, 1), make(chan line)
-	x := newExec(&r.cfg, r.sink, r.tally, r.rooms, r.heard)
+	x := newExec(&r.cfg, r.sink, r.tally, r.rooms, r.heard, r.known)
 	if left, _ := r.tally.waiting(); left > 0 {
 		r.sink.left(left)
 	}

@@ -104,6 +104,10 @@ func (d *desk) Ignore(who client.Person, on bool) error {
 	return d.cannot
 }
 
+func (d *desk) Banned(ctx context.Context, room string) ([]client.Ban, error) {
+	return []client.Ban{{Who: client.Person{ID: bob, Name: "bob"}, By: client.Person{ID: me}, Since: noon, Until: noon.Add(time.Hour), Text: "spam"}}, d.ask(ctx, "banned %s", room)
+}
+
 func (d *desk) Ignored() []client.Person { return d.ignored }
 
 func (d *desk) Author(ctx context.Context, from uint64) (identity.ID, error) {
@@ -150,6 +154,8 @@ func TestAsker(t *testing.T) {
 			return a.Keep(ctx, "ops", &command.Keep{Set: true})
 		}, "set keep ops {Set:true Age:0s Size:0}",
 			command.KeepAnswer{Room: "ops", Keep: command.Keep{Set: true}}},
+		"banned": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Banned(ctx, "ops") }, "banned ops",
+			command.BannedAnswer{Room: "ops", Bans: []command.Ban{{Who: command.Who{ID: bob.String(), Name: "bob"}, By: command.Who{ID: me.String()}, Since: noon, Until: noon.Add(time.Hour), Text: "spam"}}}},
 		"release": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Release(ctx, "bob") }, "release bob",
 			command.ReleaseAnswer{Name: "Bob", Owner: command.Who{ID: bob.String(), Name: "Bob"}}},
 		"invite": {func(ctx context.Context, a Asker) (command.Answer, error) {

@@ -67,7 +67,7 @@ func (a Asker) ignoredBy(ctx context.Context, _, name string) (client.Person, er
 	ignored := a.Client.Ignored()
 	var found []client.Person
 	for _, p := range ignored {
-		if p.ID.String() == name {
+		if id, err := identity.ParseID(name); err == nil && p.ID == id {
 			return p, nil
 		}
 		if chat.Fold(p.Name) == chat.Fold(name) {
@@ -91,63 +91,6 @@ func (a Asker) ignoredBy(ctx context.Context, _, name string) (client.Person, er
 		}
 	}
 	return client.Person{}, nobody
-}
-
-// Ignoring tells which messages are by people whom the user ignores: it sets Message.Ignored. While nobody is ignored that costs nothing. Else the node is
-// asked, once for each origin, whose it is, and that is waited for, AuthorWait at most. When the node doesn't tell, a message is shown: none is lost
-// for somebody else's sake. An Ignoring belongs to one goroutine.
-type Ignoring struct {
-	Client Client // needed
-
-	mute bool // this link's node has not told in time, and is not asked again
-}
-
-// Events marks the messages among events, in place.
-func (g *Ignoring) Events(ctx context.Context, events []client.Event) {
-	var list []client.Message
-	for _, e := range events {
-		switch e := e.(type) {
-		case client.LinkUp:
-			g.mute = false
-		case client.Message:
-			list = append(list, e)
-		}
-	}
-	g.Messages(ctx, list)
-	for i := range events {
-		if _, ok := events[i].(client.Message); !ok {
-			continue
-		}
-		if list[0].Ignored {
-			events[i] = list[0]
-		}
-		list = list[1:]
-	}
-}
-
-// Messages marks messages, in place.
-func (g *Ignoring) Messages(ctx context.Context, list []client.Message) {
-	ignored := g.Client.Ignored()
-	if len(ignored) == 0 || g.mute {
-		return
-	}
-	var from []uint64
-	for i := range list {
-		if !list[i].Own {
-			from = append(from, list[i].From)
-		}
-	}
-	if len(from) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, AuthorWait)
-	defer cancel()
-	authors := g.Client.Authors(ctx, from)
-	g.mute = ctx.Err() != nil
-	for i := range list {
-		id, known := authors[list[i].From]
-		list[i].Ignored = known && !list[i].Own && isAmong(ignored, id)
-	}
 }
 
 // isAmong reports whether a key is that of one of the people.

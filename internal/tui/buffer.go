@@ -41,7 +41,8 @@ type buffer struct {
 	joined bool
 	closed code // why there is nothing to come any more; chat.OK: there is, or will be
 	topic  string
-	peer   identity.ID // in a conversation
+	terms  client.Terms // what goes for the user there
+	peer   identity.ID  // in a conversation
 	people people
 
 	epoch     uint64 // of the log that last and low are of
@@ -179,10 +180,12 @@ func (b *buffer) mark(text string, at time.Time) {
 
 // rowOf returns a message as a row. names are the reader's own.
 func rowOf(m *client.Message, names []string) row {
-	return row{
+	r := row{
 		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: m.Own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
-		hidden: m.Ignored, direct: strings.HasPrefix(m.Room, chat.DirectMark), mention: !m.Own && m.Kind != chat.Topic && mentions(m.Text, names),
+		hidden: m.Ignored, direct: strings.HasPrefix(m.Room, chat.DirectMark), mention: !m.Own && m.Kind != chat.Topic && m.Kind != chat.Act && mentions(m.Text, names),
 	}
+	r.enact(m.Whom)
+	return r
 }
 
 // mentions reports whether a text has one of the names in it.
@@ -225,6 +228,9 @@ func (b *buffer) find(id chat.ID) int {
 func quoteOf(r *row) string {
 	if r.hidden {
 		return ""
+	}
+	if r.deed != "" {
+		return chat.Truncate(chat.Shown(r.name)+r.deed+r.text, quoted)
 	}
 	return chat.Truncate(command.Told(r.name, r.say, strings.Join(strings.Fields(r.text), " ")), quoted)
 }

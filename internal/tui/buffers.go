@@ -104,7 +104,7 @@ func (b *buffer) redrawn() {
 
 // unread counts a message that the user has not seen, and rings for it.
 func (m *model) unread(b *buffer, r *row) tea.Cmd {
-	if r.say == chat.Topic {
+	if r.say == chat.Topic || r.say == chat.Act {
 		return nil
 	}
 	if m.isRead(b) {

@@ -61,10 +61,12 @@ func (m *model) hits(b *buffer, f found) {
 			hidden++
 			continue
 		}
-		rows = append(rows, row{
+		r := row{
 			kind: rowSaid, seq: h.Seq, id: h.ID, name: h.Name, own: h.Own, say: h.Kind, at: h.Time, text: h.Text, re: h.Re, where: h.Room,
 			mention: mentions(h.Text, m.names()),
-		})
+		}
+		r.enact(h.Whom)
+		rows = append(rows, r)
 	}
 	if hidden > 0 {
 		rows = append(rows, row{kind: rowNote, text: "and " + command.LeftOut(hidden), at: m.cfg.Now()})

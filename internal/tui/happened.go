@@ -41,6 +41,8 @@ func (m *model) event(e client.Event) tea.Cmd {
 		b.last = e.To
 	case client.Reset:
 		m.reset(e)
+	case client.Standing:
+		m.standing(e)
 	case client.Named:
 		m.named(e)
 	case client.Notice:
@@ -153,7 +155,8 @@ func (m *model) refused(e client.Refused) {
 	text := talk.RefusedText(e)
 	b, i := m.sent(e.N)
 	if b == nil {
-		m.shown.note(fmt.Sprintf("not sent to %s: %s: %s", command.Label(e.Room), text, chat.OneLine(e.Text)), m.cfg.Now())
+		m.shown.note(talk.Sentence(e), m.cfg.Now())
+		m.say(talk.Sentence(e))
 		return
 	}
 	r := *b.pane.At(b.pane.End() - len(b.waiting) + i)
@@ -169,7 +172,7 @@ func (m *model) opened(e client.Opened) tea.Cmd {
 	state, _ := m.client.Room(e.Room)
 	b := m.meet(e, state)
 	again := b.joined
-	b.joined, b.closed, b.topic = true, chat.OK, e.Topic
+	b.joined, b.closed, b.topic, b.terms = true, chat.OK, e.Topic, e.Terms
 	if e.Status == wire.StatusOK {
 		b.openedAt(e)
 	}
@@ -182,7 +185,27 @@ func (m *model) opened(e client.Opened) tea.Cmd {
 	if again {
 		return nil
 	}
+	if e.Rules.Welcome != "" {
+		b.note(b.label()+" says: "+e.Rules.Welcome, m.cfg.Now())
+	}
 	return m.restore(b, state, e)
+}
+
+// standing takes in what goes for the user in a room from now on. What was done stands in the room's log; that the user can't write is told besides.
+func (m *model) standing(e client.Standing) {
+	b := m.find(e.Room)
+	if b == nil {
+		return
+	}
+	before, now := b.terms, m.cfg.Now()
+	b.terms = e.Terms
+	if muted := talk.IsMuted(b.terms, now); muted != talk.IsMuted(before, now) {
+		if muted {
+			m.say("in " + b.label() + " you are muted: what you send there is refused")
+		} else {
+			m.say("in " + b.label() + " you can write again")
+		}
+	}
 }
 
 // meet returns the buffer of a room that has opened. A conversation is known by its other's key, whatever their name is now.

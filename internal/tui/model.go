@@ -24,6 +24,7 @@ type model struct {
 	client Client
 	asking context.Context // of questions to the node: it ends with the screen
 	asker  talk.Asker
+	reader *talk.Reader
 	beat   func() tea.Cmd // has the next tick come
 
 	// The screen.
@@ -61,9 +62,10 @@ type model struct {
 func newModel(asking context.Context, cfg *Config) *model {
 	m := &model{
 		cfg: cfg, client: cfg.Client, asking: asking, input: newInput(), name: cfg.Client.Name(), dark: true, colours: true,
-		asker: talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Reached: cfg.Reached},
+		asker:  talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Reached: cfg.Reached},
+		reader: talk.NewReader(cfg.Client),
 	}
-	m.beat = m.second
+	m.beat, m.asker.Reader = m.second, m.reader
 	m.link.begun, m.person.typed = cfg.Now(), cfg.Now()
 	m.theme = newTheme(m.dark, m.colours)
 	m.status = m.add(bufStatus, "")

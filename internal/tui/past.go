@@ -75,7 +75,7 @@ func (m *model) ask(p page, q client.HistoryQuery) tea.Cmd {
 	room := p.b.name
 	return func() tea.Msg {
 		p.rows, p.more, p.err = m.client.History(m.asking, room, q)
-		(&talk.Ignoring{Client: m.client}).Messages(m.asking, p.rows)
+		m.reader.Messages(m.asking, p.rows)
 		return p
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"chatnode/internal/client"
 	"chatnode/internal/identity"
 	"chatnode/internal/screen"
-	"chatnode/internal/talk"
 	"chatnode/internal/wire"
 )
 
@@ -36,6 +35,7 @@ type fakeClient struct {
 	away    string
 	found   client.Found
 	ignored []client.Person
+	bans    []client.Ban
 	mute    bool // tells nobody's key
 }
 
@@ -131,7 +131,8 @@ func (c *fakeClient) Invite(context.Context, string, int, time.Duration) (client
 func (c *fakeClient) Release(context.Context, string) (client.Person, error) {
 	return client.Person{}, c.broken
 }
-func (c *fakeClient) Ignored() []client.Person { return c.ignored }
+func (c *fakeClient) Banned(context.Context, string) ([]client.Ban, error) { return c.bans, c.broken }
+func (c *fakeClient) Ignored() []client.Person                             { return c.ignored }
 func (c *fakeClient) Ignore(who client.Person, on bool) error {
 	c.ignored = slices.DeleteFunc(slices.Clone(c.ignored), func(p client.Person) bool { return p.ID == who.ID })
 	if on {
@@ -237,7 +238,7 @@ func (s *stage) release() {
 // happen has the client report events, in one batch.
 func (s *stage) happen(events ...client.Event) {
 	s.Helper()
-	(&talk.Ignoring{Client: s.c}).Events(s.Context(), events)
+	s.m.reader.Events(s.Context(), events)
 	s.do(happened(events))
 }
 

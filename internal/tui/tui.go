@@ -120,7 +120,7 @@ func Run(ctx context.Context, cfg Config) error {
 	var running sync.WaitGroup
 	ended := make(chan error, 1)
 	running.Go(func() { ended <- cfg.Client.Run(asking) })
-	running.Go(func() { pump(asking, &talk.Ignoring{Client: cfg.Client}, program.Send) })
+	running.Go(func() { pump(asking, cfg.Client.Events(), m.reader, program.Send) })
 	stop := context.AfterFunc(ctx, func() { program.Send(told{}) })
 	defer stop()
 
@@ -140,10 +140,9 @@ type told struct{}
 // over says that the client has ended: nothing more will happen.
 type over struct{}
 
-// pump hands the client's events over, many at a time when they come faster than they are taken. They tell what the user is not to see: that is found
-// out here, where it may wait for the node's word.
-func pump(ctx context.Context, ignoring *talk.Ignoring, send func(tea.Msg)) {
-	events := ignoring.Client.Events()
+// pump hands the client's events over, many at a time when they come faster than they are taken. What has to be asked for about them
+// is asked here, where it may wait for the node's word.
+func pump(ctx context.Context, events <-chan client.Event, reader *talk.Reader, send func(tea.Msg)) {
 	for e := range events {
 		batch := happened{e}
 		for more := true; more && len(batch) < maxBatch; {
@@ -156,7 +155,7 @@ func pump(ctx context.Context, ignoring *talk.Ignoring, send func(tea.Msg)) {
 				more = false
 			}
 		}
-		ignoring.Events(ctx, batch)
+		reader.Events(ctx, batch)
 		send(batch)
 	}
 	send(over{})
