@@ -64,6 +64,15 @@ func foldedIn(rows []row) (n int) {
 	return n
 }
 
+// size is how many bytes of text a row holds.
+func (r *row) size() int {
+	n := len(r.text)
+	for i := range r.folded {
+		n += len(r.folded[i].text)
+	}
+	return n
+}
+
 // more is how many messages a row stands for besides one.
 func (r *row) more() int { return max(0, len(r.folded)-1) }
 
@@ -179,11 +188,13 @@ func (b *buffer) disown() {
 	}
 }
 
-// recount counts what is folded in the rows of a buffer.
+// recount counts what the rows of a buffer hold.
 func (b *buffer) recount() {
-	b.folded = 0
+	b.folded, b.bytes = 0, 0
 	for i := b.pane.First(); i < b.pane.End(); i++ {
-		b.folded += b.pane.At(i).more()
+		r := b.pane.At(i)
+		b.folded += r.more()
+		b.bytes += r.size()
 	}
 }
 

@@ -21,22 +21,24 @@ import (
 
 // fakeClient is a client whose node is a table of rooms. What the screen asks of it is noted.
 type fakeClient struct {
-	sends   []client.Draft
-	pending int
-	rooms   map[string]client.RoomState
-	logs    map[string][]client.Message // by room, from seq 1
-	asked   []string                    // joins, parts, nicks and notes, in their order
-	looked  []string
-	shown   []client.Event
-	read    map[string]uint64
-	full    bool  // takes no more sends
-	broken  error // of questions
-	closed  bool
-	away    string
-	found   client.Found
-	ignored []client.Person
-	bans    []client.Ban
-	mute    bool // tells nobody's key
+	sends     []client.Draft
+	pending   int
+	rooms     map[string]client.RoomState
+	logs      map[string][]client.Message // by room, from seq 1
+	asked     []string                    // joins, parts, nicks and notes, in their order
+	looked    []string
+	shown     []client.Event
+	read      map[string]uint64
+	full      bool  // takes no more sends
+	room      int   // sends that it takes, unless 0
+	broken    error // of questions
+	closed    bool
+	histories int // questions for history
+	away      string
+	found     client.Found
+	ignored   []client.Person
+	bans      []client.Ban
+	mute      bool // tells nobody's key
 }
 
 func newFakeClient() *fakeClient {
@@ -67,7 +69,7 @@ func (c *fakeClient) Lag(context.Context) (time.Duration, error) {
 }
 
 func (c *fakeClient) Send(ctx context.Context, d client.Draft) (uint64, error) {
-	if c.full {
+	if c.full || c.room > 0 && len(c.sends) >= c.room {
 		return 0, ctx.Err()
 	}
 	c.sends = append(c.sends, d)
@@ -82,7 +84,10 @@ func (c *fakeClient) Room(name string) (client.RoomState, bool) {
 
 // History answers from the table as a node does.
 func (c *fakeClient) History(_ context.Context, room string, q client.HistoryQuery) ([]client.Message, bool, error) {
-	if c.broken != nil {
+	if c.histories++; c.broken != nil {
+		if c.histories > 1000 {
+			panic("the node is asked for ever")
+		}
 		return nil, false, c.broken
 	}
 	log := c.logs[room]
