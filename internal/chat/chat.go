@@ -39,9 +39,11 @@ const (
 	Action Kind = 2 // what /me does
 	Topic  Kind = 3 // the body becomes the room's topic
 	Skip   Kind = 4 // a draft that was called back: uses its cseq up and leaves no row
+	Act    Kind = 5 // what is done to a person or a room: see ActOf
+	Sealed Kind = 6 // a line of talk that only the two of a conversation can read
 )
 
-var kindNames = map[Kind]string{Text: "text", Action: "action", Topic: "topic", Skip: "skip"}
+var kindNames = map[Kind]string{Text: "text", Action: "action", Topic: "topic", Skip: "skip", Act: "act", Sealed: "sealed"}
 
 // String returns the kind's name as JSON output spells it.
 func (k Kind) String() string {
@@ -87,6 +89,16 @@ const (
 	BadInvite    Code = 36
 	TooFast      Code = 37
 	NotSecure    Code = 38
+	NotAllowed   Code = 39
+	Banned       Code = 40
+	Muted        Code = 41
+	OnlyRead     Code = 42
+	TooSoon      Code = 43
+	Archived     Code = 44
+	Kicked       Code = 45
+	NotMember    Code = 46
+	BadSignature Code = 47
+	BadAct       Code = 48
 )
 
 var codes = map[Code]struct{ name, sentence string }{
@@ -121,6 +133,16 @@ var codes = map[Code]struct{ name, sentence string }{
 	BadInvite:    {"bad_invite", "that invitation is not good any more, or never was: ask for a new one"},
 	TooFast:      {"too_fast", "too much at once; try again later"},
 	NotSecure:    {"not_secure", "this link is not encrypted: an invitation would be everybody's who listens"},
+	NotAllowed:   {"not_allowed", "you may not do that in this room"},
+	Banned:       {"banned", "you are banned from that room"},
+	Muted:        {"muted", "you are muted in this room"},
+	OnlyRead:     {"read_only", "only its owner and its moderators write in this room"},
+	TooSoon:      {"slow", "this room is slow: wait a little between two messages"},
+	Archived:     {"archived", "this room is archived: it can be read, and nobody writes in it"},
+	Kicked:       {"kicked", "you were put out of that room"},
+	NotMember:    {"not_member", "that room is for its members"},
+	BadSignature: {"bad_signature", "the signature of that act does not hold"},
+	BadAct:       {"bad_act", "that is not an act, or there is nothing that it could be done to"},
 	BadQuery:     {"bad_query", fmt.Sprintf("a search needs a word or a name to look for, in at most %d bytes", MaxQuery)},
 }
 

@@ -143,7 +143,7 @@ func TestSeen(t *testing.T) {
 		wantStored := func(what string, seen time.Time) {
 			t.Helper()
 			w.settle()
-			if want.Seen = seen.UnixMilli(); w.stored("carol") != want {
+			if want.Seen = seen.UnixMilli(); !cmp.Equal(w.stored("carol"), want) {
 				t.Errorf("%s: the store has %+v, want %+v", what, w.stored("carol"), want)
 			}
 		}

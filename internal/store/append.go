@@ -15,13 +15,15 @@ type writer struct {
 	db   *sql.DB
 	conn *sql.Conn
 
-	begin, commit, rollback *sql.Stmt
-	row, rows               *sql.Stmt // one row, chunk rows
-	room, low, trim         *sql.Stmt
-	origin, forgetOrigin    *sql.Stmt
-	person, forgetPerson    *sql.Stmt
-	invite, forgetInvite    *sql.Stmt
-	last                    *sql.Stmt
+	begin, commit, rollback  *sql.Stmt
+	row, rows                *sql.Stmt // one row, chunk rows
+	room, low, trim          *sql.Stmt
+	origin, forgetOrigin     *sql.Stmt
+	person, forgetPerson     *sql.Stmt
+	invite, forgetInvite     *sql.Stmt
+	standing, forgetStanding *sql.Stmt
+	bar, forgetBar           *sql.Stmt
+	last                     *sql.Stmt
 
 	prepared []*sql.Stmt // all of them
 
@@ -54,21 +56,27 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		&w.begin: "BEGIN IMMEDIATE", &w.commit: "COMMIT", &w.rollback: "ROLLBACK",
 		&w.row:  "INSERT INTO message VALUES " + oneRow,
 		&w.rows: "INSERT INTO message VALUES " + strings.Repeat(oneRow+",", chunk-1) + oneRow,
-		&w.room: "INSERT INTO room VALUES (?,?,?,?,?,?,?,1,zeroblob(8),0,?,?,?) ON CONFLICT (num) DO UPDATE SET (name, topic, created, owner, peer1, peer2, " +
-			"keep_set, keep_age, keep_size) = (excluded.name, excluded.topic, excluded.created, excluded.owner, excluded.peer1, excluded.peer2, " +
-			"excluded.keep_set, excluded.keep_age, excluded.keep_size)",
+		&w.room: "INSERT INTO room VALUES (?,?,?,?,?,?,?,1,zeroblob(8),0,?,?,?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (name, topic, created, owner, peer1, " +
+			"peer2, keep_set, keep_age, keep_size, flags, slow, welcome, pins) = (excluded.name, excluded.topic, excluded.created, excluded.owner, " +
+			"excluded.peer1, excluded.peer2, excluded.keep_set, excluded.keep_age, excluded.keep_size, excluded.flags, excluded.slow, excluded.welcome, " +
+			"excluded.pins)",
 		&w.low:  "UPDATE room SET low = ?2, base = ?3, base_time = ?4 WHERE num = ?1",
 		&w.trim: "DELETE FROM message WHERE id BETWEEN ? AND ?",
 		&w.origin: "INSERT INTO origin VALUES (?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (token, key, last, outcomes) = " +
 			"(excluded.token, excluded.key, excluded.last, excluded.outcomes)",
 		&w.forgetOrigin: "DELETE FROM origin WHERE num = ?",
-		&w.person: "INSERT INTO person VALUES (?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET (name, since, seen, inviter) = " +
-			"(excluded.name, excluded.since, excluded.seen, excluded.inviter)",
+		&w.person: "INSERT INTO person VALUES (?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET (name, since, seen, inviter, seal) = " +
+			"(excluded.name, excluded.since, excluded.seen, excluded.inviter, excluded.seal)",
 		&w.forgetPerson: "DELETE FROM person WHERE key = ?",
 		&w.invite: "INSERT INTO invite VALUES (?,?,?,?,?,?) ON CONFLICT (hash) DO UPDATE SET (room, uses, expires, made, inviter) = " +
 			"(excluded.room, excluded.uses, excluded.expires, excluded.made, excluded.inviter)",
 		&w.forgetInvite: "DELETE FROM invite WHERE hash = ?",
-		&w.last:         "UPDATE meta SET value = ?2 WHERE key = ?1 AND value < ?2",
+		&w.standing: "INSERT INTO standing VALUES (?,?,?,?,?,?,?) ON CONFLICT (room, key, stance) DO UPDATE SET (since, until, by, text) = " +
+			"(excluded.since, excluded.until, excluded.by, excluded.text)",
+		&w.forgetStanding: "DELETE FROM standing WHERE (room, key, stance) = (?,?,?)",
+		&w.bar:            "INSERT INTO bar VALUES (?,?,?,?) ON CONFLICT (room, network, key) DO UPDATE SET until = excluded.until",
+		&w.forgetBar:      "DELETE FROM bar WHERE (room, network, key) = (?,?,?)",
+		&w.last:           "UPDATE meta SET value = ?2 WHERE key = ?1 AND value < ?2",
 	} {
 		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
@@ -192,6 +200,16 @@ func (w *writer) write(b *Batch, era int) error {
 			return err
 		}
 	}
+	for i := range b.Standings {
+		if err := w.writeStanding(&b.Standings[i]); err != nil {
+			return err
+		}
+	}
+	for i := range b.Bars {
+		if err := w.writeBar(&b.Bars[i]); err != nil {
+			return err
+		}
+	}
 	for key, last := range map[string]uint64{"last_room": lastRoom, "last_from": lastFrom} {
 		if last > 0 {
 			if _, err := w.last.Exec(key, int64(last)); err != nil {
@@ -225,7 +243,7 @@ func (w *writer) writeRows(rows []Row, era int) error {
 
 func (w *writer) writeRoom(r *Room) error {
 	_, err := w.room.Exec(int64(r.Num), r.Name, r.Topic, r.Created, idOrNull(r.Owner), idOrNull(r.Peers[0]), idOrNull(r.Peers[1]),
-		r.Keep.Set, int64(r.Keep.Age), r.Keep.Size)
+		r.Keep.Set, int64(r.Keep.Age), r.Keep.Size, flagsOf(&r.Rules), int64(r.Rules.Slow), r.Rules.Welcome, pinsOf(r.Rules.Pins))
 	return err
 }
 
@@ -246,7 +264,7 @@ func (w *writer) writePerson(p *Person) (err error) {
 	if p.Gone {
 		_, err = w.forgetPerson.Exec(p.Key[:])
 	} else {
-		_, err = w.person.Exec(p.Key[:], sql.NullString{String: p.Name, Valid: p.Name != ""}, p.Since, p.Seen, idOrNull(p.Inviter))
+		_, err = w.person.Exec(p.Key[:], sql.NullString{String: p.Name, Valid: p.Name != ""}, p.Since, p.Seen, idOrNull(p.Inviter), p.Seal)
 	}
 	return err
 }
@@ -269,7 +287,7 @@ func (s *SQLite) committed(b *Batch) {
 		}
 		s.rooms[r.Num].Room = r
 	}
-	pages := 2 + len(b.Rooms) + len(b.Origins) + len(b.People) + len(b.Invites) // about: each is in a page of its own, which is written whole
+	pages := 2 + b.entries() // about: each is in a page of its own, which is written whole
 	size := int64(0)
 	for i := range b.Rows {
 		row := &b.Rows[i]

@@ -32,7 +32,7 @@ type Step struct {
 // holds the tables of rooms, origins and people in memory, and at most 16 bytes for each message.
 func (a *Archive) Check(ctx context.Context, progress Progress) (Tally, error) {
 	c := &checker{archive: a, progress: progress, origins: map[uint64]uint32{}}
-	for _, part := range []func(context.Context) error{c.eras, c.meta, c.rooms, c.senders, c.people, c.invites, c.messages, c.once, c.remembered, c.pages} {
+	for _, part := range []func(context.Context) error{c.eras, c.meta, c.rooms, c.senders, c.people, c.invites, c.standings, c.bars, c.messages, c.once, c.remembered, c.pages} {
 		if err := part(ctx); err != nil {
 			return Tally{}, a.explain(ctx, err)
 		}
@@ -132,12 +132,14 @@ func (c *checker) meta(ctx context.Context) error {
 
 func (c *checker) rooms(ctx context.Context) error {
 	titles := map[string]uint64{}
-	const query = "SELECT num, name, topic, owner, peer1, peer2, low, base, base_time, keep_set, keep_age, keep_size FROM room ORDER BY num"
+	const query = "SELECT num, name, topic, owner, peer1, peer2, low, base, base_time, keep_set, keep_age, keep_size, flags, slow, welcome, pins " +
+		"FROM room ORDER BY num"
 	return each(ctx, c.archive.conn, query, func(scan scan) error {
 		var r roomBase
-		var num, low, keepSet int64
-		var owner, peer1, peer2, base []byte
-		if err := scan(&num, &r.Name, &r.Topic, &owner, &peer1, &peer2, &low, &base, &r.time, &keepSet, &r.Keep.Age, &r.Keep.Size); err != nil {
+		var num, low, keepSet, flags int64
+		var owner, peer1, peer2, base, pins []byte
+		if err := scan(&num, &r.Name, &r.Topic, &owner, &peer1, &peer2, &low, &base, &r.time, &keepSet, &r.Keep.Age, &r.Keep.Size,
+			&flags, &r.Rules.Slow, &r.Rules.Welcome, &pins); err != nil {
 			return err
 		}
 		r.Num, r.low = uint64(num), uint64(low)
@@ -163,6 +165,10 @@ func (c *checker) rooms(ctx context.Context) error {
 			return faultf("%s: its log can't begin with row %d, hash %x and time %d", r.label(), low, base, r.time)
 		case keepSet < 0 || keepSet > 1 || r.Keep.Age < 0 || r.Keep.Size < 0:
 			return faultf("%s: what is to be kept of it makes no sense", r.label())
+		case rulesOf(&r.Rules, flags, pins) != nil || r.Rules.Slow > chat.MaxSlow || !isReason(r.Rules.Welcome):
+			return faultf("%s: what its moderators have set makes no sense", r.label())
+		case r.Direct() && !r.Rules.none():
+			return faultf("%s: a conversation has no moderators", r.label())
 		}
 		if r.Direct() {
 			c.tally.Conversations++

@@ -26,9 +26,11 @@ func TestCheckOfAHealthyStore(t *testing.T) {
 		t.Errorf("tally %+v: want a node, 4 rooms, a conversation, and the 242 messages that were not let go of", got)
 	}
 	for name, sql := range map[string]string{
-		"no node yet":      "DELETE FROM meta WHERE key = 'node_key'",
-		"a copy":           "INSERT INTO meta VALUES ('copied', 1)",
-		"a key of others":  "INSERT INTO meta VALUES ('other', 'x')",
+		"no node yet":     "DELETE FROM meta WHERE key = 'node_key'",
+		"a copy":          "INSERT INTO meta VALUES ('copied', 1)",
+		"a key of others": "INSERT INTO meta VALUES ('other', 'x')",
+		"moderators": stands("1, (SELECT key FROM origin), 1, 1, 0, (SELECT key FROM origin), 'so'") + "; UPDATE room SET flags = 7, slow = 1, pins = zeroblob(128), welcome = 'x'" +
+			" WHERE num = 1; INSERT INTO bar SELECT 1, x'20010db8000000000000000000000000', key, 0 FROM origin LIMIT 1",
 		"no outcomes":      "UPDATE origin SET outcomes = NULL",
 		"an unused origin": "INSERT INTO origin SELECT 7, zeroblob(16), key, 0, NULL FROM origin WHERE num = 1; UPDATE meta SET value = 7 WHERE key = 'last_from'",
 	} {
@@ -61,6 +63,9 @@ func TestCheckOfAHealthyStore(t *testing.T) {
 
 // at is the id of a row in SQL.
 func at(room, seq uint64) string { return fmt.Sprint(rowID(room, seq)) }
+
+// stands adds a standing.
+func stands(values string) string { return "INSERT INTO standing VALUES (" + values + ")" }
 
 // Each thing that can't be true is found, and told with the place where it is.
 func TestCheckFindsEachFault(t *testing.T) {
@@ -140,7 +145,7 @@ func TestCheckFindsEachFault(t *testing.T) {
 		"peers the wrong way":    {sql: "UPDATE room SET (peer1, peer2) = (peer2, peer1) WHERE num = 4", want: "room 4: it is neither"},
 		"a name and peers":       {sql: "UPDATE room SET name = 'x' WHERE num = 4", want: "room 4: it is neither"},
 		"two rooms of a name":    {sql: "UPDATE room SET name = 'room1' WHERE num = 5", want: "room room1: room 1 is the same"},
-		"two of the same people": {sql: "INSERT INTO room SELECT 6, name, topic, created, owner, peer1, peer2, 1, zeroblob(8), 0, 0, 0, 0 FROM room WHERE num = 4; UPDATE meta SET value = 6 WHERE key = 'last_room'", want: "conversation 6: room 4 is the same"},
+		"two of the same people": {sql: "INSERT INTO room SELECT 6, name, topic, created, owner, peer1, peer2, 1, zeroblob(8), 0, 0, 0, 0, 0, 0, '', NULL FROM room WHERE num = 4; UPDATE meta SET value = 6 WHERE key = 'last_room'", want: "conversation 6: room 4 is the same"},
 		"a short owner":          {sql: "UPDATE room SET owner = x'01' WHERE num = 5", want: "room 5: a key or a hash has a wrong length"},
 		"a long base":            {sql: "UPDATE room SET base = zeroblob(9) WHERE num = 5", want: "room 5: a key or a hash has a wrong length"},
 		"a beginning at 0":       {sql: "UPDATE room SET low = 0 WHERE num = 5", want: "room empty: its log can't begin with row 0"},
@@ -162,6 +167,24 @@ func TestCheckFindsEachFault(t *testing.T) {
 		"seen before time":       {sql: "UPDATE person SET seen = -1 WHERE name = 'carol'", want: "or been seen at -1"},
 		"joined before time":     {sql: "UPDATE person SET since = -1 WHERE name = 'carol'", want: "can't have joined at -1"},
 		"half an inviter":        {sql: "UPDATE person SET inviter = x'01' WHERE name = 'carol'", want: "the key of its inviter has 1 bytes"},
+		"half a sealing key":     {sql: "UPDATE person SET seal = x'01' WHERE name = 'carol'", want: "its sealing key has 1 bytes"},
+		"an unknown flag":        {sql: "UPDATE room SET flags = 8 WHERE num = 5", want: "room empty: what its moderators have set"},
+		"half a pin":             {sql: "UPDATE room SET pins = x'01' WHERE num = 5", want: "room empty: what its moderators have set"},
+		"too many pins":          {sql: "UPDATE room SET pins = zeroblob(136) WHERE num = 5", want: "room empty: what its moderators have set"},
+		"slow for ever":          {sql: "UPDATE room SET slow = 1 << 60 WHERE num = 5", want: "room empty: what its moderators have set"},
+		"slow the wrong way":     {sql: "UPDATE room SET slow = -1 WHERE num = 5", want: "room empty: what its moderators have set"},
+		"a giant welcome":        {sql: "UPDATE room SET welcome = printf('%.*c', 400, 'x') WHERE num = 5", want: "room empty: what its moderators have set"},
+		"rules between two":      {sql: "UPDATE room SET slow = 1 WHERE num = 4", want: "conversation 4: a conversation has no moderators"},
+		"standing nowhere":       {sql: stands("9, (SELECT key FROM origin), 1, 1, 0, (SELECT key FROM origin), ''"), want: "room 9: somebody has a standing in it"},
+		"standing between two":   {sql: stands("4, (SELECT key FROM origin), 1, 1, 0, (SELECT key FROM origin), ''"), want: "room 4: somebody has a standing in it"},
+		"a standing of nobody":   {sql: stands("1, zeroblob(32), 1, 1, 0, (SELECT key FROM origin), ''"), want: "room 1: a standing is of the key 00"},
+		"a standing by half":     {sql: stands("1, (SELECT key FROM origin), 1, 1, 0, x'01', ''"), want: ", by 01"},
+		"an unknown standing":    {sql: stands("1, (SELECT key FROM origin), 5, 1, 0, (SELECT key FROM origin), ''"), want: "room 1: there is no standing 5"},
+		"a standing backwards":   {sql: stands("1, (SELECT key FROM origin), 3, 5, 4, (SELECT key FROM origin), ''"), want: "can't begin at 5 and end at 4"},
+		"an odd reason":          {sql: stands("1, (SELECT key FROM origin), 3, 5, 0, (SELECT key FROM origin), CAST(x'ff' AS TEXT)"), want: "the reason for the standing"},
+		"a bar nowhere":          {sql: "INSERT INTO bar SELECT 9, x'c0000201', key, 0 FROM origin LIMIT 1", want: "room 9: a network is kept out of it"},
+		"a bar of no network":    {sql: "INSERT INTO bar SELECT 1, x'c00002', key, 0 FROM origin LIMIT 1", want: "room 1: c00002, kept out of it"},
+		"a bar of one address":   {sql: "INSERT INTO bar SELECT 1, x'20010db8000000000000000000000001', key, 0 FROM origin LIMIT 1", want: "room 1: 20010db8"},
 		"half a hash":            {sql: "UPDATE invite SET hash = x'0102' WHERE uses = 1", want: "invitation 0102: its hash or the key"},
 		"an invitation of half":  {sql: "UPDATE invite SET inviter = x'01' WHERE uses = 1", want: "its hash or the key of who made it"},
 		"no uses":                {sql: "UPDATE invite SET uses = 0 WHERE uses = 1", want: "it can't have 0 uses left"},

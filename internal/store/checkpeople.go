@@ -1,8 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"net/netip"
+	"slices"
 	"unicode/utf8"
 
 	"chatnode/internal/chat"
@@ -15,11 +18,11 @@ const maxNameBytes = 4*chat.MaxName + len(chat.SuffixMark) + 64
 // people looks at who has joined. Which names look alike is not asked: that changes with Unicode, and a node settles it at its start.
 func (c *checker) people(ctx context.Context) error {
 	folded := map[string]string{}
-	return each(ctx, c.archive.conn, "SELECT key, name, since, seen, inviter FROM person", func(scan scan) error {
-		var key, inviter []byte
+	return each(ctx, c.archive.conn, "SELECT key, name, since, seen, inviter, seal FROM person", func(scan scan) error {
+		var key, inviter, seal []byte
 		var name sql.NullString
 		var since, seen int64
-		if err := scan(&key, &name, &since, &seen, &inviter); err != nil {
+		if err := scan(&key, &name, &since, &seen, &inviter, &seal); err != nil {
 			return err
 		}
 		switch {
@@ -31,6 +34,8 @@ func (c *checker) people(ctx context.Context) error {
 			return faultf("person %v: it can't have joined at %d or been seen at %d", identity.ID(key), since, seen)
 		case inviter != nil && len(inviter) != len(identity.ID{}):
 			return faultf("person %v: the key of its inviter has %d bytes", identity.ID(key), len(inviter))
+		case seal != nil && len(seal) != SealLen:
+			return faultf("person %v: its sealing key has %d bytes", identity.ID(key), len(seal))
 		case !name.Valid:
 			return nil
 		}
@@ -65,3 +70,59 @@ func (c *checker) invites(ctx context.Context) error {
 		return nil
 	})
 }
+
+// standings looks at what keys are to rooms.
+func (c *checker) standings(ctx context.Context) error {
+	return each(ctx, c.archive.conn, "SELECT room, key, stance, since, until, by, text FROM standing", func(scan scan) error {
+		var room, stance, since, until int64
+		var key, by []byte
+		var text string
+		if err := scan(&room, &key, &stance, &since, &until, &by, &text); err != nil {
+			return err
+		}
+		switch {
+		case !c.moderated(room):
+			return faultf("room %d: somebody has a standing in it, and there is no such room with a name", room)
+		case !isKey(key) || !isKey(by):
+			return faultf("room %d: a standing is of the key %x, by %x", room, key, by)
+		case stance < int64(Moderator) || stance > int64(Banned):
+			return faultf("room %d: there is no standing %d, which %v has", room, stance, identity.ID(key))
+		case since < 0 || until < 0 || until > 0 && until < since:
+			return faultf("room %d: the standing of %v can't begin at %d and end at %d", room, identity.ID(key), since, until)
+		case !isReason(text):
+			return faultf("room %d: the reason for the standing of %v can't be one", room, identity.ID(key))
+		}
+		return nil
+	})
+}
+
+// bars looks at the networks that are kept out of rooms.
+func (c *checker) bars(ctx context.Context) error {
+	return each(ctx, c.archive.conn, "SELECT room, network, key, until FROM bar", func(scan scan) error {
+		var room, until int64
+		var network, key []byte
+		if err := scan(&room, &network, &key, &until); err != nil {
+			return err
+		}
+		address, ok := netip.AddrFromSlice(network)
+		switch {
+		case !c.moderated(room):
+			return faultf("room %d: a network is kept out of it, and there is no such room with a name", room)
+		case !ok || chat.Network(address) != address || !isKey(key) || until < 0:
+			return faultf("room %d: %x, kept out of it, is no network, or %x no key, or %d no time", room, network, key, until)
+		}
+		return nil
+	})
+}
+
+// moderated reports whether there is a room with that number that can have moderators.
+func (c *checker) moderated(num int64) bool {
+	i, found := slices.BinarySearchFunc(c.all, num, func(r roomBase, num int64) int { return cmp.Compare(int64(r.Num), num) })
+	return found && !c.all[i].Direct()
+}
+
+// isKey reports whether b can be the id of a key.
+func isKey(b []byte) bool { return len(b) == len(identity.ID{}) && !identity.ID(b).IsZero() }
+
+// isReason reports whether text can be that of an act.
+func isReason(text string) bool { return len(text) <= chat.MaxReason && utf8.ValidString(text) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -38,7 +39,7 @@ const unlimited = math.MaxInt64
 func conform(t *testing.T, open func(t *testing.T, limit int64) engine) {
 	tests := map[string]func(t *testing.T, open func(t *testing.T, limit int64) engine){
 		"empty": testEmpty, "load": testLoad, "order": testOrder, "page": testPage, "hashes": testHashes, "trim": testTrim, "origins": testOrigins,
-		"people": testPeople, "invites": testInvites, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders, "seq at": testSeqAt,
+		"people": testPeople, "invites": testInvites, "moderation": testModeration, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders, "seq at": testSeqAt,
 		"rooms": testRooms, "odd bytes": testOddBytes, "free": testFree, "search": testSearch, "search pages": testSearchPages,
 		"search hostile": testSearchHostile, "search bounds": testSearchBounds,
 		"model": func(t *testing.T, open func(*testing.T, int64) engine) { testModel(t, open(t, unlimited)) },
@@ -136,7 +137,8 @@ func testEmpty(t *testing.T, open func(*testing.T, int64) engine) {
 	if low, err := e.Low(1); low != 1 || err != nil {
 		t.Errorf("low of no room: %d, %v; want 1", low, err)
 	}
-	if !(&Batch{}).Empty() || (&Batch{People: []Person{{}}}).Empty() || (&Batch{Invites: []Invite{{}}}).Empty() {
+	if !(&Batch{}).Empty() || (&Batch{People: []Person{{}}}).Empty() || (&Batch{Invites: []Invite{{}}}).Empty() ||
+		(&Batch{Standings: []Standing{{}}}).Empty() || (&Batch{Bars: []Bar{{}}}).Empty() {
 		t.Error("Batch.Empty is wrong")
 	}
 	mustAppend(t, e, &Batch{})
@@ -357,6 +359,37 @@ func testInvites(t *testing.T, open func(*testing.T, int64) engine) {
 	mustAppend(t, e, &Batch{Invites: []Invite{two, {Hash: [32]byte{3}}, {Hash: [32]byte{4}}}})
 	if diff := cmp.Diff([]Invite{one, two}, mustLoad(t, e).Invites); diff != "" {
 		t.Errorf("invitations mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// testModeration: what moderators set and do is there after the batch, and a batch may change it twice.
+func testModeration(t *testing.T, open func(*testing.T, int64) engine) {
+	e := open(t, unlimited)
+	rules := Rules{ReadOnly: true, Private: true, Slow: time.Minute, Welcome: "hello", Pins: []chat.ID{{2}, {1}}}
+	seal := bytes.Repeat([]byte{7}, SealLen)
+	mute := Standing{Room: 1, Key: key(2), Stance: Muted, Since: 5, Until: 9, By: key(1), Text: "spam"}
+	ban := Standing{Room: 1, Key: key(2), Stance: Banned, Since: 6, By: key(1)}
+	bar := Bar{Room: 1, Network: netip.MustParseAddr("192.0.2.1"), Key: key(2)}
+	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 1, Name: "lobby", Rules: Rules{Archived: true}}, {Num: 1, Name: "lobby", Rules: rules}},
+		People: []Person{{Key: key(2), Seal: seal}, {Key: key(3), Seal: seal}, {Key: key(3)}}, Bars: []Bar{bar, {Room: 1, Network: bar.Network, Key: key(4)}},
+		Standings: []Standing{ban, {Room: 1, Key: key(2), Stance: Muted, By: key(9)}, mute, {Room: 1, Key: key(3), Stance: Moderator, By: key(1)}}})
+	mustAppend(t, e, &Batch{Standings: []Standing{{Room: 1, Key: key(3), Stance: Moderator, Gone: true}, {Room: 1, Key: key(9), Stance: Member, Gone: true}},
+		Bars: []Bar{{Room: 1, Network: bar.Network, Key: key(4), Gone: true}}})
+	for range 2 { // the second: what was loaded is the caller's
+		got := mustLoad(t, e)
+		if diff := cmp.Diff([]Standing{mute, ban}, got.Standings); diff != "" {
+			t.Errorf("standings mismatch (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]Bar{bar}, got.Bars, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Errorf("bars mismatch (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(rules, got.Rooms[0].Rules); diff != "" {
+			t.Errorf("rules mismatch (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]Person{{Key: key(2), Seal: seal}, {Key: key(3)}}, got.People); diff != "" {
+			t.Fatalf("people mismatch (-want +got):\n%s", diff)
+		}
+		got.Rooms[0].Rules.Pins[0], got.People[0].Seal[0] = chat.ID{9}, 9
 	}
 }
 

@@ -2,12 +2,14 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"container/heap"
 	"fmt"
 	"iter"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sort"
 	"sync"
@@ -36,6 +38,21 @@ type Memory struct {
 	origin map[uint64]Origin
 	people map[identity.ID]Person
 	invite map[[32]byte]Invite
+	stance map[standingKey]Standing
+	bars   map[barKey]Bar
+}
+
+// standingKey and barKey are what a store has one entry of.
+type standingKey struct {
+	room   uint64
+	key    identity.ID
+	stance Stance
+}
+
+type barKey struct {
+	room    uint64
+	network netip.Addr
+	key     identity.ID
 }
 
 type memoryRoom struct {
@@ -61,6 +78,8 @@ func NewMemory(limit int64) *Memory {
 		origin: map[uint64]Origin{},
 		people: map[identity.ID]Person{},
 		invite: map[[32]byte]Invite{},
+		stance: map[standingKey]Standing{},
+		bars:   map[barKey]Bar{},
 	}
 }
 
@@ -73,7 +92,9 @@ func (m *Memory) Load() (State, error) {
 	}
 	s := m.state
 	for _, num := range slices.Sorted(maps.Keys(m.rooms)) {
-		s.Rooms = append(s.Rooms, m.rooms[num].RoomState)
+		r := m.rooms[num].RoomState
+		r.Rules.Pins = slices.Clone(r.Rules.Pins)
+		s.Rooms = append(s.Rooms, r)
 	}
 	for _, num := range slices.Sorted(maps.Keys(m.origin)) {
 		o := m.origin[num]
@@ -81,7 +102,16 @@ func (m *Memory) Load() (State, error) {
 		s.Origins = append(s.Origins, o)
 	}
 	s.People = slices.SortedFunc(maps.Values(m.people), func(a, b Person) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	for i := range s.People {
+		s.People[i].Seal = bytes.Clone(s.People[i].Seal)
+	}
 	s.Invites = slices.SortedFunc(maps.Values(m.invite), func(a, b Invite) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+	s.Standings = slices.SortedFunc(maps.Values(m.stance), func(a, b Standing) int {
+		return cmp.Or(cmp.Compare(a.Room, b.Room), bytes.Compare(a.Key[:], b.Key[:]), cmp.Compare(a.Stance, b.Stance))
+	})
+	s.Bars = slices.SortedFunc(maps.Values(m.bars), func(a, b Bar) int {
+		return cmp.Or(cmp.Compare(a.Room, b.Room), bytes.Compare(a.Network.AsSlice(), b.Network.AsSlice()), bytes.Compare(a.Key[:], b.Key[:]))
+	})
 	return s, nil
 }
 
@@ -120,6 +150,7 @@ func (m *Memory) Append(b *Batch) error {
 		}
 	}
 	m.setPeopleLocked(b)
+	m.setStandingsLocked(b)
 	for m.bytes > m.limit {
 		m.trimLocked()
 	}
@@ -140,6 +171,26 @@ func (m *Memory) setPeopleLocked(b *Batch) {
 			delete(m.invite, i.Hash)
 		} else {
 			m.invite[i.Hash] = i
+		}
+	}
+}
+
+// setStandingsLocked makes true what the batch says keys and networks are to rooms.
+func (m *Memory) setStandingsLocked(b *Batch) {
+	for _, s := range b.Standings {
+		k := standingKey{s.Room, s.Key, s.Stance}
+		if s.Gone {
+			delete(m.stance, k)
+		} else {
+			m.stance[k] = s
+		}
+	}
+	for _, bar := range b.Bars {
+		k := barKey{bar.Room, bar.Network, bar.Key}
+		if bar.Gone {
+			delete(m.bars, k)
+		} else {
+			m.bars[k] = bar
 		}
 	}
 }

@@ -1,12 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -177,7 +180,8 @@ func story(t *testing.T, s *subject) {
 		{Num: 1, Name: "lobby", Topic: "Tee um drei ☕", Created: 1_700_000_000_000, Owner: owner},
 		{Num: 2, Created: 1_700_000_000_500, Owner: owner, Peers: [2]identity.ID{owner, {9}}},
 		{Num: 4, Name: "kürzer", Created: 1_700_000_001_000, Owner: identity.ID{9}, Keep: Keep{Set: true, Size: 2500}},
-		{Num: 5, Name: "empty", Created: 1_700_000_002_000, Keep: Keep{Set: true, Age: 1}},
+		{Num: 5, Name: "empty", Created: 1_700_000_002_000, Keep: Keep{Set: true, Age: 1}, Rules: Rules{ReadOnly: true, Slow: time.Minute}},
+		{Num: 6, Name: "old", Created: 1_700_000_002_500, Owner: owner, Rules: Rules{Archived: true, Private: true, Welcome: "größe ☕", Pins: []chat.ID{{1}, {2}}}},
 	}
 	outcomes := []Outcome{{CSeq: 4, Seq: 40, ID: chat.ID{1}, Time: 1_700_000_003_000}, {CSeq: 5, Code: chat.BadText, Time: 1_700_000_003_001}, {CSeq: 6, Time: 1_700_000_002_999}}
 	b := &Batch{
@@ -185,7 +189,12 @@ func story(t *testing.T, s *subject) {
 		Origins: []Origin{{Num: 1, Token: OriginToken{1}, Key: owner, Last: 6, Outcomes: outcomes}, {Num: 2, Key: owner, Last: 3, Retired: true},
 			{Num: 3, Token: OriginToken{3}, Key: identity.ID{9}}, {Num: 7, Token: OriginToken{7}, Key: owner, Retired: true}},
 		People: []Person{{Key: owner, Name: "carol", Since: 1_700_000_000_000, Seen: 1_700_000_100_000}, {Key: identity.ID{9}, Name: "bób", Since: 5, Seen: 6, Inviter: owner},
-			{Key: identity.ID{10}, Since: 7, Seen: 7}},
+			{Key: identity.ID{10}, Since: 7, Seen: 7, Seal: bytes.Repeat([]byte{5}, SealLen)}},
+		Standings: []Standing{{Room: 1, Key: identity.ID{9}, Stance: Moderator, Since: 1_700_000_000_500, By: owner},
+			{Room: 1, Key: identity.ID{10}, Stance: Banned, Since: 1_700_000_000_600, Until: 1_700_100_000_000, By: identity.ID{9}, Text: "spam — again"},
+			{Room: 6, Key: identity.ID{9}, Stance: Member, Since: 5, By: owner}},
+		Bars: []Bar{{Room: 1, Network: netip.MustParseAddr("192.0.2.7"), Key: identity.ID{10}, Until: 1_700_100_000_000},
+			{Room: 1, Network: netip.MustParseAddr("2001:db8::"), Key: identity.ID{10}}},
 		Invites: []Invite{{Hash: [32]byte{1}, Room: "kürzer", Uses: 3, Expires: 1_700_100_000_000, Made: 1_700_000_000_000, Inviter: owner},
 			{Hash: [32]byte{2}, Uses: 1000, Expires: 2, Made: 1, Inviter: identity.ID{9}}},
 	}
@@ -206,6 +215,49 @@ func story(t *testing.T, s *subject) {
 	}
 }
 
+// roomIn2 is a room as versions 1 and 2 had it, and its log.
+type roomIn2 struct {
+	Num       uint64
+	Name      string
+	Topic     string
+	Created   int64
+	Owner     identity.ID
+	Peers     [2]identity.ID
+	Keep      Keep
+	Low, Head uint64
+	Hash      chat.Hash
+	Time      int64
+}
+
+func roomsIn2(state State) (rooms []roomIn2) {
+	for _, r := range state.Rooms {
+		rooms = append(rooms, roomIn2{r.Num, r.Name, r.Topic, r.Created, r.Owner, r.Peers, r.Keep, r.Low, r.Head, r.Hash, r.Time})
+	}
+	return rooms
+}
+
+// asIn2 is a state as version 2 of the schema would have it, in which nobody could moderate.
+func asIn2(state State) any {
+	type person struct {
+		Key         identity.ID
+		Name        string
+		Since, Seen int64
+		Inviter     identity.ID
+		Gone        bool
+	}
+	var people []person
+	for _, p := range state.People {
+		people = append(people, person{p.Key, p.Name, p.Since, p.Seen, p.Inviter, p.Gone})
+	}
+	return struct {
+		Epoch, LastRoom, LastFrom uint64
+		Rooms                     []roomIn2
+		Origins                   []Origin
+		People                    []person
+		Invites                   []Invite
+	}{state.Epoch, state.LastRoom, state.LastFrom, roomsIn2(state), state.Origins, people, state.Invites}
+}
+
 // asIn1 is a state as version 1 of the schema would have it, which had a table of names alone.
 func asIn1(state State) any {
 	type named struct {
@@ -222,10 +274,10 @@ func asIn1(state State) any {
 	slices.SortFunc(names, func(a, b named) int { return strings.Compare(a.Name, b.Name) })
 	return struct {
 		Epoch, LastRoom, LastFrom uint64
-		Rooms                     []RoomState
+		Rooms                     []roomIn2
 		Origins                   []Origin
 		Names                     []named
-	}{state.Epoch, state.LastRoom, state.LastFrom, state.Rooms, state.Origins, names}
+	}{state.Epoch, state.LastRoom, state.LastFrom, roomsIn2(state), state.Origins, names}
 }
 
 // dump is all that a store holds, as text, in the words of a version of the schema.
@@ -266,8 +318,11 @@ func dump(t *testing.T, s *subject, version int) string {
 		t.Fatal(err)
 	}
 	state := any(mustLoad(t, s))
-	if version == 1 {
+	switch version {
+	case 1:
 		state = asIn1(state.(State))
+	case 2:
+		state = asIn2(state.(State))
 	}
 	text, err := json.MarshalIndent(map[string]any{"state": state, "node key": string(nodeKey), "rows": rows}, "", "\t")
 	if err != nil {
@@ -318,6 +373,39 @@ func TestMigrateTo2(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestMigrateTo3: of a store in which nobody could moderate, nobody has, and everything can be written to it that this version writes.
+func TestMigrateTo3(t *testing.T) {
+	dir := alone(t, filepath.Join(fixtures, "schema2", fileName))
+	s := mustOpen(t, dir, Options{})
+	state := mustLoad(t, s)
+	if len(state.Standings) > 0 || len(state.Bars) > 0 {
+		t.Errorf("somebody has a standing: %+v, %+v", state.Standings, state.Bars)
+	}
+	for _, r := range state.Rooms {
+		if !r.Rules.none() {
+			t.Errorf("room %d has rules: %+v", r.Num, r.Rules)
+		}
+	}
+	for i := range state.People {
+		if state.People[i].Seal != nil {
+			t.Errorf("%v has published a key", state.People[i].Key)
+		}
+		state.People[i].Seal = bytes.Repeat([]byte{byte(i)}, SealLen)
+	}
+	room := &state.Rooms[0]
+	room.Rules = Rules{Archived: true, Slow: time.Second, Welcome: "hi", Pins: []chat.ID{{1}}}
+	state.Standings = []Standing{{Room: room.Num, Key: key(7), Stance: Banned, Since: 1, By: key(1)}}
+	state.Bars = []Bar{{Room: room.Num, Network: netip.MustParseAddr("192.0.2.7"), Key: key(7)}}
+	mustAppend(t, s, &Batch{Rooms: []Room{room.Room}, People: state.People, Standings: state.Standings, Bars: state.Bars})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := mustLoad(t, mustOpen(t, dir, Options{}))
+	if diff := cmp.Diff(state, got, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("state mismatch (-want +got):\n%s", diff)
 	}
 }
 

@@ -46,23 +46,32 @@ func loadState(ctx context.Context, db querier) (state State, err error) {
 	if err := loadInvites(ctx, db, func(i Invite) { state.Invites = append(state.Invites, i) }); err != nil {
 		return State{}, err
 	}
+	if err := loadStandings(ctx, db, func(s Standing) { state.Standings = append(state.Standings, s) }); err != nil {
+		return State{}, err
+	}
+	if err := loadBars(ctx, db, func(b Bar) { state.Bars = append(state.Bars, b) }); err != nil {
+		return State{}, err
+	}
 	return state, nil
 }
 
 // loadRooms reads the rooms and the last row of each, in the order of their numbers.
 func loadRooms(ctx context.Context, db querier, found func(*ends)) error {
 	const query = "SELECT r.num, r.name, r.topic, r.created, r.owner, r.peer1, r.peer2, r.low, r.base, r.base_time, r.keep_set, r.keep_age, r.keep_size, " +
-		"m.id, m.time, m.hash FROM room r LEFT JOIN message m ON m.id = (SELECT max(id) FROM message WHERE id BETWEEN r.num << ?1 AND (r.num << ?1) + ?2) " +
+		"r.flags, r.slow, r.welcome, r.pins, m.id, m.time, m.hash FROM room r LEFT JOIN message m ON m.id = (SELECT max(id) FROM message WHERE id BETWEEN r.num << ?1 AND (r.num << ?1) + ?2) " +
 		"ORDER BY r.num"
 	return each(ctx, db, query, func(scan scan) error {
 		var e ends
-		var owner, peer1, peer2, base, hash []byte
+		var owner, peer1, peer2, base, pins, hash []byte
 		var id, at sql.NullInt64
-		err := scan(&e.Num, &e.Name, &e.Topic, &e.Created, &owner, &peer1, &peer2, &e.Low, &base, &e.Time, &e.Keep.Set, &e.Keep.Age, &e.Keep.Size, &id, &at, &hash)
+		var flags int64
+		err := scan(&e.Num, &e.Name, &e.Topic, &e.Created, &owner, &peer1, &peer2, &e.Low, &base, &e.Time, &e.Keep.Set, &e.Keep.Age, &e.Keep.Size,
+			&flags, &e.Rules.Slow, &e.Rules.Welcome, &pins, &id, &at, &hash)
 		if err != nil {
 			return err
 		}
-		err = errors.Join(fill(e.Owner[:], owner), fill(e.Peers[0][:], peer1), fill(e.Peers[1][:], peer2), fillWhole(e.base[:], base))
+		err = errors.Join(fill(e.Owner[:], owner), fill(e.Peers[0][:], peer1), fill(e.Peers[1][:], peer2), fillWhole(e.base[:], base),
+			rulesOf(&e.Rules, flags, pins))
 		e.Head, e.Hash = e.Low-1, e.base
 		if id.Valid {
 			_, e.Head = rowAt(id.Int64)
@@ -103,15 +112,19 @@ func loadOrigins(ctx context.Context, db querier, found func(Origin)) error {
 
 // loadPeople reads who has joined, in the order of their keys.
 func loadPeople(ctx context.Context, db querier, found func(Person)) error {
-	return each(ctx, db, "SELECT key, name, since, seen, inviter FROM person ORDER BY key", func(scan scan) error {
+	return each(ctx, db, "SELECT key, name, since, seen, inviter, seal FROM person ORDER BY key", func(scan scan) error {
 		var p Person
 		var key, inviter []byte
 		var name sql.NullString
-		if err := scan(&key, &name, &p.Since, &p.Seen, &inviter); err != nil {
+		if err := scan(&key, &name, &p.Since, &p.Seen, &inviter, &p.Seal); err != nil {
 			return err
 		}
 		p.Name = name.String
-		if err := errors.Join(fillWhole(p.Key[:], key), fill(p.Inviter[:], inviter)); err != nil {
+		err := errors.Join(fillWhole(p.Key[:], key), fill(p.Inviter[:], inviter))
+		if p.Seal != nil && len(p.Seal) != SealLen {
+			err = errors.Join(err, fmt.Errorf("%w (a sealing key of %d bytes)", ErrDamaged, len(p.Seal)))
+		}
+		if err != nil {
 			return fmt.Errorf("person %x: %w", key, err)
 		}
 		found(p)

@@ -44,7 +44,7 @@ var (
 type step func(ctx context.Context, tx *sql.Conn) error
 
 // steps are all of them: steps[n] leads from version n to n+1, and an empty file is version 0. Landed steps never change.
-var steps = []step{create, people}
+var steps = []step{create, people, moderation}
 
 // schema1 is version 1. A message's id is its room's number and its seq (see rowID); its era tells the epoch that its header was hashed with; its
 // record is the wire's Event as every reader is sent it. Apart from the record stands what a reader never sees: the salt of the body, and the
@@ -87,6 +87,26 @@ func people(ctx context.Context, tx *sql.Conn) error {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, "INSERT INTO person SELECT DISTINCT key, NULL, 0, 0, NULL FROM origin WHERE last > 0 ON CONFLICT DO NOTHING; DROP TABLE name")
+	return err
+}
+
+// schema3 is version 3: what moderators have set and done, and the keys that messages are sealed with. Of a room's flags each bit is a rule (see
+// flagsOf), its pins are ids of messages, one behind the other; a network has 4 or 16 bytes.
+const schema3 = `
+ALTER TABLE room ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE room ADD COLUMN slow INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE room ADD COLUMN welcome TEXT NOT NULL DEFAULT '';
+ALTER TABLE room ADD COLUMN pins BLOB;
+ALTER TABLE person ADD COLUMN seal BLOB;
+CREATE TABLE standing (room INTEGER NOT NULL, key BLOB NOT NULL, stance INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, by BLOB NOT NULL,
+	text TEXT NOT NULL, PRIMARY KEY (room, key, stance)) STRICT, WITHOUT ROWID;
+CREATE TABLE bar (room INTEGER NOT NULL, network BLOB NOT NULL, key BLOB NOT NULL, until INTEGER NOT NULL,
+	PRIMARY KEY (room, network, key)) STRICT, WITHOUT ROWID;
+`
+
+// moderation makes version 3 of a store, in which nobody has set or done anything yet.
+func moderation(ctx context.Context, tx *sql.Conn) error {
+	_, err := tx.ExecContext(ctx, schema3)
 	return err
 }
 

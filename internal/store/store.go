@@ -4,6 +4,7 @@ package store
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"chatnode/internal/chat"
@@ -42,6 +43,17 @@ type Room struct {
 	Owner   identity.ID // who made it
 	Peers   [2]identity.ID
 	Keep    Keep
+	Rules   Rules
+}
+
+// Rules are what a room's moderators have set.
+type Rules struct {
+	ReadOnly bool          // only its owner and moderators write
+	Archived bool          // nobody writes
+	Private  bool          // it is for its members
+	Slow     time.Duration // that lies between two messages of one person; 0: nothing
+	Welcome  string        // told to whoever joins; empty: nothing is
+	Pins     []chat.ID     // at most chat.MaxPins, the oldest first
 }
 
 // Keep says how much of a room's log is to be kept; what is older goes. The zero Keep leaves that to the store; with Set, a zero
@@ -85,7 +97,42 @@ type Person struct {
 	Since   int64       // when it joined
 	Seen    int64       // when it was last known to be here
 	Inviter identity.ID // whose invitation it came by; zero: nobody's
+	Seal    []byte      // what others seal messages to it with, SealLen bytes; nil: it has published nothing
 	Gone    bool        // it is forgotten: of what stands above only Key counts
+}
+
+// SealLen is the length of a Person's Seal: an X25519 public key and an Ed25519 signature. A store looks at neither.
+const SealLen = 32 + 64
+
+// Stance is what a key can be to a room. The numbers stand in stores.
+type Stance uint8
+
+const (
+	Moderator Stance = 1
+	Member    Stance = 2 // of a private room
+	Muted     Stance = 3
+	Banned    Stance = 4
+)
+
+// Standing is what a key is to a room, since when and until when, and by whom. Times are in milliseconds since the Unix epoch.
+type Standing struct {
+	Room   uint64
+	Key    identity.ID
+	Stance Stance
+	Since  int64
+	Until  int64       // 0: without an end
+	By     identity.ID // whose act it was
+	Text   string      // the reason that was given
+	Gone   bool        // it does not hold any more: of what stands above only Room, Key and Stance count
+}
+
+// Bar keeps a network out of a room, for as long as a key that had come from it is banned there. No row shows it.
+type Bar struct {
+	Room    uint64
+	Network netip.Addr // as chat.Network returns it
+	Key     identity.ID
+	Until   int64 // as that of Standing
+	Gone    bool  // it does not hold any more: of what stands above only Room, Network and Key count
 }
 
 // Invite is an invitation as a node keeps it, which can't be told from it: a hash of its token. Times are as those of Person.
@@ -99,19 +146,26 @@ type Invite struct {
 }
 
 // Batch is what one commit makes true, all of it or nothing. Rows of a room are in the order of their seq, without a hole, and the room is
-// known or among Rooms; the other entries replace those of the same number, key or hash, one after the other: after each of People no name may belong
-// to two keys. A store may keep what the entries point to, and alters none of it; the slices themselves are the caller's again when Append returns.
+// known or among Rooms; the other entries replace those of the same number, key, hash or like, one after the other: after each of People no name may belong
+// to two keys. Standings and Bars are of rooms that are known or among Rooms. A store may keep what the entries point to, and alters none of it; the slices themselves are the caller's again when Append returns.
 type Batch struct {
-	Rows    []Row
-	Rooms   []Room
-	Origins []Origin
-	People  []Person
-	Invites []Invite
+	Rows      []Row
+	Rooms     []Room
+	Origins   []Origin
+	People    []Person
+	Invites   []Invite
+	Standings []Standing
+	Bars      []Bar
 }
 
 // Empty reports whether the batch changes nothing.
 func (b *Batch) Empty() bool {
-	return len(b.Rows)+len(b.Rooms)+len(b.Origins)+len(b.People)+len(b.Invites) == 0
+	return len(b.Rows)+b.entries() == 0
+}
+
+// entries returns how many entries of tables the batch changes.
+func (b *Batch) entries() int {
+	return len(b.Rooms) + len(b.Origins) + len(b.People) + len(b.Invites) + len(b.Standings) + len(b.Bars)
 }
 
 // RoomState is a room with the ends of its log.
@@ -125,13 +179,15 @@ type RoomState struct {
 
 // State is all that the sequencer needs to go on where the last one ended.
 type State struct {
-	Epoch    uint64
-	LastRoom uint64 // highest number ever given to a room
-	LastFrom uint64 // highest number ever given to an origin
-	Rooms    []RoomState
-	Origins  []Origin
-	People   []Person // in the order of their keys
-	Invites  []Invite // in the order of their hashes
+	Epoch     uint64
+	LastRoom  uint64 // highest number ever given to a room
+	LastFrom  uint64 // highest number ever given to an origin
+	Rooms     []RoomState
+	Origins   []Origin
+	People    []Person   // in the order of their keys
+	Invites   []Invite   // in the order of their hashes
+	Standings []Standing // in the order of their rooms, keys and stances
+	Bars      []Bar      // in the order of their rooms, networks and keys
 }
 
 // Query asks for rows by the words in them.

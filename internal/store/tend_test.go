@@ -10,7 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // sizeKept is how many bytes of records a room holds.
@@ -242,7 +245,7 @@ func TestRetainDies(t *testing.T) {
 		s := mustOpen(t, dir, opt)
 		low := uint64(1 + trimAtOnce*i)
 		want := RoomState{Room: Room{Num: 1, Name: "lobby"}, Low: low, Head: 5000, Hash: w.hash[1], Time: 5_000_000}
-		if got := mustLoad(t, s).Rooms[0]; got != want {
+		if got := mustLoad(t, s).Rooms[0]; !cmp.Equal(got, want) {
 			t.Errorf("death %d: %+v, want %+v", i, got, want)
 		}
 		if hash, err := s.HashAt(1, low-1); err != nil || low > 1 && hash != b.Rows[low-2].Hash {
