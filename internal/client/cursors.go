@@ -9,6 +9,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
+	"chatnode/internal/seal"
 	"chatnode/internal/wire"
 )
 
@@ -82,6 +83,8 @@ type room struct {
 	place  place
 	read   uint64 // seq of the last message read
 	note   string // the front end's own: see Client.Prefer
+
+	heard map[seal.Origin]uint64 // highest cseq of what was opened
 }
 
 func (r *room) direct() bool { return !r.peer.ID.IsZero() }
@@ -221,7 +224,7 @@ func (s *rooms) reset(direct bool) {
 	var kept []*room
 	s.past = notes(s.past)
 	for _, r := range s.list {
-		r.place, r.read = place{}, 0
+		r.place, r.read, r.heard = place{}, 0, nil
 		if !direct || !r.direct() {
 			kept = append(kept, r)
 		} else if r.note != "" {

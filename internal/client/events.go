@@ -26,6 +26,10 @@ type Message struct {
 	Text   string
 	Re     chat.ID // the message answered, or zero
 	Own    bool    // sent by this Client
+
+	// Sealed says that only the two of the conversation can read the message; the name is that of the key that has signed it. Unreadable is one that
+	// does not open, or is not what the node says it is: Text is empty then, and Kind chat.Sealed.
+	Sealed, Unreadable bool
 }
 
 // Ack says that a send is kept.
@@ -39,6 +43,8 @@ type Ack struct {
 	Kind chat.Kind
 	Text string
 	Name string // the name that the client has
+
+	Sealed bool // nobody but the two of the conversation can read it
 }
 
 // Refused says that a send will never be kept. Code chat.Internal stands also for a send whose outcome the node can't tell any more.
@@ -48,6 +54,13 @@ type Refused struct {
 	Code       chat.Code
 	RetryAfter time.Duration // when sending it anew may help; 0: never
 	Room, Text string
+}
+
+// KeyChanged says that a name to which the user has written is another key's now. What is sent to the name is refused, with chat.KeyChanged, until
+// the user has written to that key by its id.
+type KeyChanged struct {
+	Name     string
+	Was, Now identity.ID
 }
 
 // LinkUp says that a link to the node is there.
@@ -171,6 +184,7 @@ type Notice struct {
 func (Message) event()    {}
 func (Ack) event()        {}
 func (Refused) event()    {}
+func (KeyChanged) event() {}
 func (LinkUp) event()     {}
 func (LinkDown) event()   {}
 func (Opened) event()     {}

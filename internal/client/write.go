@@ -23,6 +23,9 @@ func (n *conn) write(ctx context.Context) error {
 			control, n.retiring = n.retire(control), false
 		}
 		before := len(control) + len(chat)
+		if n.puzzled && n.c.address() {
+			n.c.poke()
+		}
 		var err error
 		if control, err = push(n.link.Control(), control); err != nil {
 			return fmt.Errorf("write to the node: %w", err)
@@ -83,6 +86,7 @@ func (n *conn) fill(control, chat []byte) (_, _ []byte, wait time.Duration) {
 	c := n.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n.puzzled = false
 	if n.leaving {
 		return control, chat, 0
 	}
@@ -122,6 +126,8 @@ func (n *conn) fillChatLocked(buf []byte) ([]byte, time.Duration) {
 		}
 		buf = wire.Must(buf, c.recordLocked(e))
 	}
+	e := c.outbox.peek()
+	n.puzzled = e != nil && e.puzzles()
 	return buf, 0
 }
 
@@ -158,7 +164,7 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 	case opNick:
 		return &wire.Nick{Name: e.arg}
 	}
-	return e.pub()
+	return c.outbox.pub(e, c.self)
 }
 
 // fillControlLocked queues the watch, and says when it is time for the goodbye. unwritten is what the streams have not taken yet.
