@@ -181,7 +181,7 @@ func check(d *Draft) chat.Code {
 	if code := checkRoom(d.Room); code != chat.OK {
 		return code
 	}
-	if d.Kind == chat.Topic && sealedTo(d) != "" {
+	if d.Kind == chat.Topic && strings.HasPrefix(d.Room, chat.DirectMark) {
 		return chat.BadKind // a topic can't be sealed, and would be the one thing in a conversation that others read
 	}
 	return chat.CheckText(d.Kind, d.Text)

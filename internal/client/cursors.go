@@ -9,7 +9,6 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
-	"chatnode/internal/seal"
 	"chatnode/internal/wire"
 )
 
@@ -84,7 +83,7 @@ type room struct {
 	read   uint64 // seq of the last message read
 	note   string // the front end's own: see Client.Prefer
 
-	heard map[seal.Origin]uint64 // highest cseq of what was opened
+	heard map[voice]uint64 // highest cseq of what was opened
 }
 
 func (r *room) direct() bool { return !r.peer.ID.IsZero() }

@@ -49,6 +49,12 @@ type pin struct {
 	order uint64 // the higher, the later it was made
 }
 
+// voice is one origin of an author: what it says has ever higher numbers.
+type voice struct {
+	author identity.ID
+	origin seal.Origin
+}
+
 // lookup is a question about somebody to whom something is to be sealed.
 type lookup struct {
 	who string
@@ -224,28 +230,28 @@ func (c *Client) foundLocked(who string, res result) (*seal.Peer, chat.Code) {
 
 // unseal has a message say what is sealed in its event, for a conversation with with, and who has proved to have written it. What can't be opened, or is not
 // what the node says it is, is Unreadable.
-func (c *Client) unseal(m *Message, with Person, self string, e *wire.Event) (origin seal.Origin, opened bool) {
+func (c *Client) unseal(m *Message, with Person, self string, e *wire.Event) (by voice, opened bool) {
 	m.Sealed, m.Unreadable, m.Text = true, true, ""
 	o, err := c.self.Open(with.ID, e.CSeq, m.Re, e.Body)
 	if err != nil {
-		return seal.Origin{}, false
+		return voice{}, false
 	}
 	clean, code := chat.CheckBody(o.Kind, []byte(o.Body))
 	own := o.Author == c.cfg.Key.ID()
 	if code != chat.OK || m.Own && !own || !c.asker.vouch(e.From, o.Author) {
-		return seal.Origin{}, false
+		return voice{}, false
 	}
 	m.Unreadable, m.Kind, m.Text, m.Name = false, o.Kind, string(clean), with.Name
 	if own {
 		m.Name = self // what the node calls its author counts for nothing
 	}
-	return o.Origin, true
+	return voice{o.Author, o.Origin}, true
 }
 
 // unsealLocked is unseal for a message that comes in its turn, and knows one that came before.
 func (c *Client) unsealLocked(m *Message, r *room, e *wire.Event) {
-	origin, opened := c.unseal(m, r.peer, c.name, e)
-	if opened && e.CSeq <= r.heard[origin] {
+	by, opened := c.unseal(m, r.peer, c.name, e)
+	if opened && e.CSeq <= r.heard[by] {
 		m.Unreadable, m.Kind, m.Text, opened = true, chat.Sealed, "", false
 	}
 	if !opened {
@@ -253,9 +259,9 @@ func (c *Client) unsealLocked(m *Message, r *room, e *wire.Event) {
 		return
 	}
 	if r.heard == nil || len(r.heard) >= maxHeard {
-		r.heard = map[seal.Origin]uint64{}
+		r.heard = map[voice]uint64{}
 	}
-	r.heard[origin] = e.CSeq
+	r.heard[by] = e.CSeq
 }
 
 // trustShown pins the name under which somebody has proved to have written to the user, unless it stands for a key already.
