@@ -27,7 +27,12 @@ type Said struct {
 	Text   string
 	Re     chat.ID
 	Own    bool
+
+	Sealed, Unreadable bool // see client.Message
 }
+
+// Unreadable stands in place of a sealed message that does not open.
+const Unreadable = "unreadable message"
 
 // Told returns a message as people read it, behind its time: "carol: hi", "* carol waves".
 func Told(name string, kind chat.Kind, text string) string {
@@ -53,6 +58,8 @@ func told(who string, kind chat.Kind, text string) string {
 		return "-- " + who + " took the topic away"
 	case kind == chat.Topic:
 		return "-- " + who + " set the topic: " + text
+	case kind == chat.Sealed:
+		return "-- " + who + ": " + Unreadable
 	}
 	return fmt.Sprintf("-- %s (%s): %s", who, kind, text)
 }

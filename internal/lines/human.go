@@ -77,7 +77,7 @@ func (h *human) event(e client.Event) {
 	case client.ClosedRoom:
 		delete(h.shown, e.Room)
 		h.sentence(e)
-	case client.Gap, client.Reset:
+	case client.Gap, client.Reset, client.KeyChanged:
 		h.tell("%s --", talk.Sentence(e))
 	case client.Denied, client.Joined, client.Gone, client.Notice:
 		h.sentence(e)

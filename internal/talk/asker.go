@@ -172,6 +172,7 @@ func (a Asker) said(ctx context.Context, list []client.Message) []command.Said {
 	for i, m := range list {
 		all[i] = command.Said{
 			Room: m.Room, To: m.To, Seq: m.Seq, ID: m.ID, Epoch: m.Epoch, Name: m.Name, Kind: m.Kind, Time: m.Time, Text: m.Text, Re: m.Re, Own: m.Own,
+			Sealed: m.Sealed, Unreadable: m.Unreadable,
 		}
 		if id, ok := known[m.From]; ok {
 			all[i].Author = id.String()

@@ -330,6 +330,8 @@ func deed(r *row) string {
 		return " took the topic away"
 	case r.say == chat.Topic:
 		return " set the topic: "
+	case r.say == chat.Sealed:
+		return ": " + command.Unreadable
 	}
 	return " (" + r.say.String() + "): "
 }
