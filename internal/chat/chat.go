@@ -145,8 +145,8 @@ var codes = map[Code]struct{ name, sentence string }{
 	NotMember:    {"not_member", "that room is for its members"},
 	BadSignature: {"bad_signature", "the signature of that act does not hold"},
 	BadAct:       {"bad_act", "that is not an act, or there is nothing that it could be done to"},
-	KeyChanged:   {"key_changed", "that name is another key's now than when you first wrote to it: nothing was sent"},
-	NoCard:       {"no_card", "nothing can be sealed to them before they come here with a chatnode that can: nothing was sent"},
+	KeyChanged:   {"key_changed", "that name is another key's now than when you first met it"},
+	NoCard:       {"no_card", "nothing can be sealed to them before they come here with a chatnode that can"},
 	BadQuery:     {"bad_query", fmt.Sprintf("a search needs a word or a name to look for, in at most %d bytes", MaxQuery)},
 }
 

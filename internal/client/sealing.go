@@ -303,7 +303,7 @@ func (c *Client) unsealAll(ctx context.Context, page []Message, events []*wire.E
 	return nil
 }
 
-// personOf returns with whom a conversation is, as far as one can be.
+// personOf returns with whom a conversation is, as far as one can be. It returns a *RefusedError where the name is another key's than the one it is pinned to.
 func (c *Client) personOf(ctx context.Context, room string) (Person, error) {
 	who, direct := strings.CutPrefix(room, chat.DirectMark)
 	if !direct {
@@ -320,5 +320,13 @@ func (c *Client) personOf(ctx context.Context, room string) (Person, error) {
 		return open, nil
 	}
 	info, err := c.Whois(ctx, who)
-	return info.Person, err
+	if err != nil {
+		return Person{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if was, pinned := c.contacts.pins.byName[chat.Fold(who)]; pinned && was.id != info.ID {
+		return Person{}, &RefusedError{Code: chat.KeyChanged, Text: who}
+	}
+	return info.Person, nil
 }

@@ -413,6 +413,18 @@ func TestSealedHistory(t *testing.T) {
 		if f, err = search(SearchQuery{From: "Bob", Room: "@bob", N: 50}); err != nil || len(f.Hits) != 4 {
 			t.Errorf("found %+v, %v", f, err)
 		}
+		eve := newSomeone(t, "bob", 0x40)
+		r.mu.Lock()
+		r.contacts.pins.set("bob", eve.id) // whose name it was
+		r.mu.Unlock()
+		if f, err = search(SearchQuery{Words: "pump", Room: "@bob", N: 50}); len(f.Hits) != 0 {
+			t.Errorf("found %+v under a name that was another's", f)
+		} else if refused := (*RefusedError)(nil); !errors.As(err, &refused) || refused.Code != chat.KeyChanged {
+			t.Errorf("of a name that was another's: %v", err)
+		}
+		r.mu.Lock()
+		r.contacts.pins.set("bob", bob.id)
+		r.mu.Unlock()
 		if f, err = search(SearchQuery{Words: "pump", From: "carol", Room: "@bob", N: 50}); err != nil || len(f.Hits) != 0 {
 			t.Errorf("found %+v, %v", f, err)
 		}

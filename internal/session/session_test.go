@@ -12,6 +12,7 @@ import (
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
 	"chatnode/internal/seal"
+	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
@@ -72,6 +73,9 @@ func TestHandshakeWithoutHello(t *testing.T) {
 
 // A card that the key itself has not signed is passed on to nobody, and its client not let in.
 func TestCards(t *testing.T) {
+	if wire.CardLen != seal.CardLen || store.SealLen != seal.CardLen {
+		t.Errorf("a card has %d bytes, on the wire %d, in the store %d", seal.CardLen, wire.CardLen, store.SealLen)
+	}
 	eve, err := identity.NewKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
