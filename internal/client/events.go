@@ -1,6 +1,7 @@
 package client
 
 import (
+	"strings"
 	"time"
 
 	"chatnode/internal/chat"
@@ -30,6 +31,11 @@ type Message struct {
 	// Sealed says that only the two of the conversation can read the message; the name is that of the key that has signed it. Unreadable is one that
 	// does not open, or is not what the node says it is: Text is empty then, and Kind chat.Sealed.
 	Sealed, Unreadable bool
+}
+
+// Open reports whether the message came to one person alone and could be read by the node, as one from a client that can't seal.
+func (m *Message) Open() bool {
+	return !m.Sealed && strings.HasPrefix(m.Room, chat.DirectMark) && (m.Kind == chat.Text || m.Kind == chat.Action)
 }
 
 // Ack says that a send is kept.

@@ -31,6 +31,9 @@ type Said struct {
 	Sealed, Unreadable bool // see client.Message
 }
 
+// Unsealed stands behind what came to one person alone and could be read on its way.
+const Unsealed = " (not sealed)"
+
 // Unreadable stands in place of a sealed message that does not open.
 const Unreadable = "unreadable message"
 

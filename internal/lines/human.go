@@ -101,14 +101,18 @@ func (h *human) message(m client.Message) {
 		line += command.Label(m.Room) + " "
 	}
 	if m.Re.IsZero() {
-		h.print(line + command.Told(m.Name, m.Kind, m.Text))
+		line += command.Told(m.Name, m.Kind, m.Text)
 	} else {
-		h.print(line + command.ToldAnswer(m.Name, m.Kind, m.Text, h.heard.quote(m.Re)))
+		line += command.ToldAnswer(m.Name, m.Kind, m.Text, h.heard.quote(m.Re))
 	}
+	if m.Open() {
+		line += command.Unsealed
+	}
+	h.print(line)
 }
 
 func (h *human) kept(a client.Ack) {
-	h.message(client.Message{Room: a.Room, Name: a.Name, Kind: a.Kind, Time: a.Time, Text: chat.CleanText(a.Kind, a.Text)})
+	h.message(client.Message{Room: a.Room, Name: a.Name, Kind: a.Kind, Time: a.Time, Text: chat.CleanText(a.Kind, a.Text), Sealed: a.Sealed})
 }
 
 func (h *human) refused(e client.Refused) {

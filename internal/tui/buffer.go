@@ -167,7 +167,8 @@ func (b *buffer) mark(text string, at time.Time) {
 func rowOf(m *client.Message, names []string) row {
 	return row{
 		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: m.Own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
-		direct: strings.HasPrefix(m.Room, chat.DirectMark), mention: !m.Own && m.Kind != chat.Topic && mentions(m.Text, names),
+		direct: strings.HasPrefix(m.Room, chat.DirectMark), open: m.Open(),
+		mention: !m.Own && m.Kind != chat.Topic && mentions(m.Text, names),
 	}
 }
 

@@ -45,6 +45,7 @@ type row struct {
 	state   rowState
 	why     string
 	direct  bool
+	open    bool   // it came to one person alone and was not sealed
 	n       uint64 // of a refused one: what Client.Send returned
 	where   string // the room, in a list of messages of many; else ""
 }
@@ -265,6 +266,10 @@ func (s *rowStyle) message(r *row, narrow bool, columns int) []markup.Line {
 		lines = append(quoteLines(r, columns-head.Width(), columns), lines...)
 	}
 	lines[0] = append(head, lines[0]...)
+	if r.open {
+		last := len(lines) - 1
+		lines[last] = append(lines[last], markup.Span{Text: command.Unsealed, Style: noteStyled})
+	}
 	switch r.state {
 	case statePending:
 		last := len(lines) - 1
