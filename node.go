@@ -96,7 +96,7 @@ func newNode(cfg nodeConfig) (*Node, error) {
 	rooms, err := hub.New(hub.Config{
 		Store: cfg.Store, Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
 		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions,
-		InviteOnly: cfg.InviteOnly, Addresses: cfg.Addresses, Reserve: cfg.Reserve,
+		InviteOnly: cfg.InviteOnly, Addresses: cfg.Addresses, Reserve: cfg.Reserve, Admin: cfg.Admin,
 	})
 	if err != nil {
 		return nil, err

@@ -44,6 +44,26 @@ const (
 	Redact    Verb = "redact"
 )
 
+// Role is how much somebody may do in a room; more includes less. The numbers are on the wire.
+type Role uint8
+
+const (
+	RoleNone      Role = 0
+	RoleModerator Role = 1 // whom the owner made one
+	RoleOwner     Role = 2 // whose key made the room
+	RoleAdmin     Role = 3 // of the node
+)
+
+var roleNames = map[Role]string{RoleNone: "", RoleModerator: "moderator", RoleOwner: "owner", RoleAdmin: "admin"}
+
+// String returns the role as JSON output spells it; empty for RoleNone.
+func (r Role) String() string {
+	if s, ok := roleNames[r]; ok {
+		return s
+	}
+	return fmt.Sprintf("role-%d", uint8(r))
+}
+
 // form is what follows a verb.
 type form struct {
 	who  bool          // the id of a key

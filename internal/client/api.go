@@ -158,6 +158,36 @@ type RoomState struct {
 	Direct bool
 	Peer   Person // the other, in a direct conversation
 	Note   string // the last that Client.Prefer was called with
+	Terms         // as the node told them last
+}
+
+// Role is how much somebody may do in a room.
+type Role = chat.Role
+
+// Rules are what a room's moderators have set.
+type Rules struct {
+	ReadOnly bool          // only its owner, its moderators and admins write
+	Archived bool          // nobody writes
+	Private  bool          // it is for its members
+	Slow     time.Duration // that has to lie between two messages of one person; 0: nothing
+	Welcome  string        // for whoever joins; empty: nothing. As others wrote it: to be cleaned before it is shown
+	Pins     []chat.ID     // the oldest first, at most chat.MaxPins
+}
+
+// Terms are what holds in a room for everybody, and for this user.
+type Terms struct {
+	Role  Role
+	Rules Rules
+	Muted bool
+	Until time.Time // when Muted ends, which nothing else tells; zero: it has no end
+}
+
+// Ban is somebody who is banned from a room.
+type Ban struct {
+	Who, By Person // a name is empty where nobody goes by it any more
+	Since   time.Time
+	Until   time.Time // zero: it has no end
+	Text    string    // the reason that was given, often empty
 }
 
 // Stats counts what happened since New.

@@ -46,6 +46,7 @@ type Client struct {
 	wanted   string        // the name to ask a node for that does not know this client
 	name     string        // the name granted
 	own      []uint64      // this client's numbers as an author, the last few
+	from     uint64        // the one of the last welcome
 	met      bool          // there was a welcome
 	epoch    uint64        // of the last welcome
 	renewed  bool          // the origin is new since the last link
@@ -175,6 +176,10 @@ func (c *Client) reserve(d Draft) (e *entry, space <-chan struct{}, err error) {
 func check(d *Draft) chat.Code {
 	switch d.Kind {
 	case chat.Text, chat.Action, chat.Topic, chat.Skip:
+	case chat.Act:
+		if _, err := chat.ParseAct(d.Text); err != nil || !d.Re.IsZero() {
+			return chat.BadAct
+		}
 	default:
 		return chat.BadKind
 	}
@@ -266,7 +271,7 @@ func (c *Client) Room(name string) (RoomState, bool) {
 	if r == nil || !r.open {
 		return RoomState{}, false
 	}
-	return RoomState{Name: r.name, Topic: r.topic, Cursor: r.place.cursor, Read: r.read, Direct: r.direct(), Peer: r.peer, Note: r.note}, true
+	return RoomState{Name: r.name, Topic: r.topic, Cursor: r.place.cursor, Read: r.read, Direct: r.direct(), Peer: r.peer, Note: r.note, Terms: r.terms}, true
 }
 
 // Stats returns what was counted so far.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -77,6 +78,7 @@ type room struct {
 	name   string // as it is shown
 	number uint64 // that the node has given it on this link
 	topic  string
+	terms  Terms
 	open   bool
 	peer   Person // in a direct conversation
 	place  place
@@ -198,8 +200,21 @@ func (s *rooms) bind(o *wire.Open) (*room, error) {
 	}
 	delete(s.byNumber, r.number)
 	s.byNumber[o.Room] = r
-	r.number, r.name, r.topic, r.peer, r.open = o.Room, o.Name, o.Topic, peer, true
+	r.number, r.name, r.topic, r.peer, r.open, r.terms = o.Room, o.Name, o.Topic, peer, true, termsOf(&o.Terms)
 	return r, nil
+}
+
+// termsOf returns terms as the node tells them. What no node of this version could tell is cut to what can be shown.
+func termsOf(t *wire.Terms) Terms {
+	const longest = chat.MaxSlow
+	terms := Terms{Role: t.Role, Muted: t.Muted, Rules: Rules{
+		ReadOnly: t.ReadOnly, Archived: t.Archived, Private: t.Private, Slow: time.Duration(min(t.SlowMS, uint64(longest.Milliseconds()))) * time.Millisecond,
+		Welcome: t.Welcome, Pins: slices.Clone(t.Pins[:min(len(t.Pins), chat.MaxPins)]),
+	}}
+	if t.Muted && t.Until != 0 {
+		terms.Until = time.UnixMilli(t.Until)
+	}
+	return terms
 }
 
 // drop forgets a room.

@@ -96,6 +96,13 @@ type Opened struct {
 	From, Head uint64 // seqs of the first message to come and of the last that there was
 	Direct     bool
 	Cursor     chat.Cursor
+	Terms
+}
+
+// Standing says that the terms of a room have changed: as a rule behind the act that changed them.
+type Standing struct {
+	Room string
+	Terms
 }
 
 // Left says that a Part is done. Code is chat.NotJoined when the client was not in the room.
@@ -104,7 +111,8 @@ type Left struct {
 	Code chat.Code
 }
 
-// ClosedRoom says that the node has closed a room to this client.
+// ClosedRoom says that the node has closed a room to this client. Code is chat.Kicked or chat.Banned where that came of an act, which was the room's
+// last message.
 type ClosedRoom struct {
 	Room string
 	Code chat.Code
@@ -194,6 +202,7 @@ func (KeyChanged) event() {}
 func (LinkUp) event()     {}
 func (LinkDown) event()   {}
 func (Opened) event()     {}
+func (Standing) event()   {}
 func (Left) event()       {}
 func (ClosedRoom) event() {}
 func (Denied) event()     {}

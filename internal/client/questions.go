@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -147,6 +148,8 @@ func answers(q, a wire.Record) bool {
 		_, ok = a.(*wire.ReleaseIs)
 	case *wire.Away:
 		_, ok = a.(*wire.AwayIs)
+	case *wire.Banned:
+		_, ok = a.(*wire.BannedAre)
 	}
 	return ok
 }
@@ -453,4 +456,43 @@ func (a *asker) unwant(from uint64, ch chan result) {
 	if len(a.wanted[from]) == 0 {
 		delete(a.wanted, from)
 	}
+}
+
+// Banned returns who is banned from a room, for its moderators, in the order of their key ids. Errors are as those of Names.
+func (c *Client) Banned(ctx context.Context, room string) (list []Ban, err error) {
+	if code := checkRoom(room); code != chat.OK {
+		return nil, &RefusedError{Code: code}
+	}
+	after := []byte{}
+	for {
+		r, err := c.ask(ctx, &wire.Banned{Room: room, After: after})
+		if err != nil {
+			return nil, err
+		}
+		page := r.(*wire.BannedAre)
+		for i := range page.Bans {
+			ban, err := banOf(&page.Bans[i])
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, ban)
+		}
+		if !page.More || len(page.Bans) == 0 || len(list) >= maxListed || bytes.Compare(page.Bans[len(page.Bans)-1].Who.ID, after) <= 0 {
+			return list, nil
+		}
+		after = page.Bans[len(page.Bans)-1].Who.ID
+	}
+}
+
+// banOf returns a ban as the node tells it.
+func banOf(b *wire.Ban) (Ban, error) {
+	both, err := people([]wire.Person{b.Who, b.By}, nil)
+	if err != nil {
+		return Ban{}, err
+	}
+	ban := Ban{Who: both[0], By: both[1], Since: time.UnixMilli(b.Since), Text: b.Text}
+	if b.Until != 0 {
+		ban.Until = time.UnixMilli(b.Until)
+	}
+	return ban, nil
 }

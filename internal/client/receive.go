@@ -65,7 +65,7 @@ func (n *conn) told(record wire.Record) error {
 	case *wire.Presence:
 		return n.present(r)
 	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre, *wire.HistoryIs, *wire.SearchIs, *wire.KeepIs,
-		*wire.InviteIs, *wire.ReleaseIs, *wire.AwayIs:
+		*wire.InviteIs, *wire.ReleaseIs, *wire.AwayIs, *wire.BannedAre:
 		defer n.c.poke()
 		return n.c.asker.settle(r)
 	default:
@@ -203,6 +203,8 @@ func (n *conn) handle(record wire.Record) error {
 	case *wire.Named:
 		c.namedLocked(r)
 		return nil
+	case *wire.TermsAre:
+		return c.termsLocked(r)
 	}
 	return fmt.Errorf("%w: %T on chat", wire.ErrMalformed, record)
 }
@@ -238,6 +240,17 @@ func (c *Client) eventLocked(r *wire.Event) error {
 		c.unsealLocked(&m, room, r)
 	}
 	c.feed.put(m)
+	return nil
+}
+
+// termsLocked takes the terms that hold in a room now.
+func (c *Client) termsLocked(r *wire.TermsAre) error {
+	room := c.rooms.byNumber[r.Room]
+	if room == nil {
+		return fmt.Errorf("the terms of room number %d, which is not open", r.Room)
+	}
+	room.terms = termsOf(&r.Terms)
+	c.feed.put(Standing{Room: room.name, Terms: room.terms})
 	return nil
 }
 
@@ -339,7 +352,7 @@ func (n *conn) openLocked(r *wire.Open) error {
 		c.feed.put(c.contacts.changes(room.peer.Name, room.peer.ID)...)
 	}
 	v := room.place.open(r, c.epoch)
-	opened, cursor := Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct()}, room.place.cursor
+	opened, cursor := Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct(), Terms: room.terms}, room.place.cursor
 	switch {
 	case v.reset != "":
 		room.read, room.heard = 0, nil
@@ -370,7 +383,8 @@ func (n *conn) closedLocked(r *wire.Closed) error {
 	}
 	n.watch = true
 	c.poke()
-	parted := c.doneLocked(opPart, isCalled)
+	asked := r.Code == chat.OK || r.Code == chat.NotJoined // otherwise a part that is under way has an answer of its own
+	parted := asked && c.doneLocked(opPart, isCalled)
 	if parted || r.Code == chat.OK {
 		c.feed.put(Left{Room: name, Code: r.Code})
 	} else {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -52,7 +53,7 @@ func (n *conn) resume(w *wire.Welcome) {
 	resumed := c.met && !c.renewed
 	c.meetLocked(w.Epoch)
 	c.renewed = false
-	c.name = w.Name
+	c.name, c.from = w.Name, w.From
 	if !slices.Contains(c.own, w.From) {
 		c.own = append(c.own[max(0, len(c.own)-maxOwn+1):], w.From)
 	}
@@ -87,9 +88,17 @@ func (c *Client) outcomesLocked(w *wire.Welcome, last bool) {
 	for _, e := range c.outbox.upTo(min(w.LastCSeq, c.outbox.reached)) {
 		if o := told[e.cseq]; o != nil || last {
 			_, _ = c.outbox.answer(e.cseq) // it is there, and was written
-			c.answeredLocked(e, o, 0)
+			c.answeredLocked(e, o, later(o, w.Time))
 		}
 	}
+}
+
+// later returns how long after now, in milliseconds, something refused can be tried again; 0: never.
+func later(o *wire.Outcome, now int64) time.Duration {
+	if o == nil || o.Code == chat.OK || o.Time <= now {
+		return 0
+	}
+	return millis(uint64(o.Time - now))
 }
 
 // takeUpLocked asks for the open rooms again, and for the conversations that are remembered, each from where it was left, and lets the

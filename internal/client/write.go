@@ -7,6 +7,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/frame"
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -164,7 +165,12 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 	case opNick:
 		return &wire.Nick{Name: e.arg}
 	}
-	return c.outbox.pub(e, c.self)
+	p := c.outbox.pub(e, c.self)
+	if p.Kind == chat.Act { // signed for the origin that it goes out under, which can change
+		act := identity.SignedAct{Epoch: c.epoch, From: c.from, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
+		p.Opts.Sig = c.cfg.Key.SignAct(&act)
+	}
+	return p
 }
 
 // fillControlLocked queues the watch, and says when it is time for the goodbye. unwritten is what the streams have not taken yet.

@@ -260,6 +260,9 @@ func (h *Hub) join(s *Session, j *wire.Join) {
 		return
 	}
 	room, code := h.joinable(s, j.Room)
+	if code == chat.OK && s.isOut(room) {
+		code = chat.Banned
+	}
 	if code != chat.OK {
 		h.answer(s, requestSize, &wire.Open{Name: j.Room, Status: wire.StatusDenied, Code: code})
 		return
@@ -318,6 +321,7 @@ func (h *Hub) subscribe(s *Session, r *room, st start) {
 	if peer != nil {
 		sub.peer, sub.card = peer.id[:], peer.card
 	} else {
+		sub.role = s.birthright(r)
 		s.joined++
 		h.enter(r, s.account)
 	}
@@ -375,11 +379,16 @@ func (h *Hub) part(s *Session, name string) {
 		h.answer(s, requestSize, &wire.Closed{Name: name, Code: chat.NotJoined})
 		return
 	}
+	h.end(sub, chat.OK)
+}
+
+// end ends a subscription behind the rows that its room has now; with OK its client has asked for that.
+func (h *Hub) end(sub *subscription, code chat.Code) {
+	s, end := sub.session, sub.room.head
 	s.subs = slices.DeleteFunc(s.subs, func(x *subscription) bool { return x == sub })
 	s.ended(sub)
 	s.unwatchRoom(sub.room)
-	end := sub.room.head
-	sub.room.log.part(sub, end)
+	sub.room.log.part(sub, end, code)
 	h.batch.after = append(h.batch.after, func() {
 		if sub.room.log.finish(sub, parts, end) {
 			s.queue(sub)

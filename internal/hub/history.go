@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"chatnode/internal/chat"
-	"chatnode/internal/identity"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
@@ -39,12 +38,13 @@ func (n *numbers) remove(r *room) {
 	delete(n.rooms, r.Num)
 }
 
-// readable returns the room of that number if a key may read it, else nil: rooms with a name are everybody's, conversations their two keys'.
-func (n *numbers) readable(num uint64, key identity.ID) *room {
+// readable returns the room of that number if a session may read it, else nil: rooms with a name are everybody's who is not kept out, conversations
+// their two keys'.
+func (n *numbers) readable(num uint64, s *Session) *room {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	r := n.rooms[num]
-	if r == nil || r.Direct() && !slices.Contains(r.Peers[:], key) {
+	if r == nil || r.Direct() && !slices.Contains(r.Peers[:], s.account.id) || s.isOut(r) {
 		return nil
 	}
 	return r
@@ -55,10 +55,14 @@ func (n *numbers) readable(num uint64, key identity.ID) *room {
 func (s *Session) readable(name string) (*room, chat.Code) {
 	who, direct := strings.CutPrefix(name, chat.DirectMark)
 	if !direct {
-		if r := s.hub.rooms[name]; r != nil {
-			return r, chat.OK
+		r := s.hub.rooms[name]
+		switch {
+		case r == nil:
+			return nil, chat.NoSuchRoom
+		case s.isOut(r):
+			return nil, chat.Banned
 		}
-		return nil, chat.NoSuchRoom
+		return r, chat.OK
 	}
 	other := s.hub.person(who)
 	if other == nil {
@@ -180,7 +184,7 @@ func (s *Session) search(q *wire.Search) (wire.Record, error) {
 	}
 	query := store.Query{
 		Words: q.Words, Name: q.From, Before: q.Before, Hits: int(min(q.N, chat.MaxHits)), Bytes: pageBytes,
-		Allowed: func(num uint64) bool { return s.hub.numbers.readable(num, s.account.id) != nil },
+		Allowed: func(num uint64) bool { return s.hub.numbers.readable(num, s) != nil },
 	}
 	if q.Room != "" {
 		var r *room
@@ -215,7 +219,7 @@ func (s *Session) found(found *store.Found) (wire.Record, error) {
 	answer := &wire.SearchIs{Next: found.Next, Behind: found.Behind}
 	rooms := map[uint64]*room{}
 	for _, hit := range found.Hits {
-		if r := s.hub.numbers.readable(hit.Room, s.account.id); r != nil {
+		if r := s.hub.numbers.readable(hit.Room, s); r != nil {
 			rooms[hit.Room] = r
 			answer.Events = append(answer.Events, wire.Raw(hit.Record[wire.HeaderLen:]))
 		}

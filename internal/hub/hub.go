@@ -72,6 +72,9 @@ type Config struct {
 	// Reserve is how many bytes Store.Free has to report for publishes to be taken; 0 for no limit. Names, origins and bounds of rooms are
 	// written below it too: they are small, and whoever clears the disk up may need them.
 	Reserve int64
+	// Admin reports whether a key may do everything, whether or not it is here: nobody below an admin does anything to one. It is
+	// asked by many goroutines. Nil: only those are admins who are here as such.
+	Admin func(identity.ID) bool
 	// InviteOnly closes the node to keys that have not joined, unless they are let in as an admin's or show an invitation.
 	InviteOnly bool
 	// Addresses are where others reach the node, the best first, each a host and a port: what is told along with an invitation.
@@ -171,6 +174,7 @@ func (h *Hub) restore(state *store.State) {
 		r.log.head, r.log.topic = rs.Head, rs.Topic
 		h.addRoom(r)
 	}
+	h.restoreStandings(state)
 }
 
 // Epoch returns the number of the store that the hub's cursors are of.

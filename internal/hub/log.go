@@ -6,6 +6,8 @@ import (
 	"sort"
 	"sync"
 
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -29,6 +31,8 @@ type roomLog struct {
 	mu       sync.Mutex
 	head     uint64
 	topic    string
+	rules    *wire.Terms            // what holds for everybody; never changed in place
+	own      map[identity.ID]stance // and for some; never changed in place
 	segments []*segment
 	idle     []*subscription
 }
@@ -92,8 +96,10 @@ type reading struct {
 	records []byte // whole records of one segment
 	behind  bool   // the row is not in memory
 	closed  bool   // the subscription has come to its end
-	need    int    // the next record has this size, which is more than hard
-	idle    bool   // that was all: the subscription is idle
+	code    chat.Code
+	terms   bool // others hold than the subscription has told
+	need    int  // the next record has this size, which is more than hard
+	idle    bool // that was all: the subscription is idle
 	follows *subscription
 }
 
@@ -107,9 +113,12 @@ func (l *roomLog) read(s *subscription, soft, hard int) (got reading) {
 		s.over = true
 		return reading{follows: s.follower}
 	}
+	if s.rules != l.rules || s.own != l.ownLocked(s) {
+		return reading{terms: true}
+	}
 	if s.next > to {
 		if s.ending == parts {
-			return reading{closed: true}
+			return reading{closed: true, code: s.code}
 		}
 		s.idleAt = len(l.idle)
 		l.idle = append(l.idle, s)
@@ -171,11 +180,11 @@ func (l *roomLog) limit(s *subscription) uint64 {
 	return l.limitLocked(s)
 }
 
-// part lets a subscription write nothing above row end any more.
-func (l *roomLog) part(s *subscription, end uint64) {
+// part lets a subscription write nothing above row end any more, for the reason code.
+func (l *roomLog) part(s *subscription, end uint64, code chat.Code) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.ending, s.end = parting, end
+	s.ending, s.end, s.code = parting, end, code
 }
 
 // finish ends a subscription, after row end if it parts, and reports whether it was idle, so that it has to be queued for its last words.
@@ -223,6 +232,32 @@ func (l *roomLog) setTopic(topic string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.topic = topic
+}
+
+// setTerms publishes what holds in the room. Rules that are as they were nobody is told again.
+func (l *roomLog) setTerms(rules *wire.Terms, own map[identity.ID]stance) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.own = own; !sameRules(l.rules, rules) {
+		l.rules = rules
+	}
+}
+
+// ownLocked returns what holds for a subscription's own key.
+func (l *roomLog) ownLocked(s *subscription) stance {
+	return l.own[s.session.account.id]
+}
+
+// terms returns what holds in the room for a subscription, and notes that it is being told.
+func (l *roomLog) terms(s *subscription) (t wire.Terms) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.rules, s.own = l.rules, l.ownLocked(s)
+	if s.rules != nil {
+		t = *s.rules
+	}
+	t.Role, t.Muted, t.Until = max(s.own.role, s.role), s.own.muted, s.own.until
+	return t
 }
 
 // now returns the topic and the last row as readers see them.

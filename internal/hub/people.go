@@ -134,6 +134,9 @@ func (h *Hub) person(who string) *account {
 func (h *Hub) review(now time.Time) {
 	h.reviewed = now
 	h.arrivals.forget(now)
+	for _, r := range h.rooms {
+		h.expire(r, chat.Millis(now))
+	}
 	for _, a := range h.accounts {
 		switch {
 		case len(a.sessions) > 0 && now.Sub(time.UnixMilli(a.seen)) >= seenEvery:

@@ -42,6 +42,8 @@ func (s *Session) Ask(question wire.Record) (answer wire.Record, err error) {
 			answer = s.release(q)
 		case *wire.Away:
 			answer = s.away(q)
+		case *wire.Banned:
+			answer = s.banned(q)
 		default:
 			answer = &wire.Failed{Code: chat.Unsupported}
 		}
@@ -63,9 +65,9 @@ func (s *Session) names(q *wire.Names) wire.Record {
 			}
 		}
 	} else {
-		r := s.hub.rooms[q.Room]
-		if r == nil {
-			return &wire.Failed{Code: chat.NoSuchRoom}
+		r, code := s.readable(q.Room)
+		if code != chat.OK {
+			return &wire.Failed{Code: code}
 		}
 		for a := range r.members {
 			people = append(people, a)
@@ -88,7 +90,7 @@ func page[T any](all []T, key func(T) string, after string) ([]T, bool) {
 	return all[:n], n < len(all)
 }
 
-// whois answers who goes by a name or id.
+// whois answers who goes by a name or id. Rooms that the asker is kept out of are not told.
 func (s *Session) whois(q *wire.Whois) wire.Record {
 	a := s.hub.person(strings.TrimPrefix(q.Who, chat.DirectMark))
 	if a == nil {
@@ -102,7 +104,7 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 			answer.Since = chat.Millis(x.since)
 		}
 		for _, sub := range x.subs {
-			if !sub.room.Direct() {
+			if !sub.room.Direct() && !s.isOut(sub.room) {
 				answer.Rooms = append(answer.Rooms, sub.room.Name)
 			}
 		}

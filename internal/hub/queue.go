@@ -12,6 +12,7 @@ type item struct {
 	session *Session
 	record  wire.Record // *wire.Pub, Join, Part or Nick
 	size    int
+	act     *heard // that the record is; nil for another
 	do      func()
 	done    chan struct{} // closed after the commit of the batch that do was part of
 }

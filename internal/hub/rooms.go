@@ -14,10 +14,11 @@ import (
 // room is a log and who is there.
 type room struct {
 	// Static after construction.
-	store.Room // Topic and Keep excepted, which are Run's
+	store.Room // Topic, Keep and Rules excepted, which are Run's
 
 	// Safe for use by many goroutines.
-	log roomLog
+	log  roomLog
+	gate gate
 
 	// Owned by Run.
 	kept     bool // the store knows it
@@ -32,10 +33,21 @@ type room struct {
 	changed     map[*account]struct{} // came, went or changed their name since the last tick
 	written     *list.Element         // in budget.rooms
 	counted     int64                 // when the number of a crowd was last told, milliseconds
+
+	standings map[standingOf]store.Standing // some may have ended
+	barred    int                           // networks that gate keeps out
+	retold    bool                          // readers are to be told on what terms they are here
+	spoke     map[identity.ID]int64         // when each key last wrote, in milliseconds, while the room is slow
+	spokeKept int                           // how many of them there were after the last clearing
 }
 
 func newRoom(r store.Room) *room {
-	return &room{Room: r, members: map[*account]int{}, watchers: map[*Session]struct{}{}, changed: map[*account]struct{}{}}
+	made := &room{
+		Room: r, members: map[*account]int{}, watchers: map[*Session]struct{}{}, changed: map[*account]struct{}{},
+		standings: map[standingOf]store.Standing{},
+	}
+	made.gate.owner = r.Owner
+	return made
 }
 
 // addRoom enters a room in the tables.

@@ -100,7 +100,7 @@ func (h *Hub) do(it *item) {
 	}
 	switch r := it.record.(type) {
 	case *wire.Pub:
-		h.pub(s, r, it.size)
+		h.pub(s, r, it.size, it.act)
 	case *wire.Join:
 		h.join(s, r)
 	case *wire.Part:
@@ -110,13 +110,13 @@ func (h *Hub) do(it *item) {
 	}
 }
 
-// pub takes a publish: exactly the next one of its origin, any earlier one is answered again.
-func (h *Hub) pub(s *Session, p *wire.Pub, size int) {
+// pub takes a publish: exactly the next one of its origin, any earlier one is answered again. act is what it says, if it is one.
+func (h *Hub) pub(s *Session, p *wire.Pub, size int, act *heard) {
 	o := s.origin
 	expected := o.Last + 1
 	switch {
 	case p.CSeq < expected && p.CSeq > 0:
-		h.answer(s, size, outcomeRecord(o.outcome(p.CSeq)))
+		h.answer(s, size, h.outcomeRecord(o.outcome(p.CSeq)))
 		return
 	case p.CSeq > expected && s.nacked == expected, p.CSeq == 0:
 		h.answer(s, size, nil) // sent before the nack was seen
@@ -135,18 +135,21 @@ func (h *Hub) pub(s *Session, p *wire.Pub, size int) {
 		return
 	}
 	s.nacked = 0
-	out := h.decide(s, p)
+	out := h.decide(s, p, act)
 	o.settle(out)
 	s.account.wrote = true
 	h.batch.origin(o)
-	h.answer(s, size, outcomeRecord(out))
+	h.answer(s, size, h.outcomeRecord(out))
 }
 
 // decide makes a row of a publish, or says why it can't be one.
-func (h *Hub) decide(s *Session, p *wire.Pub) store.Outcome {
+func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	out := store.Outcome{CSeq: p.CSeq}
-	if p.Kind == chat.Skip {
+	switch p.Kind {
+	case chat.Skip:
 		return out
+	case chat.Act:
+		return h.decideAct(s, p, act)
 	}
 	if !isKind(p) {
 		out.Code = chat.BadKind
@@ -165,6 +168,9 @@ func (h *Hub) decide(s *Session, p *wire.Pub) store.Outcome {
 	if out.Code = code; code != chat.OK {
 		return out
 	}
+	if out.Code, out.Time = s.mayWrite(room); out.Code != chat.OK {
+		return out
+	}
 	row := h.row(s, room, p, body, re)
 	if p.Kind == chat.Topic {
 		room.Topic = string(body)
@@ -173,6 +179,7 @@ func (h *Hub) decide(s *Session, p *wire.Pub) store.Outcome {
 		h.batch.Rooms = append(h.batch.Rooms, room.Room)
 	}
 	room.kept = true
+	room.spoken(s.account.id, chat.Millis(h.cfg.Now()))
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out
 }
@@ -224,6 +231,9 @@ func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID) *st
 	if !re.IsZero() {
 		event.Opts.Re = re[:]
 	}
+	if p.Kind == chat.Act {
+		event.Opts.Sig = p.Opts.Sig
+	}
 	h.record = wire.Must(h.record[:0], event)
 	row.Record = bytes.Clone(h.record) // memory of its own: a row that a store keeps long must not hold others that it has let go of
 	if r.unpublished == 0 {
@@ -234,11 +244,14 @@ func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID) *st
 }
 
 // outcomeRecord returns the record that tells a client of an outcome.
-func outcomeRecord(out store.Outcome) wire.Record {
+func (h *Hub) outcomeRecord(out store.Outcome) wire.Record {
 	if out.Code != chat.OK {
 		retry := uint64(0)
-		if out.Code == chat.RoomRate {
+		switch {
+		case out.Code == chat.RoomRate:
 			retry = uint64(roomsEach.Milliseconds())
+		case out.Time > 0: // from when on it can be tried again
+			retry = uint64(max(1, out.Time-chat.Millis(h.cfg.Now())))
 		}
 		return &wire.Refused{CSeq: out.CSeq, Code: out.Code, RetryAfterMS: retry}
 	}
@@ -273,6 +286,9 @@ func (h *Hub) publish() {
 	clear(byNum)
 	for _, r := range b.rooms {
 		r.log.setTopic(r.Topic)
+		if r.retold {
+			r.tellTerms()
+		}
 		h.woken = r.log.wake(h.woken[:0])
 		for _, sub := range h.woken {
 			sub.session.queue(sub)

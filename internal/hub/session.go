@@ -68,6 +68,9 @@ func (s *Session) Submit(done <-chan struct{}, records ...wire.Record) error {
 		items := make([]item, n)
 		for i, r := range records[:n] {
 			items[i] = item{session: s, record: r, size: recordSize(r)}
+			if p, ok := r.(*wire.Pub); ok && p.Kind == chat.Act {
+				items[i].act = s.hear(p)
+			}
 		}
 		if err := s.hub.queue.put(items...); err != nil {
 			return err

@@ -21,20 +21,24 @@ type subscription struct {
 	// Static after construction.
 	session *Session
 	room    *room
-	title   string // what the room is called to this session
-	peer    []byte // key id of the other, in a direct conversation
-	card    []byte // what is sealed to the other with, as it was when this began
+	title   string    // what the room is called to this session
+	peer    []byte    // key id of the other, in a direct conversation
+	card    []byte    // what is sealed to the other with, as it was when this began
+	role    chat.Role // that nobody can take from its key
 	start   start
 
 	// Owned by the session's writer.
 	opened bool
 	next   uint64 // seq to be written next
 	at     place
+	rules  *wire.Terms // that were told last, and what was told of its own key
+	own    stance
 
 	// Guarded by room.log.mu.
 	idleAt   int
 	ending   ending
 	end      uint64        // last seq to be written, when it parts
+	code     chat.Code     // why it parts; OK: its client asked for it
 	over     bool          // it has nothing more to write, for good
 	follower *subscription // of the same session and room: begins when this one is over
 }
@@ -84,6 +88,8 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 	switch {
 	case got.behind:
 		return s.page(out, soft, hard)
+	case got.terms:
+		return s.tell(out, hard), nil
 	case got.need > 0:
 		return taken{records: out, again: true, need: got.need}, nil
 	case len(got.records) >= handOut && len(out) == 0:
@@ -91,11 +97,11 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 	case len(got.records) > 0:
 		return taken{records: append(out, got.records...), again: !got.idle}, nil
 	case got.closed:
-		longer := wire.Must(out, &wire.Closed{Room: s.room.Num, Name: s.title})
+		longer := wire.Must(out, &wire.Closed{Room: s.room.Num, Name: s.title, Code: got.code})
 		if len(longer) > hard {
 			return taken{records: out, again: true, need: len(longer) - len(out)}, nil
 		}
-		return taken{records: longer, answers: true, follows: s.room.log.close(s)}, nil
+		return taken{records: longer, answers: got.code == chat.OK, follows: s.room.log.close(s)}, nil
 	}
 	return taken{records: out, follows: got.follows}, nil
 }
@@ -109,6 +115,17 @@ func (s *subscription) lead(out []byte, hard int, open *wire.Open) (taken, error
 	answers := s.start.asked && !s.opened
 	s.opened, s.next = true, open.From
 	return taken{records: longer, again: true, answers: answers}, nil
+}
+
+// tell puts the terms that hold now behind out, if they fit.
+func (s *subscription) tell(out []byte, hard int) taken {
+	rules, own := s.rules, s.own
+	longer := wire.Must(out, &wire.TermsAre{Room: s.room.Num, Terms: s.room.log.terms(s)})
+	if len(longer) > hard {
+		s.rules, s.own = rules, own
+		return taken{records: out, again: true, need: len(longer) - len(out)}
+	}
+	return taken{records: longer, again: true}
 }
 
 // page gives rows that are no longer in memory. Where the store has let go of them too, a new Open says so.
@@ -218,5 +235,6 @@ func (s *subscription) openFrom(o *wire.Open) (*wire.Open, error) {
 func (s *subscription) fill(o *wire.Open) *wire.Open {
 	o.Room, o.Name, o.Peer, o.Card = s.room.Num, s.title, s.peer, s.card
 	o.Topic, o.Head = s.room.log.now()
+	o.Terms = s.room.log.terms(s)
 	return o
 }

@@ -394,7 +394,8 @@ func (s *Session) control1(record wire.Record) (ended bool, err error) {
 		return false, s.hub.Watch(r.Rooms)
 	case unknown:
 		return s.reply(&wire.Failed{Code: chat.Unsupported})
-	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors, *wire.History, *wire.Search, *wire.Keep, *wire.Invite, *wire.Release, *wire.Away:
+	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors, *wire.History, *wire.Search, *wire.Keep, *wire.Invite, *wire.Release, *wire.Away,
+		*wire.Banned:
 		answer, err := s.hub.Ask(r)
 		if err != nil {
 			return true, err

@@ -23,6 +23,9 @@ const (
 	TypeNick = 11
 	TypeMark = 12 // reserved: links between nodes
 
+	// Chat stream, node to client.
+	TypeTerms = 20
+
 	// Control stream.
 	TypeChallenge = 13
 	TypeHello     = 14
@@ -54,6 +57,8 @@ const (
 	TypeReleaseIs  = 49
 	TypeAway       = 50
 	TypeAwayIs     = 51
+	TypeBanned     = 52
+	TypeBannedAre  = 53
 
 	firstQuestion, lastQuestion = 32, 126
 )
@@ -104,7 +109,7 @@ type Event struct {
 // Opts is what only some publishes and events carry.
 type Opts struct {
 	Re  []byte `cbor:"1,keyasint,omitempty"` // id of the message answered, 8 bytes
-	Sig []byte `cbor:"2,keyasint,omitempty"` // reserved: the author's signature
+	Sig []byte `cbor:"2,keyasint,omitempty"` // of an act: its author's public key and signature, identity.ActSigLen bytes
 	As  *As    `cbor:"3,keyasint,omitempty"` // reserved: the pair under which it was first offered to another node
 }
 
@@ -158,7 +163,29 @@ type Open struct {
 	Code   chat.Code // for StatusDenied
 	Topic  string
 	Peer   []byte // the other's key id, in a direct conversation
+	Terms  Terms  // as of now
 	Card   []byte // what is sealed to the other with, CardLen bytes, in a direct conversation; empty: they have shown none
+}
+
+// Terms say what holds in a room for everybody, and for the one who is told.
+type Terms struct {
+	Role     chat.Role `cbor:"1,keyasint,omitempty"`
+	Muted    bool      `cbor:"2,keyasint,omitempty"`
+	Until    int64     `cbor:"3,keyasint,omitempty"` // when Muted ends, milliseconds since the Unix epoch; 0: it has no end
+	ReadOnly bool      `cbor:"4,keyasint,omitempty"` // only moderators, the owner and admins write
+	Archived bool      `cbor:"5,keyasint,omitempty"` // nobody writes
+	Private  bool      `cbor:"6,keyasint,omitempty"` // reserved: it is for its members
+	SlowMS   uint64    `cbor:"7,keyasint,omitempty"` // that lie between two messages of one person
+	Welcome  string    `cbor:"8,keyasint,omitempty"` // for whoever joins
+	Pins     []chat.ID `cbor:"9,keyasint,omitempty"` // the oldest first, at most chat.MaxPins
+}
+
+// TermsAre says that the terms of a room have changed. It stands behind the act that changed them, or before it when that is not sent yet.
+type TermsAre struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Room  uint64
+	Terms Terms
 }
 
 // Closed stands after the last event of a room.
@@ -167,7 +194,7 @@ type Closed struct {
 	Type uint8
 	Room uint64
 	Name string
-	Code chat.Code // OK: by the client's own Part
+	Code chat.Code // OK: by the client's own Part; Kicked, Banned: by an act
 }
 
 // Named answers a Nick.
@@ -554,4 +581,30 @@ type AwayIs struct {
 	Away  bool
 	Text  string
 	Since int64 // milliseconds; 0 without Away
+}
+
+// Banned asks who is banned from a room, for its moderators, in the order of the key ids, from after After on.
+type Banned struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Room  string
+	After []byte // a key id; empty: from the first on
+}
+
+// BannedAre answers Banned.
+type BannedAre struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Bans []Ban
+	More bool
+}
+
+// Ban is one of them. Times are in milliseconds since the Unix epoch.
+type Ban struct {
+	_     struct{} `cbor:",toarray"`
+	Who   Person   // the name may be empty: nobody has it any more
+	By    Person
+	Since int64
+	Until int64  // 0: without an end
+	Text  string // the reason that was given
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base32"
+	"encoding/binary"
 	"strings"
 
 	"chatnode/internal/chat"
@@ -30,6 +32,7 @@ var (
 	carolID  = keyID(carolKey.Public().(ed25519.PublicKey))
 	bobID    = keyID(ed25519.NewKeyFromSeed(counting(0x20, 32)).Public().(ed25519.PublicKey))
 	nodeID   = keyID(ed25519.NewKeyFromSeed(counting(0x40, 32)).Public().(ed25519.PublicKey))
+	bobText  = idText(bobID)
 	bobCard  = cardOf(counting(0x20, 32))
 	nonce    = counting(0x60, 32)
 	origin   = counting(0x80, 16)
@@ -62,6 +65,12 @@ func cardOf(seed []byte) []byte {
 	return seal.NewSelf(key).Card()
 }
 
+// idText is a key id as text.
+func idText(id []byte) string {
+	sum := sha256.Sum256(append([]byte("chatnode/checksum/1"), id...))
+	return "cn1" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(append(bytes.Clone(id), sum[:3]...)))
+}
+
 // storyRow returns the id of a row of the story and the rolling hash after it.
 func storyRow(h chat.Header, body string, before chat.Hash) (chat.ID, chat.Hash) {
 	h.Epoch, h.Room = storyEpoch, 1
@@ -77,6 +86,13 @@ func samples() []sample {
 	limits := Limits{Text: chat.MaxText, Lines: chat.MaxLines, InFlight: chat.MaxInFlight, InFlightBytes: chat.MaxInFlightB, Rooms: chat.MaxRooms, Watched: chat.MaxWatched, Rate: 10}
 	here := RoomPresence{Room: "lobby", Count: 2, Snapshot: true, Here: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}}
 	change := RoomPresence{Room: "lobby", Count: 1, Here: []Person{{ID: carolID, Name: "caroline"}}, Gone: []Person{{ID: bobID, Name: "bob"}}}
+	acts, sigs := []string{"mute " + bobText + " 10m spam", "ban " + bobText + " 0s", "readonly"}, [][]byte{}
+	for i, act := range acts {
+		sigs = append(sigs, actSig(carolKey, storyEpoch, 3, uint64(7+i), "lobby", act))
+	}
+	idAct, _ := storyRow(chat.Header{Seq: 4, From: 3, CSeq: 7, Time: storyTime + 3500, Kind: chat.Act, Name: "carol"}, acts[0], hash3)
+	terms := Terms{Role: chat.RoleModerator, Muted: true, Until: storyTime + 600_000, ReadOnly: true, Archived: true, SlowMS: 30_000, Welcome: "read the pins",
+		Pins: []chat.ID{id1, id2}}
 	away := RoomPresence{Room: "lobby", Count: 2, Here: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}, Away: []uint64{1}}
 	crowd := RoomPresence{Room: "hall", Count: 1234, Snapshot: true}
 
@@ -166,7 +182,30 @@ func samples() []sample {
 		{"away-is-back", cd, &AwayIs{}},
 		{"presence-away", cd, &Presence{Rooms: []Raw{EncodeRaw(&away)}}},
 		{"event-100", hd, eventOf100()},
+		{"pub-act", hu, &Pub{CSeq: 7, Room: "lobby", Kind: chat.Act, Body: []byte(acts[0]), Opts: Opts{Sig: sigs[0]}}},
+		{"pub-act-ban", hu, &Pub{CSeq: 8, Room: "lobby", Kind: chat.Act, Body: []byte(acts[1]), Opts: Opts{Sig: sigs[1]}}},
+		{"pub-act-room", hu, &Pub{CSeq: 9, Room: "lobby", Kind: chat.Act, Body: []byte(acts[2]), Opts: Opts{Sig: sigs[2]}}},
+		{"event-act", hd, &Event{Room: 1, Seq: 4, From: 3, CSeq: 7, Time: storyTime + 3500, Name: "carol", Kind: chat.Act, Body: []byte(acts[0]), ID: idAct, Opts: Opts{Sig: sigs[0]}}},
+		{"refused-muted", hd, &Refused{CSeq: 7, Code: chat.Muted, RetryAfterMS: 590_000}},
+		{"open-terms", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Terms: terms, Card: []byte{}}},
+		{"open-banned", hd, &Open{Name: "lobby", Status: StatusDenied, Code: chat.Banned, Peer: []byte{}, Card: []byte{}}},
+		{"terms", hd, &TermsAre{Room: 1, Terms: Terms{Role: chat.RoleOwner, SlowMS: 30_000}}},
+		{"terms-none", hd, &TermsAre{Room: 1}},
+		{"closed-kicked", hd, &Closed{Room: 1, Name: "lobby", Code: chat.Kicked}},
+		{"banned", cu, &Banned{Room: "lobby", After: []byte{}}},
+		{"banned-are", cd, &BannedAre{Bans: []Ban{{Who: Person{ID: bobID, Name: "bob"}, By: Person{ID: carolID, Name: "carol"}, Since: storyTime, Until: storyTime + 600_000, Text: "spam"}}}},
 	}
+}
+
+// actSig is the signature of an act, made from the bytes that docs/protocol.md lists.
+func actSig(key ed25519.PrivateKey, epoch, from, cseq uint64, room, body string) []byte {
+	text := []byte("chatnode/act/1")
+	for _, n := range []uint64{epoch, from, cseq} {
+		text = binary.BigEndian.AppendUint64(text, n)
+	}
+	text = append(binary.BigEndian.AppendUint16(text, uint16(len(room))), room...)
+	text = append(binary.BigEndian.AppendUint16(text, uint16(len(body))), body...)
+	return append(bytes.Clone(key.Public().(ed25519.PublicKey)), ed25519.Sign(key, text)...)
 }
 
 // rawEvent is an event as answers carry it: without a length.

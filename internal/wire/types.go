@@ -41,6 +41,9 @@ func (r *Release) stamp()    { r.Type = TypeRelease }
 func (r *ReleaseIs) stamp()  { r.Type = TypeReleaseIs }
 func (r *Away) stamp()       { r.Type = TypeAway }
 func (r *AwayIs) stamp()     { r.Type = TypeAwayIs }
+func (r *TermsAre) stamp()   { r.Type = TypeTerms }
+func (r *Banned) stamp()     { r.Type = TypeBanned }
+func (r *BannedAre) stamp()  { r.Type = TypeBannedAre }
 
 // makers makes an empty record for each type that this package knows.
 var makers = map[uint8]func() Record{
@@ -63,5 +66,6 @@ var makers = map[uint8]func() Record{
 	TypeKeepIs: func() Record { return new(KeepIs) }, TypeInvite: func() Record { return new(Invite) },
 	TypeInviteIs: func() Record { return new(InviteIs) }, TypeRelease: func() Record { return new(Release) },
 	TypeReleaseIs: func() Record { return new(ReleaseIs) }, TypeAway: func() Record { return new(Away) },
-	TypeAwayIs: func() Record { return new(AwayIs) },
+	TypeAwayIs: func() Record { return new(AwayIs) }, TypeTerms: func() Record { return new(TermsAre) },
+	TypeBanned: func() Record { return new(Banned) }, TypeBannedAre: func() Record { return new(BannedAre) },
 }

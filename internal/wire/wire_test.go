@@ -62,7 +62,7 @@ func TestDecodeExtraKeys(t *testing.T) {
 }
 
 func TestDecodeUnknownType(t *testing.T) {
-	for _, item := range []string{"810c" /* reserved */, "8114", "8118ff", "831834 01 02"} {
+	for _, item := range []string{"810c" /* reserved */, "8115", "8118ff", "83187e 01 02"} {
 		if got, err := Decode(unhex(t, item)); got != nil || err != nil {
 			t.Errorf("Decode(%s) = %v, %v; want nil, nil", item, got, err)
 		}

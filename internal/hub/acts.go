@@ -1,0 +1,299 @@
+package hub
+
+import (
+	"slices"
+	"strings"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/store"
+	"chatnode/internal/wire"
+)
+
+// heard is an act as it came: what its session's own goroutine finds out, so that the sequencer does not wait for it.
+type heard struct {
+	chat.ActOf
+	who   identity.ID // zero: it is done to the room
+	admin bool        // who is an admin's key
+	code  chat.Code   // why it can't be one, if not OK
+}
+
+// hear takes an act apart and checks its signature.
+func (s *Session) hear(p *wire.Pub) *heard {
+	act, err := chat.ParseAct(string(p.Body))
+	a := &heard{ActOf: act}
+	if err == nil && act.Who != "" {
+		a.who, err = identity.ParseID(act.Who)
+	}
+	covers := identity.SignedAct{Epoch: s.hub.epoch, From: s.origin.Num, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
+	switch {
+	case err != nil || act.Who != "" && a.who.String() != act.Who || len(p.Opts.Re) > 0:
+		a.code = chat.BadAct
+	case !covers.SignedBy(s.account.id, p.Opts.Sig):
+		a.code = chat.BadSignature
+	case strings.HasPrefix(p.Room, chat.DirectMark):
+		a.code = chat.NotAllowed
+	}
+	a.admin = a.code == chat.OK && s.hub.cfg.Admin != nil && s.hub.cfg.Admin(a.who)
+	return a
+}
+
+// acting is an act that is allowed, while it is done.
+type acting struct {
+	*heard
+	h     *Hub
+	by    *Session
+	room  *room
+	now   int64      // the time of its row
+	evict []*Session // that leave the room behind it
+}
+
+// effects do what acts say, or return why that can't be done, with nothing changed. An act that would change nothing is none.
+var effects = map[chat.Verb]func(*acting) chat.Code{
+	chat.Op:        (*acting).op,
+	chat.Deop:      (*acting).deop,
+	chat.Kick:      (*acting).kick,
+	chat.Ban:       (*acting).ban,
+	chat.Unban:     (*acting).unban,
+	chat.Mute:      (*acting).mute,
+	chat.Unmute:    (*acting).unmute,
+	chat.Slow:      (*acting).slow,
+	chat.ReadOnly:  func(a *acting) chat.Code { return a.turn(&a.room.Rules.ReadOnly, true) },
+	chat.Writable:  func(a *acting) chat.Code { return a.turn(&a.room.Rules.ReadOnly, false) },
+	chat.Archive:   func(a *acting) chat.Code { return a.turn(&a.room.Rules.Archived, true) },
+	chat.Unarchive: func(a *acting) chat.Code { return a.turn(&a.room.Rules.Archived, false) },
+	chat.Pin:       (*acting).pin,
+	chat.Unpin:     (*acting).unpin,
+	chat.Welcome:   (*acting).welcome,
+}
+
+// decideAct does an act and makes a row of it, or says why it can't be one. It makes no room: there is nothing to moderate in one that is not there.
+func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
+	out := store.Outcome{CSeq: p.CSeq, Code: act.code}
+	if out.Code != chat.OK {
+		return out
+	}
+	r := h.rooms[p.Room]
+	if r == nil {
+		out.Code = chat.NoSuchRoom
+		return out
+	}
+	if out.Code, out.Time = s.mayAct(r, act); out.Code != chat.OK {
+		return out
+	}
+	x := &acting{heard: act, h: h, by: s, room: r, now: max(r.time, chat.Millis(h.cfg.Now()))}
+	if out.Code = effects[act.Verb](x); out.Code != chat.OK {
+		return out
+	}
+	row := h.row(s, r, p, p.Body, chat.ID{})
+	r.kept, r.retold = true, true
+	h.batch.Rooms = append(h.batch.Rooms, r.Room)
+	x.leave()
+	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
+	return out
+}
+
+// until returns when what the act says for how long is over.
+func (a *acting) until() int64 {
+	if a.For == 0 {
+		return 0
+	}
+	return a.now + max(1, a.For.Milliseconds())
+}
+
+// stand gives the one it is done to a standing, if the room can remember another.
+func (a *acting) stand(what store.Stance) chat.Code {
+	if _, found := a.room.standings[standingOf{a.who, what}]; !found && len(a.room.standings) >= maxStandings {
+		return chat.TooMany
+	}
+	a.h.stand(a.room, store.Standing{Key: a.who, Stance: what, Since: a.now, Until: a.until(), By: a.by.account.id, Text: a.Text})
+	return chat.OK
+}
+
+// unstand takes it, if there is one that holds.
+func (a *acting) unstand(what store.Stance) chat.Code {
+	if _, found := a.room.standing(a.who, what, chat.Millis(a.h.cfg.Now())); !found {
+		return chat.BadAct
+	}
+	a.h.stand(a.room, store.Standing{Key: a.who, Stance: what, Gone: true})
+	return chat.OK
+}
+
+func (a *acting) op() chat.Code {
+	if a.room.has(a.who, store.Moderator) {
+		return chat.BadAct
+	}
+	return a.stand(store.Moderator)
+}
+
+func (a *acting) deop() chat.Code { return a.unstand(store.Moderator) }
+
+func (a *acting) kick() chat.Code {
+	a.sendAway(a.h.accounts[a.who])
+	if len(a.evict) == 0 {
+		return chat.BadAct
+	}
+	return chat.OK
+}
+
+// ban takes a moderator's role too. By an admin, where anybody can come with a new key, it keeps those out as well who come from where the banned one
+// is; not from where the admin is.
+func (a *acting) ban() chat.Code {
+	if code := a.stand(store.Banned); code != chat.OK {
+		return code
+	}
+	a.unstand(store.Moderator)
+	target := a.h.accounts[a.who]
+	a.sendAway(target)
+	if a.by.admin && !a.h.cfg.InviteOnly {
+		a.barNetworks(target)
+	}
+	return chat.OK
+}
+
+func (a *acting) barNetworks(target *account) {
+	bars := 0
+	for s := range target.sessions {
+		if !s.network.IsValid() || s.network == a.by.network || bars == maxBars || a.room.barred >= maxStandings {
+			continue
+		}
+		bars++
+		a.h.bar(a.room, store.Bar{Network: s.network, Key: a.who, Until: a.until()})
+	}
+	if bars == 0 {
+		return
+	}
+	for other := range a.room.members {
+		for s := range other.sessions {
+			if s.in(a.room) != nil && s.isOut(a.room) && !slices.Contains(a.evict, s) {
+				a.evict = append(a.evict, s)
+			}
+		}
+	}
+}
+
+func (a *acting) unban() chat.Code {
+	if code := a.unstand(store.Banned); code != chat.OK {
+		return code
+	}
+	for _, b := range a.room.gate.bars() {
+		if b.Key == a.who {
+			a.h.bar(a.room, store.Bar{Network: b.Network, Key: b.Key, Gone: true})
+		}
+	}
+	return chat.OK
+}
+
+func (a *acting) mute() chat.Code { return a.stand(store.Muted) }
+
+func (a *acting) unmute() chat.Code { return a.unstand(store.Muted) }
+
+func (a *acting) slow() chat.Code {
+	if a.room.Rules.Slow == a.For {
+		return chat.BadAct
+	}
+	if a.room.Rules.Slow = a.For; a.For == 0 {
+		a.room.spoke = nil
+	}
+	return chat.OK
+}
+
+// turn changes a rule that holds or does not.
+func (a *acting) turn(rule *bool, on bool) chat.Code {
+	if *rule == on {
+		return chat.BadAct
+	}
+	*rule = on
+	return chat.OK
+}
+
+// pin never changes the list in place: batches and readers hold the old one.
+func (a *acting) pin() chat.Code {
+	id, err := chat.ParseID(a.Text)
+	rules := &a.room.Rules
+	switch {
+	case err != nil || slices.Contains(rules.Pins, id):
+		return chat.BadAct
+	case len(rules.Pins) >= chat.MaxPins:
+		return chat.TooMany
+	}
+	rules.Pins = append(slices.Clone(rules.Pins), id)
+	return chat.OK
+}
+
+func (a *acting) unpin() chat.Code {
+	id, err := chat.ParseID(a.Text)
+	rules := &a.room.Rules
+	at := slices.Index(rules.Pins, id)
+	if err != nil || at < 0 {
+		return chat.BadAct
+	}
+	rules.Pins = slices.Delete(slices.Clone(rules.Pins), at, at+1)
+	return chat.OK
+}
+
+func (a *acting) welcome() chat.Code {
+	if a.room.Rules.Welcome == a.Text {
+		return chat.BadAct
+	}
+	a.room.Rules.Welcome = a.Text
+	return chat.OK
+}
+
+// sendAway notes that all sessions of an account leave the room.
+func (a *acting) sendAway(target *account) {
+	for s := range target.sessions {
+		if s.in(a.room) != nil {
+			a.evict = append(a.evict, s)
+		}
+	}
+}
+
+// leave ends the subscriptions of those who were sent away. The act is the last row that they see.
+func (a *acting) leave() {
+	code := chat.Kicked
+	if a.Verb == chat.Ban {
+		code = chat.Banned
+	}
+	for _, s := range a.evict {
+		a.h.end(s.in(a.room), code)
+	}
+}
+
+// banned answers who is banned from a room, for its moderators.
+func (s *Session) banned(q *wire.Banned) wire.Record {
+	r, code := s.readable(q.Room)
+	switch {
+	case code != chat.OK:
+		return &wire.Failed{Code: code}
+	case r == nil || r.Direct() || s.role(r) < chat.RoleModerator:
+		return &wire.Failed{Code: chat.NotAllowed}
+	}
+	var bans []store.Standing
+	now := chat.Millis(s.hub.cfg.Now())
+	for k, x := range r.standings {
+		if k.stance == store.Banned && holds(x.Until, now) {
+			bans = append(bans, x)
+		}
+	}
+	bans, more := page(bans, func(x store.Standing) string { return string(x.Key[:]) }, string(q.After))
+	answer := &wire.BannedAre{More: more}
+	for i, size := 0, 0; i < len(bans); i++ {
+		const overhead = 2*(2+len(identity.ID{})+4*chat.MaxName) + 64
+		if size += len(bans[i].Text) + overhead; size > wire.MaxRecord/2 {
+			answer.More = true
+			break
+		}
+		x := &bans[i]
+		answer.Bans = append(answer.Bans, wire.Ban{Who: s.hub.named(x.Key), By: s.hub.named(x.By), Since: x.Since, Until: x.Until, Text: x.Text})
+	}
+	return answer
+}
+
+// named returns a key and the name that it goes by, if any.
+func (h *Hub) named(id identity.ID) wire.Person {
+	if a := h.accounts[id]; a != nil {
+		return a.person()
+	}
+	return wire.Person{ID: id[:]}
+}
