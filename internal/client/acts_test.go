@@ -48,7 +48,7 @@ func TestActsAreSigned(t *testing.T) {
 		}
 		p.cut(func() int { return 0 })
 		event[LinkDown](r)
-		p = r.accept(func(w *wire.Welcome) { w.Epoch = testEpoch + 1 })
+		r.accept(func(w *wire.Welcome) { w.Epoch = testEpoch + 1 })
 		event[Reset](r)
 		p = r.accept(func(w *wire.Welcome) { w.Epoch, w.From = testEpoch+1, 9 })
 		event[LinkUp](r)
