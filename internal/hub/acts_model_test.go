@@ -243,7 +243,7 @@ func network(c *citizen) string {
 }
 
 func (r *court) isOut(c *citizen, now int64) bool {
-	if r.rank(c.who) >= 2 {
+	if r.rank(c.who) == 3 {
 		return false
 	}
 	if lasts(r.banned, c.who, now) {
@@ -266,7 +266,7 @@ func (r *court) say(c *citizen, text string, now int64) int {
 		return -int(chat.Banned)
 	case r.archived:
 		return -int(chat.Archived)
-	case rank < 2 && lasts(r.muted, c.who, now):
+	case rank < 3 && lasts(r.muted, c.who, now):
 		return -int(chat.Muted)
 	case rank < 1 && r.readonly:
 		return -int(chat.OnlyRead)
@@ -284,7 +284,6 @@ func (r *court) say(c *citizen, text string, now int64) int {
 func (x *town) judge(r *court, c *citizen, act chat.ActOf, target string, now int64) int {
 	rank := r.rank(c.who)
 	owners := slices.Contains([]chat.Verb{chat.Op, chat.Deop, chat.Archive, chat.Unarchive}, act.Verb)
-	lifts := act.Verb == chat.Unban || act.Verb == chat.Unmute
 	switch {
 	case act.Verb == chat.Private || act.Verb == chat.Invite:
 		return -int(chat.NotAllowed)
@@ -294,9 +293,9 @@ func (x *town) judge(r *court, c *citizen, act chat.ActOf, target string, now in
 		return -int(chat.NotAllowed)
 	case r.archived && act.Verb != chat.Unarchive:
 		return -int(chat.Archived)
-	case target != "" && !lifts && r.rank(target) >= rank, lifts && target == c.who:
+	case target != "" && r.rank(target) >= rank:
 		return -int(chat.NotAllowed)
-	case rank < 2 && lasts(r.muted, c.who, now):
+	case rank < 3 && lasts(r.muted, c.who, now):
 		return -int(chat.Muted)
 	}
 	if !x.effect(r, c, act, target, now) {
@@ -321,6 +320,7 @@ func (x *town) effect(r *court, c *citizen, act chat.ActOf, target string, now i
 		return !had
 	case chat.Deop:
 		delete(r.moderator, target)
+		x.leave(r, func(o *citizen) bool { return o.who == target && r.isOut(o, now) })
 		return had
 	case chat.Kick:
 		return x.leave(r, func(o *citizen) bool { return o.who == target })
