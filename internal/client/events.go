@@ -1,6 +1,7 @@
 package client
 
 import (
+	"strings"
 	"time"
 
 	"chatnode/internal/chat"
@@ -13,29 +14,34 @@ type Event interface{ event() }
 
 // Message is one row of a room's log. A room's messages come in the order of Seq; only behind a Gap or a Reset do they not follow on.
 type Message struct {
-	Room   string // "@" and To in a direct conversation
-	To     string // the other's name in a direct conversation
-	Seq    uint64
-	ID     chat.ID
-	Cursor chat.Cursor // a place to go on from behind this message
-	Epoch  uint64
-	From   uint64 // number of the author's origin: see Client.Author
-	Name   string // of the author, when it was written
-	Kind   chat.Kind
-	Time   time.Time
-	Text   string
-	Re     chat.ID // the message answered, or zero
-	Own    bool    // sent by this Client
+	Room    string // "@" and To in a direct conversation
+	To      string // the other's name in a direct conversation
+	Seq     uint64
+	ID      chat.ID
+	Cursor  chat.Cursor // a place to go on from behind this message
+	Epoch   uint64
+	From    uint64 // number of the author's origin: see Client.Author
+	Name    string // of the author, when it was written
+	Kind    chat.Kind
+	Time    time.Time
+	Text    string
+	Re      chat.ID // the message answered, or zero
+	Own     bool    // sent by this Client
+	Removed bool    // its text was taken away: Text is chat.RemovedText
 
-	Removed bool // its text was taken away: Text is chat.RemovedText
+	// Ignored says that the user ignores the author. A front end sets it, for the Client asks nobody whose a number is.
+	Ignored bool
+	// Whom is, of an act, what the person is called that it is done to; a front end sets it where it knows it.
+	Whom string
+
+	// Sealed says that only the two of the conversation can read the message; the name is that of the key that has signed it. Unreadable is one that
+	// does not open, or is not what the node says it is: Text is empty then, and Kind chat.Sealed.
+	Sealed, Unreadable bool
 }
 
-// Redacted says that the text of a message was taken away, which may have been shown before: whoever has it is to drop it. It comes behind the act, a
-// Message, that did it.
-type Redacted struct {
-	Room string
-	Seq  uint64
-	ID   chat.ID
+// Open reports whether the message came to one person alone and could be read by the node, as one from a client that can't seal.
+func (m *Message) Open() bool {
+	return !m.Sealed && strings.HasPrefix(m.Room, chat.DirectMark) && (m.Kind == chat.Text || m.Kind == chat.Action)
 }
 
 // Ack says that a send is kept.
@@ -49,6 +55,8 @@ type Ack struct {
 	Kind chat.Kind
 	Text string
 	Name string // the name that the client has
+
+	Sealed bool // nobody but the two of the conversation can read it
 }
 
 // Refused says that a send will never be kept. Code chat.Internal stands also for a send whose outcome the node can't tell any more.
@@ -58,6 +66,14 @@ type Refused struct {
 	Code       chat.Code
 	RetryAfter time.Duration // when sending it anew may help; 0: never
 	Room, Text string
+	Kind       chat.Kind
+}
+
+// KeyChanged says that a name to which the user has written is another key's now. What is sent to the name is refused, with chat.KeyChanged, until
+// the user has written to that key by its id.
+type KeyChanged struct {
+	Name     string
+	Was, Now identity.ID
 }
 
 // LinkUp says that a link to the node is there.
@@ -187,9 +203,9 @@ type Notice struct {
 }
 
 func (Message) event()    {}
-func (Redacted) event()   {}
 func (Ack) event()        {}
 func (Refused) event()    {}
+func (KeyChanged) event() {}
 func (LinkUp) event()     {}
 func (LinkDown) event()   {}
 func (Opened) event()     {}

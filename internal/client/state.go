@@ -9,6 +9,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/disk"
+	"chatnode/internal/identity"
 	"chatnode/internal/journal"
 )
 
@@ -27,7 +28,7 @@ type book interface {
 }
 
 // State is what a client remembers beyond its process: the sends that are not answered, with their origin and numbers, and for each room
-// the place behind what was shown, how far it was read and the front end's note on it. Each change is in a file when the method that makes it returns, so a kill loses
+// the place behind what was shown, how far it was read and the front end's note on it; and whom the user ignores. Each change is in a file when the method that makes it returns, so a kill loses
 // nothing; a power cut may lose the last few, which the node's welcome then brings to light. A State serves one Client, and one
 // process at a time: its owner holds a lock. A nil State remembers nothing.
 type State struct {
@@ -190,7 +191,7 @@ func (s *State) renew(token [16]byte, drafts []Draft, reset string, epoch uint64
 	if reset != "" {
 		next.epoch, next.met, next.owed, next.why, next.rooms = epoch, true, s.owed+1, reset, notes(s.rooms)
 	}
-	next.origin, next.live, next.shownNow = token, true, s.shownNow
+	next.origin, next.live, next.shownNow, next.ignored, next.pins = token, true, s.shownNow, s.ignored, s.pins
 	for _, d := range drafts {
 		next.sends[next.next] = d
 		next.next++
@@ -260,6 +261,16 @@ func (s *State) read(key string, seq uint64) error {
 		return nil
 	}
 	return s.note(readRecord(key, seq))
+}
+
+// pin writes down whose a folded name is.
+func (s *State) pin(name string, id identity.ID) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.note(pinRecord(name, id))
 }
 
 // prefer writes down a front end's note on a room.

@@ -20,13 +20,21 @@ type messageObject struct {
 	Own    bool   `json:"own,omitempty"`
 
 	Removed bool `json:"removed,omitempty"`
+
+	Sealed     bool `json:"sealed,omitempty"`
+	Unreadable bool `json:"unreadable,omitempty"`
+
+	Ignored bool `json:"ignored,omitempty"`
+
+	Act *actObject `json:"act,omitempty"`
 }
 
-type redactedObject struct {
-	Type string `json:"type"` // redacted
-	Room string `json:"room"`
-	Seq  uint64 `json:"seq"`
-	ID   string `json:"id"`
+// actObject is what a message of kind act says.
+type actObject struct {
+	Verb   string `json:"verb"`
+	Who    string `json:"who,omitempty"`
+	ForMS  int64  `json:"for_ms,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 type ackObject struct {
@@ -45,6 +53,14 @@ type refusedObject struct {
 	Code         string `json:"code"`
 	Text         string `json:"text"`
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
+}
+
+type keyChangedObject struct {
+	Type string `json:"type"` // key_changed
+	Name string `json:"name"`
+	Was  string `json:"was"`
+	Now  string `json:"now"`
+	Text string `json:"text"`
 }
 
 type linkObject struct {
@@ -67,6 +83,26 @@ type openedObject struct {
 	From   uint64 `json:"from"`
 	Head   uint64 `json:"head"`
 	Direct bool   `json:"direct,omitempty"`
+	termsObject
+}
+
+// termsObject is what goes for the user in a room.
+type termsObject struct {
+	Role     string   `json:"role,omitempty"`
+	Muted    bool     `json:"muted,omitempty"`
+	Until    string   `json:"until,omitempty"`
+	ReadOnly bool     `json:"read_only,omitempty"`
+	Archived bool     `json:"archived,omitempty"`
+	Private  bool     `json:"private,omitempty"`
+	SlowMS   int64    `json:"slow_ms,omitempty"`
+	Welcome  string   `json:"welcome,omitempty"`
+	Pins     []string `json:"pins,omitempty"`
+}
+
+type standingObject struct {
+	Type string `json:"type"` // standing
+	Room string `json:"room"`
+	termsObject
 }
 
 // roomObject is of type closed or denied.
@@ -222,11 +258,57 @@ type inviteObject struct {
 	Local   bool   `json:"local,omitempty"`
 }
 
+// ignoreObject is of type ignore or unignore.
+type ignoreObject struct {
+	Type string `json:"type"`
+	source
+	Name   string `json:"name"`
+	Author string `json:"author"`
+}
+
+type ignoredObject struct {
+	Type string `json:"type"` // ignored
+	source
+	People []personObject `json:"people"`
+}
+
 type releaseObject struct {
 	Type string `json:"type"` // release
 	source
 	Name   string `json:"name"`
 	Author string `json:"author"`
+}
+
+type bannedObject struct {
+	Type string `json:"type"` // banned
+	source
+	Room string      `json:"room"`
+	Bans []banObject `json:"bans"`
+}
+
+type banObject struct {
+	Name     string `json:"name"`
+	Author   string `json:"author"`
+	By       string `json:"by"`
+	ByAuthor string `json:"by_author"`
+	Since    string `json:"since"`
+	Until    string `json:"until,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+type pinsObject struct {
+	Type string `json:"type"` // pins
+	source
+	Room     string          `json:"room"`
+	Messages []messageObject `json:"messages"`
+	Missing  []string        `json:"missing"`
+}
+
+type welcomeObject struct {
+	Type string `json:"type"` // welcome
+	source
+	Room string `json:"room"`
+	Text string `json:"text"`
 }
 
 type helpObject struct {
@@ -242,4 +324,12 @@ type commandObject struct {
 	Text    string   `json:"text"`
 	Admin   bool     `json:"admin,omitempty"`
 	Screen  bool     `json:"screen,omitempty"`
+	Rights  string   `json:"rights,omitempty"`
+}
+
+type redactedObject struct {
+	Type string `json:"type"` // redacted
+	Room string `json:"room"`
+	Seq  uint64 `json:"seq"`
+	ID   string `json:"id"`
 }

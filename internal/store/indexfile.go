@@ -158,7 +158,7 @@ func (f *indexFile) addRow(id int64, e *wire.Event) error {
 // addWords has a row be found under the number that it has.
 func (f *indexFile) addWords(number, id int64, e *wire.Event) error {
 	room, _ := rowAt(id)
-	_, err := f.words.Exec(number, roomToken(room), nameToken(e.Name), strings.Join(chat.Words(string(e.Body)), " "))
+	_, err := f.words.Exec(number, roomToken(room), nameToken(e.Name), strings.Join(words(e), " "))
 	return err
 }
 

@@ -49,7 +49,7 @@ func table() []group {
 			}},
 			typing("↑ ↓", "what was said before; within several lines, up and down"),
 			typing("Ctrl-R", "search what was said before; again: further back"),
-			{Key{"Ctrl-X", "write in $VISUAL or $EDITOR"}, map[string]action{"ctrl+x": func(m *model) tea.Cmd { return m.input.compose() }}},
+			{Key{"Ctrl-X", "write in $VISUAL or $EDITOR"}, map[string]action{"ctrl+x": func(m *model) tea.Cmd { return m.input.compose(m.until) }}},
 		}},
 		{"Rooms", []binding{
 			{Key{"Ctrl-N, Alt-→", "the next room or conversation"}, map[string]action{"ctrl+n": nextBuffer, "alt+right": nextBuffer}},

@@ -45,8 +45,12 @@ type row struct {
 	state   rowState
 	why     string
 	direct  bool
+	open    bool   // it came to one person alone and was not sealed
 	n       uint64 // of a refused one: what Client.Send returned
 	where   string // the room, in a list of messages of many; else ""
+	deed    string // of an act: what was done, before what stands in text
+	hidden  bool   // the user ignores who wrote it
+	folded  []row  // of a note that stands for them: messages that are hidden
 }
 
 // rowStyle says what rows are drawn for.
@@ -265,6 +269,10 @@ func (s *rowStyle) message(r *row, narrow bool, columns int) []markup.Line {
 		lines = append(quoteLines(r, columns-head.Width(), columns), lines...)
 	}
 	lines[0] = append(head, lines[0]...)
+	if r.open {
+		last := len(lines) - 1
+		lines[last] = append(lines[last], markup.Span{Text: command.Unsealed, Style: noteStyled})
+	}
 	switch r.state {
 	case statePending:
 		last := len(lines) - 1
@@ -323,13 +331,27 @@ func (s *rowStyle) head(r *row, narrow bool) markup.Line {
 	return head
 }
 
+// enact has the row of an act say it in words. whom is what the person is called that it was done to, if that is known.
+func (r *row) enact(whom string) {
+	if r.say != chat.Act {
+		return
+	}
+	if act, err := chat.ParseAct(r.text); err == nil { // else it is of a newer chatnode
+		r.deed, r.text = command.Deed(act, whom), command.ActText(act)
+	}
+}
+
 // deed says what a row of a kind of its own has done, before its text.
 func deed(r *row) string {
 	switch {
+	case r.deed != "":
+		return r.deed
 	case r.say == chat.Topic && r.text == "":
 		return " took the topic away"
 	case r.say == chat.Topic:
 		return " set the topic: "
+	case r.say == chat.Sealed:
+		return ": " + command.Unreadable
 	}
 	return " (" + r.say.String() + "): "
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,6 +115,7 @@ func Run(ctx context.Context, cfg Config) error {
 	asking, stopAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAsking()
 	m := newModel(asking, &cfg)
+	m.until = ctx
 	program := tea.NewProgram(m, tea.WithInput(cfg.In), tea.WithOutput(cfg.Out), tea.WithEnvironment(cfg.Environ),
 		tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight), tea.WithFPS(framesPerSecond))
 	cfg.Log.follow(func() { program.Send(logged{}) })
@@ -122,7 +124,7 @@ func Run(ctx context.Context, cfg Config) error {
 	var running sync.WaitGroup
 	ended := make(chan error, 1)
 	running.Go(func() { ended <- cfg.Client.Run(asking) })
-	running.Go(func() { pump(cfg.Client.Events(), program.Send) })
+	running.Go(func() { pump(asking, cfg.Client.Events(), m.reader, program.Send) })
 	stop := context.AfterFunc(ctx, func() { program.Send(told{}) })
 	defer stop()
 
@@ -142,8 +144,9 @@ type told struct{}
 // over says that the client has ended: nothing more will happen.
 type over struct{}
 
-// pump hands events over, many at a time when they come faster than they are taken.
-func pump(events <-chan client.Event, send func(tea.Msg)) {
+// pump hands the client's events over, many at a time when they come faster than they are taken. What has to be asked for about them
+// is asked here, where it may wait for the node's word.
+func pump(ctx context.Context, events <-chan client.Event, reader *talk.Reader, send func(tea.Msg)) {
 	for e := range events {
 		batch := happened{e}
 		for more := true; more && len(batch) < maxBatch; {
@@ -156,6 +159,7 @@ func pump(events <-chan client.Event, send func(tea.Msg)) {
 				more = false
 			}
 		}
+		reader.Events(ctx, batch)
 		send(batch)
 	}
 	send(over{})
@@ -167,16 +171,29 @@ func drain(events <-chan client.Event) {
 	}
 }
 
+// lost tells what was sent and is not known to be kept, or was refused and not sent again; "" when all is kept.
+func (m *model) lost() string {
+	var parts []string
+	if n := m.client.Pending(); n > 0 {
+		part := fmt.Sprintf("%s not known to be kept", talk.Count(uint64(n), "message is", "messages are"))
+		if m.cfg.Kept {
+			part += ", and tried again at the next start"
+		}
+		parts = append(parts, part)
+	}
+	n := uint64(0)
+	for _, b := range m.buffers {
+		n += uint64(len(b.refused))
+	}
+	if n > 0 {
+		parts = append(parts, talk.Count(n, "message was refused", "messages were refused"))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // result tells how it went: ran is what the client's Run returned, drawn what the program did.
 func (m *model) result(ran, drawn error) error {
-	lost := ""
-	if n := m.client.Pending(); n > 0 {
-		lost = fmt.Sprintf("%s not known to be kept", talk.Count(uint64(n), "message is", "messages are"))
-		if m.cfg.Kept {
-			lost += ", and tried again at the next start"
-		}
-	}
-	and := ""
+	lost, and := m.lost(), ""
 	if lost != "" {
 		and = "; " + lost
 	}
