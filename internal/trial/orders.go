@@ -37,7 +37,8 @@ type Orders struct {
 	Reports bool `json:",omitempty"`
 }
 
-func (o Orders) environment() string { return ordersVariable + "=" + o.String() }
+// Environment is the variable that has a test's binary be chatnode under these orders, where its TestMain calls Obey.
+func (o Orders) Environment() string { return ordersVariable + "=" + o.String() }
 
 func (o Orders) String() string {
 	text, err := json.Marshal(o)

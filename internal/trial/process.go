@@ -35,7 +35,7 @@ func start(home string, orders Orders, args ...string) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(binary, args...), listening: make(chan struct{}), ended: make(chan struct{}), grown: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), orders.environment(), "HOME="+home, "GORACE=atexit_sleep_ms=0") // no process waits at its end for more races
+	p.cmd.Env = append(os.Environ(), orders.Environment(), "HOME="+home, "GORACE=atexit_sleep_ms=0") // no process waits at its end for more races
 	for _, variable := range []string{"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"} {
 		p.cmd.Env = append(p.cmd.Env, variable+"="+filepath.Join(home, variable))
 	}

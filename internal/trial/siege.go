@@ -29,7 +29,7 @@ const (
 	// What a node may have at the height of an attack above what each of its connections takes, and keep when it is over: the store's readers, eight
 	// with up to three goroutines each while they answer, open their files when they are first needed, and what was said stays in memory for a while.
 	spareGoroutines, spareFiles = 16 + 8*3, 20
-	spareHeap, spareMemory      = 4 << 20, 64 << 20
+	spareHeap, spareMemory      = 8 << 20, 64 << 20
 	// usualKiB is how much of the heap a connection costs that does nothing for which a row says more.
 	usualKiB = 48
 	// lookEvery is how often a node is asked whether it has come to rest.

@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/talk"
 )
 
 const (
@@ -80,7 +81,7 @@ func (m *model) prefer(b *buffer) {
 		words = append(words, noteClosed)
 	}
 	if err := m.client.Prefer(b.name, strings.Join(words, " ")); err != nil {
-		m.say("that is not remembered: " + chat.OneLine(err.Error()))
+		m.say("that is not remembered: " + talk.FaultOf(err).Text)
 	}
 }
 

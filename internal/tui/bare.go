@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -23,7 +24,7 @@ func (m *model) bare() tea.Cmd {
 		}
 	}
 	text.WriteString("\n-- Enter goes back --")
-	return tea.Exec(&bareView{text: text.String()}, func(error) tea.Msg { return nil })
+	return tea.Exec(&bareView{until: m.until, text: text.String()}, func(error) tea.Msg { return nil })
 }
 
 // bareText is a row without anything around it. The lines of a message are indented, but for its first: none can be taken for another's.
@@ -47,20 +48,31 @@ func (m *model) bareText(r *row) string {
 
 // bareView is what has the terminal while it is bare.
 type bareView struct {
-	text string
-	in   io.Reader
-	out  io.Writer
+	until context.Context
+	text  string
+	in    io.Reader
+	out   io.Writer
 }
 
 func (b *bareView) SetStdin(r io.Reader)  { b.in = r }
 func (b *bareView) SetStdout(w io.Writer) { b.out = w }
 func (b *bareView) SetStderr(io.Writer)   {}
 
-// Run prints the text and waits for the end of a line.
+// Run prints the text and waits for the end of a line, or until the program is told to end.
 func (b *bareView) Run() error {
 	if _, err := io.WriteString(b.out, b.text); err != nil {
 		return err
 	}
-	_, err := bufio.NewReader(b.in).ReadString('\n')
-	return err
+	ended := make(chan error, 1)
+	go func() { // ends with a line, or with the process that is told to end
+		_, err := bufio.NewReader(b.in).ReadString('\n')
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-b.until.Done():
+		_, err := io.WriteString(b.out, "\n")
+		return err
+	}
 }

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,10 @@ import (
 )
 
 const (
-	// maxRows is how many rows a buffer holds; when it has more, the oldest eighth is let go and can be fetched again.
-	maxRows = 1 << 18
+	// maxRows and maxBytes are how many rows a buffer holds, and how much text in them; when it has more, the oldest eighth is let go and can be
+	// fetched again. Those that are being read stay until there is twice as much.
+	maxRows  = 1 << 18
+	maxBytes = 64 << 20
 	// quoted is how many columns of a message stand in the answer to it, lookBack how many rows are searched for it.
 	quoted   = 60
 	lookBack = 4000
@@ -33,8 +36,10 @@ const (
 type buffer struct {
 	kind  bufferKind
 	name  string // as the client calls the room; unique
+	place string // where its draft is kept: a conversation's name may change
 	style *rowStyle
 	pane  *scroll.Pane[row] // of what comes, with what came before as far as it was fetched
+	bytes int               // of the texts in pane, or a little more
 	past  *past             // a part of the log far back that is looked at in place of pane; nil: none
 	found *search           // of bufFound
 
@@ -49,7 +54,7 @@ type buffer struct {
 	low       uint64 // seq of the oldest; 0: none
 	fromStart bool   // there is nothing older, or nothing that could be shown above
 	fetching  bool   // older rows have been asked for
-	cleared   bool   // the screen was emptied: what was there comes back when the user goes up
+	halted    bool   // nothing older is asked for until the user goes up: the screen was emptied, or the node could not tell
 
 	read     uint64 // seq up to which the user has read
 	unread   int
@@ -70,8 +75,9 @@ const none = -1 << 62
 
 // waiting is a message that was sent.
 type waiting struct {
-	n   uint64 // what Client.Send returned
-	seq uint64 // once it is acknowledged
+	n   uint64  // what Client.Send returned
+	seq uint64  // once it is acknowledged
+	id  chat.ID // with seq
 }
 
 // refused is a message that the node would not have.
@@ -121,8 +127,11 @@ func (b *buffer) add(rows ...row) {
 	tail := b.takeTail()
 	b.pane.Append(rows...)
 	b.pane.Append(tail...)
-	if held := b.pane.End() - b.pane.First(); held > maxRows {
-		b.trim(maxRows / 8)
+	for i := range rows {
+		b.bytes += len(rows[i].text)
+	}
+	if held := b.pane.End() - b.pane.First(); held > maxRows || b.bytes > maxBytes {
+		b.trim(held/8+1, held > 2*maxRows || b.bytes > 2*maxBytes)
 	}
 }
 
@@ -138,12 +147,16 @@ func (b *buffer) takeTail() []row {
 	return tail
 }
 
-// trim lets the n oldest rows go, unless they are being read.
-func (b *buffer) trim(n int) {
-	if from, _ := b.pane.Visible(); from < b.pane.First()+n {
+// trim lets the n oldest rows go, unless they are being read and need not go. Those that wait stay.
+func (b *buffer) trim(n int, must bool) {
+	if from, _ := b.pane.Visible(); from < b.pane.First()+n && !must {
 		return
 	}
-	b.pane.TrimTop(n)
+	b.pane.TrimTop(min(n, b.pane.End()-b.pane.First()-len(b.waiting)))
+	b.bytes = 0
+	for i := b.pane.First(); i < b.pane.End(); i++ {
+		b.bytes += len(b.pane.At(i).text)
+	}
 	b.fromStart, b.low = false, b.last+1
 	for i := b.pane.First(); i < b.pane.End(); i++ {
 		if r := b.pane.At(i); r.id != (chat.ID{}) {
@@ -163,11 +176,12 @@ func (b *buffer) mark(text string, at time.Time) {
 	b.add(row{kind: rowMark, text: text, at: at})
 }
 
-// rowOf returns a message as a row. names are the reader's own.
+// rowOf returns a message as a row. names are the reader's own: what was said under one of them is theirs, from whichever of their clients it came.
 func rowOf(m *client.Message, names []string) row {
+	own := m.Own || slices.Contains(names, m.Name)
 	return row{
-		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: m.Own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
-		direct: strings.HasPrefix(m.Room, chat.DirectMark), mention: !m.Own && m.Kind != chat.Topic && mentions(m.Text, names),
+		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
+		direct: isDirect(m.Room), mention: !own && m.Kind != chat.Topic && mentions(m.Text, names),
 	}
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"slices"
+	"strconv"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -9,9 +10,20 @@ import (
 	"chatnode/internal/scroll"
 )
 
+// maxBuffers is how many buffers there are at most before those of rooms that the user is out of are let go, the oldest first: a node may open and
+// close rooms for ever.
+const maxBuffers = 2 * (chat.MaxRooms + chat.MaxDirect)
+
 // add makes a buffer and gives it the next number.
 func (m *model) add(kind bufferKind, name string) *buffer {
-	b := &buffer{kind: kind, name: name, fromStart: kind == bufStatus, picked: none}
+	if len(m.buffers) >= maxBuffers {
+		i := slices.IndexFunc(m.buffers, func(b *buffer) bool { return b.closed != chat.OK && b != m.shown && len(b.waiting) == 0 })
+		if i >= 0 {
+			m.close(m.buffers[i])
+		}
+	}
+	m.made++
+	b := &buffer{kind: kind, name: name, place: strconv.Itoa(m.made), fromStart: kind == bufStatus, picked: none}
 	b.style = &rowStyle{theme: m.theme, zone: m.cfg.Zone, names: m.names()}
 	b.pane = scroll.New(b.style.draw)
 	m.buffers = append(m.buffers, b)
@@ -44,9 +56,6 @@ func (m *model) visible() []*buffer {
 	return slices.DeleteFunc(slices.Clone(m.buffers), func(b *buffer) bool { return b.hidden })
 }
 
-// place is the name under which the draft of a buffer is kept.
-func (b *buffer) place() string { return string(rune('0'+b.kind)) + b.name }
-
 // show turns to a buffer.
 func (m *model) show(b *buffer) {
 	if b.hidden {
@@ -60,7 +69,7 @@ func (m *model) show(b *buffer) {
 		m.shown.leave()
 	}
 	m.shown = b
-	m.input.switchTo(b.place())
+	m.input.switchTo(b.place)
 	b.come()
 	m.watch()
 }
@@ -85,9 +94,16 @@ func (b *buffer) come() {
 	b.redrawn()
 }
 
-// leave is called when the user turns away: what comes from now on is new.
+// leave is called when the user turns to another buffer. Of a list of results they find again the one that they had chosen.
 func (b *buffer) leave() {
-	b.pick(none)
+	if b.kind != bufFound {
+		b.pick(none)
+	}
+	b.unmark()
+}
+
+// unmark takes the rule away that says what is new, where the user has seen all of it: what comes while they look elsewhere is new.
+func (b *buffer) unmark() {
 	if b.pane.AtEnd() && b.past == nil {
 		b.style.newAt = 0
 		b.redrawn()
@@ -104,10 +120,7 @@ func (b *buffer) redrawn() {
 
 // unread counts a message that the user has not seen, and rings for it.
 func (m *model) unread(b *buffer, r *row) tea.Cmd {
-	if r.say == chat.Topic {
-		return nil
-	}
-	if m.isRead(b) {
+	if r.say == chat.Topic || r.seq <= b.read || m.isRead(b) {
 		return nil
 	}
 	if b == m.shown && b.unread == 0 && b.style.newAt == 0 && b.read > 0 {
@@ -157,7 +170,7 @@ func (m *model) unhide(b *buffer) {
 
 // close takes a buffer away for good.
 func (m *model) close(b *buffer) {
-	m.input.forget(b.place())
+	m.input.forget(b.place)
 	m.buffers = slices.DeleteFunc(m.buffers, func(other *buffer) bool { return other == b })
 	if m.before == b {
 		m.before = nil
@@ -206,7 +219,7 @@ func (m *model) activity() {
 			}
 		}
 	}
-	if m.before != nil {
+	if m.before != nil && !m.before.hidden {
 		m.show(m.before)
 	}
 }
@@ -214,7 +227,7 @@ func (m *model) activity() {
 // due returns how much is unread in all: messages, and those of them that are for the user.
 func (m *model) due() (unread, mentions int) {
 	for _, b := range m.buffers {
-		if !b.hidden {
+		if !b.hidden && b.talks() {
 			unread, mentions = unread+b.unread, mentions+b.mentions
 		}
 	}

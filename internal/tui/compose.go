@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"unicode"
 
 	tea "charm.land/bubbletea/v2"
@@ -27,14 +29,15 @@ type composed struct {
 }
 
 // compose hands the draft and the terminal to the user's editor: $VISUAL, $EDITOR, or what every system has. A composed message follows.
-func (in *input) compose() tea.Cmd {
-	e, end := in.editor()
+// The editor is told to end when ctx does.
+func (in *input) compose(ctx context.Context) tea.Cmd {
+	e, end := in.editor(ctx)
 	return tea.Exec(e, end)
 }
 
 // editor returns the run of the editor, and what makes a composed message of its end.
-func (in *input) editor() (*editor, tea.ExecCallback) {
-	e := &editor{command: editorCommand(), text: in.draft().shown.text}
+func (in *input) editor(ctx context.Context) (*editor, tea.ExecCallback) {
+	e := &editor{ctx: ctx, command: editorCommand(), text: in.draft().shown.text}
 	place := in.place
 	return e, func(err error) tea.Msg {
 		if e.done {
@@ -66,6 +69,7 @@ func (in *input) composed(msg composed) error {
 
 // editor is a run of the user's editor on a file of its own, which is gone when it ends.
 type editor struct {
+	ctx     context.Context // of the run
 	command string
 	text    string // before, and once it is done after
 	done    bool
@@ -93,7 +97,8 @@ func (e *editor) Run() error {
 	if err := os.WriteFile(path, []byte(e.text), 0o600); err != nil {
 		return fmt.Errorf("compose: %w", err)
 	}
-	cmd := exec.Command(words[0], append(words[1:], path)...)
+	cmd := exec.CommandContext(e.ctx, words[0], append(words[1:], path)...)
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(syscall.SIGTERM) }, grace // it may have a file to save
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = e.stdin, e.stdout, e.stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("the editor %s failed, the draft is as it was: %w", words[0], err)

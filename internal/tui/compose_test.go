@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -33,7 +34,7 @@ func fakeEditor(t *testing.T, script, args string) {
 // runEditor runs the editor and returns what came of it.
 func runEditor(t *testing.T, in *input) composed {
 	t.Helper()
-	e, end := in.editor()
+	e, end := in.editor(t.Context())
 	return end(e.Run()).(composed)
 }
 
@@ -96,7 +97,7 @@ func (c *composer) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func TestComposeInProgram(t *testing.T) {
 	fakeEditor(t, `printf 'hello\n' > "$1"`, "")
 	in := newInput()
-	c := &composer{cmd: in.compose()}
+	c := &composer{cmd: in.compose(t.Context())}
 	if _, err := tea.NewProgram(c, tea.WithContext(t.Context()), tea.WithInput(nil), tea.WithOutput(io.Discard), tea.WithoutRenderer(), tea.WithoutSignals()).Run(); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +173,7 @@ func TestSplitWords(t *testing.T) {
 func TestComposedInSpite(t *testing.T) {
 	fakeEditor(t, `printf 'hello\n' > "$1"`, "")
 	in := newInput()
-	e, end := in.editor()
+	e, end := in.editor(t.Context())
 	if err := e.Run(); err != nil {
 		t.Fatal(err)
 	}
@@ -235,5 +236,23 @@ func TestComposeUndo(t *testing.T) {
 	}
 	if press(t, in, "ctrl+_"); withCursor(in) != "bef|ore" {
 		t.Errorf("undo brings %q", withCursor(in))
+	}
+}
+
+// A program that is told to end ends its editor, which would keep it for as long as it likes otherwise.
+func TestComposeEnds(t *testing.T) {
+	fakeEditor(t, `printf 'half' > "$1"; echo up; exec sleep 1000`, "")
+	in := inputOf(t, "hello|")
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	e, done := in.editor(ctx)
+	up, out := io.Pipe()
+	e.SetStdout(out)
+	go func() { // ends with the editor's first line
+		_, _ = up.Read(make([]byte, 10))
+		end()
+	}()
+	if err := in.composed(done(e.Run()).(composed)); err == nil || in.value() != "hello" {
+		t.Errorf("the draft is %q, error %v", in.value(), err)
 	}
 }

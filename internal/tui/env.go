@@ -72,6 +72,8 @@ func (e *env) Close(_ context.Context, room string) error {
 		return errors.New("this one stays; /quit ends chatnode")
 	case b.kind == bufFound:
 		e.m.close(b)
+	case b.isUnmet() && b.last == 0 && len(b.waiting) == 0:
+		e.m.close(b) // nothing was ever said in it
 	case b.kind == bufDirect:
 		e.m.hide(b)
 		e.m.prefer(b)
@@ -107,12 +109,12 @@ func (e *env) Clear(string) {
 	b := e.b
 	tail := b.takeTail()
 	b.pane.Clear()
+	b.bytes = 0
 	b.pane.Append(tail...)
 	b.past, b.fetching, b.refused = nil, false, nil
 	b.pick(none)
 	if b.talks() {
-		b.low, b.fromStart = b.last+1, true // nothing comes back by itself
-		b.cleared = true
+		b.low, b.fromStart, b.halted = b.last+1, false, true
 	}
 }
 

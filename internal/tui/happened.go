@@ -37,6 +37,7 @@ func (m *model) event(e client.Event) tea.Cmd {
 		m.closed(e.Room, e.Code, "%s is not open to you: %s")
 	case client.Gap:
 		b := m.open(e.Room)
+		b.strand()
 		b.mark(talk.GapText(e), m.cfg.Now())
 		b.last = e.To
 	case client.Reset:
@@ -58,7 +59,7 @@ func (m *model) presence(e client.Event) {
 	case client.Present:
 		m.people(e.Room).are(e.People, e.Count)
 	case client.Joined:
-		m.people(e.Room).join(client.Person{ID: e.ID, Name: e.Name})
+		m.people(e.Room).join(client.Person{ID: e.ID, Name: e.Name, Away: e.Away})
 	case client.Gone:
 		m.people(e.Room).leave(e.ID)
 	case client.Renamed:
@@ -87,31 +88,50 @@ func (m *model) message(e *client.Message) tea.Cmd {
 	}
 	r := rowOf(e, m.names())
 	b.quote(&r, nil)
-	if e.Own {
-		b.arrived(e.Seq)
+	if e.Own && b.kind == bufDirect {
+		m.recognize(b, e.ID)
 	}
-	b.add(r)
 	if b.last, b.epoch = e.Seq, e.Epoch; b.low == 0 {
 		b.low = e.Seq
 	}
+	b.settle()
+	b.add(r)
 	if e.Kind == chat.Topic {
 		b.topic = e.Text
 	}
-	if e.Own || e.Name == m.name {
+	if e.Seq <= b.read {
+		m.client.Read(b.name, e.Seq) // of what was said before the first visit
+	}
+	if r.own {
 		return nil
 	}
 	return m.unread(b, &r)
 }
 
-// arrived takes the waiting row away whose message is in the log now.
-func (b *buffer) arrived(seq uint64) {
-	for i, w := range b.waiting {
-		if w.seq == seq {
+// settle takes the rows of waiting messages away that stand in the log now.
+func (b *buffer) settle() {
+	for i := len(b.waiting) - 1; i >= 0; i-- {
+		if seq := b.waiting[i].seq; seq > 0 && seq <= b.last {
 			b.dropWaiting(i)
-			return
 		}
 	}
 }
+
+// strand has messages that are kept, and will not come with the log any more, stand where they are: it goes on behind them, or is another.
+func (b *buffer) strand() {
+	for i := 0; i < len(b.waiting); i++ {
+		if w := b.waiting[i]; w.seq > 0 {
+			r := *b.row(i)
+			r.seq, r.id = w.seq, w.id
+			b.dropWaiting(i)
+			b.add(r)
+			i--
+		}
+	}
+}
+
+// row returns the row of a waiting message.
+func (b *buffer) row(i int) *row { return b.pane.At(b.pane.End() - len(b.waiting) + i) }
 
 // dropWaiting takes a waiting message and its row away.
 func (b *buffer) dropWaiting(i int) {
@@ -141,10 +161,10 @@ func (m *model) acked(e client.Ack) {
 	case b.last >= e.Seq || !b.joined && b.kind == bufRoom:
 		b.dropWaiting(i)
 	default:
-		b.waiting[i].seq = e.Seq
-		at := b.pane.End() - len(b.waiting) + i
-		b.pane.At(at).state = stateKept
-		b.pane.Changed(at)
+		b.waiting[i].seq, b.waiting[i].id = e.Seq, e.ID
+		b.row(i).state = stateKept
+		b.pane.Changed(b.pane.End() - len(b.waiting) + i)
+		m.isElsewhere(b, e.ID)
 	}
 }
 
@@ -156,7 +176,7 @@ func (m *model) refused(e client.Refused) {
 		m.shown.note(fmt.Sprintf("not sent to %s: %s: %s", command.Label(e.Room), text, chat.OneLine(e.Text)), m.cfg.Now())
 		return
 	}
-	r := *b.pane.At(b.pane.End() - len(b.waiting) + i)
+	r := *b.row(i)
 	b.dropWaiting(i)
 	r.state, r.why, r.n = stateRefused, text, e.N
 	b.refused = append(b.refused, refused{n: e.N, draft: client.Draft{Room: b.name, Kind: r.say, Text: e.Text, Re: r.re}})
@@ -185,19 +205,12 @@ func (m *model) opened(e client.Opened) tea.Cmd {
 	return m.restore(b, state, e)
 }
 
-// meet returns the buffer of a room that has opened. A conversation is known by its other's key, whatever their name is now.
+// meet returns the buffer of a room that has opened.
 func (m *model) meet(e client.Opened, state client.RoomState) *buffer {
-	if e.Direct {
-		for _, b := range m.buffers {
-			if b.kind == bufDirect && !b.peer.IsZero() && b.peer == state.Peer.ID && b.name != e.Room {
-				b.name = e.Room
-			}
-		}
+	if !e.Direct {
+		return m.open(e.Room)
 	}
-	b := m.open(e.Room)
-	if b.peer = state.Peer.ID; !e.Direct {
-		return b
-	}
+	b := m.conversation(e.Room, state.Peer.ID)
 	if e.Head == 0 && len(b.waiting) == 0 && b != m.shown || hasNote(state.Note, noteClosed) {
 		m.hide(b)
 	}
@@ -221,14 +234,15 @@ func (b *buffer) openedAt(e client.Opened) {
 func (m *model) restore(b *buffer, state client.RoomState, e client.Opened) tea.Cmd {
 	b.ring = ringOf(state.Note)
 	if b.read = state.Read; b.read == 0 && !e.Direct {
-		b.read = e.Head // what was said before the first visit is not news
+		b.read = e.Head // what was said before the first visit is not news, and will not be at the next start
+		m.client.Read(b.name, min(e.Head, e.From-1))
 	}
 	old := 0
 	if e.From > b.read+1 { // shown last time, and not read
 		old = int(min(e.From-1-b.read, 1<<30))
 	}
 	b.unread += old
-	if missed := old + int(min(max(e.Head, e.From-1)-(e.From-1), 1<<30)); b.read > 0 && missed > 0 {
+	if missed := old + int(min(max(e.Head, e.From-1)-(e.From-1), 1<<30)); state.Read > 0 && missed > 0 {
 		m.missed(missed)
 	}
 	b.style.newAt = 0
@@ -269,12 +283,15 @@ func (m *model) left(room string, why chat.Code) {
 	b.joined = false
 }
 
-// closed takes in that a room is not open any more, or will not be. Its buffer stays: what is in it was said.
+// closed takes in that a room is not open any more, or will not be. Its buffer stays: what is in it was said. A room that the user did not ask for
+// gets none.
 func (m *model) closed(room string, why chat.Code, format string) {
-	b := m.open(room)
-	b.joined, b.closed = false, why
-	text := fmt.Sprintf(format, b.label(), why.Sentence())
-	b.note(text, m.cfg.Now())
+	text := fmt.Sprintf(format, command.Label(room), why.Sentence())
+	b := m.find(room)
+	if b != nil {
+		b.joined, b.closed = false, why
+		b.note(text, m.cfg.Now())
+	}
 	if b != m.shown {
 		m.status.note(text, m.cfg.Now())
 	}
@@ -287,6 +304,8 @@ func (m *model) reset(e client.Reset) {
 		if !b.talks() || e.Room != "" && b.name != e.Room {
 			continue
 		}
+		b.pick(none) // of a past, which is of the old log
+		b.strand()
 		b.mark(talk.ResetText(e), m.cfg.Now())
 		b.past, b.last, b.low, b.read, b.fromStart, b.fetching = nil, 0, 0, 0, true, false
 		b.style.newAt = 0

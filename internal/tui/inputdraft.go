@@ -69,6 +69,21 @@ func (in *input) drop(place string) {
 	}
 }
 
+// move has what waits in one place wait in another. What is typed there already goes to the history.
+func (in *input) move(from, to string) {
+	d := in.kept[from]
+	in.drop(from)
+	switch {
+	case d.isEmpty():
+	case to == in.place:
+		in.remember(in.text)
+		in.bring(d)
+	default:
+		in.remember(in.kept[to].shown.text)
+		in.keep(to, d)
+	}
+}
+
 // forget lets go of what is typed in a place that was closed, be it the one where the user is.
 func (in *input) forget(place string) {
 	if place == in.place {

@@ -49,7 +49,7 @@ func table() []group {
 			}},
 			typing("↑ ↓", "what was said before; within several lines, up and down"),
 			typing("Ctrl-R", "search what was said before; again: further back"),
-			{Key{"Ctrl-X", "write in $VISUAL or $EDITOR"}, map[string]action{"ctrl+x": func(m *model) tea.Cmd { return m.input.compose() }}},
+			{Key{"Ctrl-X", "write in $VISUAL or $EDITOR"}, map[string]action{"ctrl+x": func(m *model) tea.Cmd { return m.input.compose(m.until) }}},
 		}},
 		{"Rooms", []binding{
 			{Key{"Ctrl-N, Alt-→", "the next room or conversation"}, map[string]action{"ctrl+n": nextBuffer, "alt+right": nextBuffer}},
@@ -216,29 +216,25 @@ func (m *model) page() int {
 }
 
 func (m *model) up(lines int) {
-	b := m.shown
-	if b.cleared {
-		b.cleared, b.fromStart = false, b.low <= 1
-	}
-	b.view().Up(lines)
+	m.shown.goOn()
+	m.shown.view().Up(lines)
 }
 
-func (m *model) down(lines int) { m.shown.view().Down(lines) }
+func (m *model) down(lines int) {
+	m.shown.goOn()
+	m.shown.view().Down(lines)
+}
 
 // mention selects the next message that mentions the user, or the one before.
 func (m *model) mention(n int) {
 	b := m.shown
 	v := b.view()
-	from, to := v.Visible()
 	i := b.picked
-	switch {
-	case v.At(i) != nil:
-	case n > 0:
-		i = to - 1
-	default:
-		i = to
+	if v.At(i) == nil {
+		if _, i = v.Visible(); n > 0 {
+			i--
+		}
 	}
-	_ = from
 	for i += n; v.At(i) != nil; i += n {
 		if v.At(i).mention {
 			b.pick(i)

@@ -50,7 +50,7 @@ func (m *model) askLag(now time.Time) tea.Cmd {
 	}
 }
 
-func (l *link) lagged(msg lagged, _ time.Time) {
+func (l *link) lagged(msg lagged) {
 	if l.asked = (time.Time{}); msg.err == nil {
 		l.lag = msg.lag
 	}
@@ -68,9 +68,12 @@ func (m *model) linkUp(e client.LinkUp) tea.Cmd {
 
 func (m *model) linkDown(e client.LinkDown) {
 	l, now := &m.link, m.cfg.Now()
-	if l.up {
+	switch why := talk.DownReason(e); {
+	case l.up:
 		l.lostAt = now
-		m.status.note("link lost: "+talk.DownReason(e), now)
+		m.status.note("link lost: "+why, now)
+	case why != talk.DownReason(l.down) || l.retry.IsZero(): // each reason once, however often it is tried
+		m.status.note("no link: "+why, now)
 	}
 	l.up, l.down, l.retry, l.lag, l.asked = false, e, now.Add(e.RetryIn), 0, time.Time{}
 }
@@ -82,7 +85,7 @@ func (l *link) text(now time.Time) string {
 	case l.up && !l.asked.IsZero() && now.Sub(l.asked) > lagTold:
 		return "no answer for " + talk.Seconds(now.Sub(l.asked).Truncate(time.Second))
 	case l.up && l.lag > 0:
-		return l.lag.Round(lagUnit(l.lag)).String()
+		return max(l.lag.Round(lagUnit(l.lag)), lagUnit(0)).String()
 	case l.up:
 		return "connected"
 	case l.retry.IsZero():

@@ -16,10 +16,11 @@ const (
 // Log takes the lines of a log that can't go to the terminal, as the screen is there, and keeps the last 1,000 of them until they are shown. It may be
 // written to by any goroutine, and before Run.
 type Log struct {
-	mu    sync.Mutex // guards what follows; not held while grown is called
+	mu    sync.Mutex // guards what follows; not held while grown runs
 	lines []string
 	part  []byte // of a line whose end has not come
 	grown func()
+	told  bool // grown is being called, or was since the last take
 }
 
 // NewLog returns an empty log.
@@ -41,19 +42,25 @@ func (l *Log) Write(p []byte) (int, error) {
 		l.part, rest = l.part[:0], after
 	}
 	l.lines = l.lines[max(0, len(l.lines)-maxLogged):]
-	grown, any := l.grown, len(l.lines) > 0
+	l.tell()
 	l.mu.Unlock()
-	if grown != nil && any {
-		go grown() // whoever writes to a log waits for no screen; ends with the program, if not before
-	}
 	return len(p), nil
+}
+
+// tell has grown called, unless that is done already: one call stands for all lines until they are taken. mu is held.
+func (l *Log) tell() {
+	if l.grown != nil && !l.told && len(l.lines) > 0 {
+		l.told = true
+		go l.grown() // whoever writes to a log waits for no screen; ends with the program, if not before
+	}
 }
 
 // follow has grown called whenever there are lines; nil ends that.
 func (l *Log) follow(grown func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.grown = grown
+	l.grown, l.told = grown, false
+	l.tell()
 }
 
 // take returns the lines that were not taken yet.
@@ -61,6 +68,6 @@ func (l *Log) take() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lines := l.lines
-	l.lines = nil
+	l.lines, l.told = nil, false
 	return lines
 }

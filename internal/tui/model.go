@@ -23,6 +23,7 @@ type model struct {
 	cfg    *Config
 	client Client
 	asking context.Context // of questions to the node: it ends with the screen
+	until  context.Context // of what has the terminal in place of the screen: it ends when the program is told to
 	asker  talk.Asker
 	beat   func() tea.Cmd // has the next tick come
 
@@ -45,6 +46,7 @@ type model struct {
 	title   string // the node's
 	status  *buffer
 	buffers []*buffer // in the order of their numbers, status first
+	made    int       // buffers so far
 	shown   *buffer
 	before  *buffer // that was shown before: closing one goes back there
 
@@ -60,7 +62,7 @@ type model struct {
 
 func newModel(asking context.Context, cfg *Config) *model {
 	m := &model{
-		cfg: cfg, client: cfg.Client, asking: asking, input: newInput(), name: cfg.Client.Name(), dark: true, colours: true,
+		cfg: cfg, client: cfg.Client, asking: asking, until: asking, input: newInput(), name: cfg.Client.Name(), dark: true, colours: true,
 		asker: talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Reached: cfg.Reached},
 	}
 	m.beat = m.second
@@ -77,6 +79,7 @@ func newModel(asking context.Context, cfg *Config) *model {
 	if len(m.buffers) > 1 {
 		m.show(m.buffers[1])
 	}
+	m.logged() // what was said before there was a screen
 	return m
 }
 
@@ -124,7 +127,7 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case composed:
 		return m.composed(msg)
 	case lagged:
-		m.link.lagged(msg, m.cfg.Now())
+		m.link.lagged(msg)
 	case tick:
 		return tea.Batch(m.tick(), m.beat())
 	case logged:
@@ -151,7 +154,7 @@ func (m *model) terminal(msg tea.Msg) {
 		m.person.focus(true)
 	case tea.BlurMsg:
 		m.person.focus(false)
-		m.shown.leave()
+		m.shown.unmark()
 	case tea.BackgroundColorMsg:
 		m.dress(msg.IsDark(), m.colours)
 	case tea.ColorProfileMsg:

@@ -26,6 +26,7 @@ type past struct {
 	fromStart bool   // there is nothing older
 	toEnd     bool   // there was nothing newer
 	fetching  bool
+	halted    bool // nothing is asked for until the user moves: the node could not tell
 }
 
 // page is older messages of a buffer, newer ones of its past, or those around a message that is jumped to.
@@ -51,7 +52,7 @@ func (m *model) fetch(b *buffer) tea.Cmd {
 	}
 	if p := b.past; p != nil {
 		switch {
-		case p.fetching:
+		case p.fetching || p.halted:
 		case p.pane.AtTop() && !p.fromStart:
 			p.fetching = true
 			return m.ask(page{b: b, to: p, epoch: b.epoch, low: p.low}, client.HistoryQuery{Before: p.low, N: pageRows})
@@ -63,7 +64,7 @@ func (m *model) fetch(b *buffer) tea.Cmd {
 		}
 		return nil
 	}
-	if b.fetching || b.fromStart || !b.pane.AtTop() || b.low <= 1 || !b.joined && b.kind == bufRoom {
+	if b.fetching || b.halted || b.fromStart || !b.pane.AtTop() || b.low <= 1 || !b.joined && b.kind == bufRoom {
 		return nil
 	}
 	b.fetching = true
@@ -111,16 +112,28 @@ func (m *model) paged(p page) tea.Cmd {
 	return nil
 }
 
-// cannotFetch says why there are no older messages, and does not ask for them again by itself.
+// cannotFetch says why there are no further messages. They are asked for again when the user moves.
 func (m *model) cannotFetch(p page) {
+	if p.to != nil {
+		p.to.halted = true
+	} else {
+		p.b.halted = true
+	}
 	if errors.Is(p.err, context.Canceled) || errors.Is(p.err, client.ErrClosed) {
 		return
 	}
-	m.say("no older messages: " + talk.FaultOf(p.err).Text)
-	if p.to != nil {
-		p.to.fromStart = true
-	} else {
-		p.b.fromStart = true
+	which := "older"
+	if p.newer {
+		which = "newer"
+	}
+	m.say("no " + which + " messages: " + talk.FaultOf(p.err).Text)
+}
+
+// goOn has what was halted be asked for again.
+func (b *buffer) goOn() {
+	b.halted = false
+	if b.past != nil {
+		b.past.halted = false
 	}
 }
 
@@ -129,7 +142,6 @@ func (m *model) rows(b *buffer, list []client.Message) []row {
 	rows := make([]row, len(list))
 	for i := range list {
 		rows[i] = rowOf(&list[i], m.names())
-		rows[i].own = rows[i].own || list[i].Name == m.name
 		rows[i].direct = b.kind == bufDirect
 	}
 	return rows
@@ -143,6 +155,9 @@ func (b *buffer) prepend(rows []row, more bool) {
 	}
 	b.pane.Prepend(rows...)
 	b.low = rows[0].seq
+	for i := range rows {
+		b.bytes += len(rows[i].text)
+	}
 	b.countMentions(rows)
 }
 
@@ -212,6 +227,7 @@ func (m *model) landed(p page) tea.Cmd {
 		m.say("that message can't be shown: " + text)
 		return nil
 	}
+	p.b.pick(none) // of what was looked at until now
 	rows := m.rows(p.b, p.rows)
 	if last := rows[len(rows)-1].seq; p.b.low > 0 && last+1 >= p.b.low && !p.b.fetching {
 		for len(rows) > 0 && rows[len(rows)-1].seq >= p.b.low {
@@ -283,7 +299,11 @@ func (b *buffer) answering() *row {
 	return nil
 }
 
+// located goes to where the message stands, unless the user has turned elsewhere meanwhile.
 func (m *model) located(msg located) tea.Cmd {
+	if m.shown != msg.b {
+		return nil
+	}
 	if msg.err != nil {
 		m.say("the message that was answered can't be found: " + talk.FaultOf(msg.err).Text)
 		return nil

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -38,10 +39,15 @@ func (q *question) keys() string {
 	return text
 }
 
-// answer takes a key while a question stands. All others are passed over: what is typed blindly must not answer it.
+// choose takes a key while a question stands: one of its answers, or Ctrl-C for Esc. All others are passed over: what is typed blindly must not
+// answer it.
 func (m *model) choose(k tea.KeyPressMsg) tea.Cmd {
+	key := k.String()
+	if key == "ctrl+c" {
+		key = "esc"
+	}
 	for _, c := range m.question.answers {
-		if k.String() == c.key {
+		if key == c.key {
 			m.question = nil
 			return c.do()
 		}
@@ -93,7 +99,7 @@ func (m *model) askPaste(p *pasteQuestion) {
 	m.question = q
 }
 
-// sendAll says texts in a room, one after the other. What can't be sent stays in the input.
+// sendAll says texts in a room, one after the other. When one can't be sent there is the same question again, about what is left.
 func (m *model) sendAll(b *buffer, texts []string) tea.Cmd {
 	for i, text := range texts {
 		if chat.CheckText(chat.Text, text) == chat.Empty {
@@ -101,7 +107,7 @@ func (m *model) sendAll(b *buffer, texts []string) tea.Cmd {
 		}
 		if err := m.send(client.Draft{Room: b.name, Kind: chat.Text, Text: text}); err != nil {
 			m.say(fmt.Sprintf("%s not sent: %s", talk.Count(uint64(len(texts)-i), "message was", "messages were"), faultText(err)))
-			m.input.insert(text)
+			m.askPaste(newPaste(strings.Join(texts[i:], "\n")))
 			return nil
 		}
 	}
@@ -114,6 +120,10 @@ func (m *model) quit() tea.Cmd {
 	if n == 0 {
 		return m.goodbye(grace)
 	}
+	wait := func() tea.Cmd { return m.goodbye(0) }
+	if m.quitting {
+		wait = func() tea.Cmd { return nil } // it does
+	}
 	later := "quits now: they go out at the next start"
 	if !m.cfg.Kept {
 		later = "quits now: they are lost"
@@ -121,7 +131,7 @@ func (m *model) quit() tea.Cmd {
 	m.question = &question{
 		lines: []string{talk.Count(uint64(n), "message is", "messages are") + " not known to be kept"},
 		answers: []choice{
-			{"w", "w", "waits for them", func() tea.Cmd { return m.goodbye(0) }},
+			{"w", "w", "waits for them", wait},
 			{"q", "q", later, func() tea.Cmd { m.client.Close(); return nil }},
 			{"esc", "Esc", "stays", func() tea.Cmd { return nil }},
 		},
@@ -135,8 +145,7 @@ func (m *model) goodbye(limit time.Duration) tea.Cmd {
 		m.client.Close()
 		return nil
 	}
-	m.quitting = true
-	m.say("saying goodbye…")
+	m.quitting, m.flash = true, "" // the status says so
 	return func() tea.Msg {
 		ctx, cancel := m.asking, context.CancelFunc(func() {})
 		if limit > 0 {

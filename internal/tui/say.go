@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -75,9 +76,13 @@ type answered struct {
 	err     error
 }
 
+// answered shows an answer where it was asked for, or where the user is now if that place is closed.
 func (m *model) answered(msg answered) tea.Cmd {
 	if msg.err != nil {
 		m.say(faultText(msg.err))
+	}
+	if !slices.Contains(m.buffers, msg.b) {
+		msg.b = m.shown
 	}
 	m.answer(msg.b, msg.answers)
 	return nil
@@ -143,6 +148,10 @@ func (m *model) send(d client.Draft) error {
 	if code := chat.CheckText(d.Kind, d.Text); code != chat.OK {
 		return &client.RefusedError{Code: code}
 	}
+	b := m.find(d.Room)
+	if b != nil && !b.peer.IsZero() {
+		d.Room = chat.DirectMark + b.peer.String() // whoever has the name by now
+	}
 	n, err := m.client.Send(unblocked, d)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -150,7 +159,6 @@ func (m *model) send(d client.Draft) error {
 	case err != nil:
 		return err
 	}
-	b := m.find(d.Room)
 	if b == nil && isDirect(d.Room) {
 		b = m.open(d.Room)
 	}

@@ -20,19 +20,21 @@ import (
 
 // fakeClient is a client whose node is a table of rooms. What the screen asks of it is noted.
 type fakeClient struct {
-	sends   []client.Draft
-	pending int
-	rooms   map[string]client.RoomState
-	logs    map[string][]client.Message // by room, from seq 1
-	asked   []string                    // joins, parts, nicks and notes, in their order
-	looked  []string
-	shown   []client.Event
-	read    map[string]uint64
-	full    bool  // takes no more sends
-	broken  error // of questions
-	closed  bool
-	away    string
-	found   client.Found
+	sends     []client.Draft
+	pending   int
+	rooms     map[string]client.RoomState
+	logs      map[string][]client.Message // by room, from seq 1
+	asked     []string                    // joins, parts, nicks and notes, in their order
+	looked    []string
+	shown     []client.Event
+	read      map[string]uint64
+	full      bool  // takes no more sends
+	room      int   // sends that it takes, unless 0
+	broken    error // of questions
+	closed    bool
+	histories int // questions for history
+	away      string
+	found     client.Found
 }
 
 func newFakeClient() *fakeClient {
@@ -63,7 +65,7 @@ func (c *fakeClient) Lag(context.Context) (time.Duration, error) {
 }
 
 func (c *fakeClient) Send(ctx context.Context, d client.Draft) (uint64, error) {
-	if c.full {
+	if c.full || c.room > 0 && len(c.sends) >= c.room {
 		return 0, ctx.Err()
 	}
 	c.sends = append(c.sends, d)
@@ -78,7 +80,10 @@ func (c *fakeClient) Room(name string) (client.RoomState, bool) {
 
 // History answers from the table as a node does.
 func (c *fakeClient) History(_ context.Context, room string, q client.HistoryQuery) ([]client.Message, bool, error) {
-	if c.broken != nil {
+	if c.histories++; c.broken != nil {
+		if c.histories > 1000 {
+			panic("the node is asked for ever")
+		}
 		return nil, false, c.broken
 	}
 	log := c.logs[room]

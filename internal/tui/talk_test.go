@@ -13,6 +13,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/identity"
+	"chatnode/internal/talk"
 	"chatnode/internal/wire"
 )
 
@@ -156,7 +157,7 @@ func TestTheReadMarkerOfTheLastTimeHolds(t *testing.T) {
 	s.c.rooms["lobby"] = client.RoomState{Read: 28}
 	s.happen(client.LinkUp{Title: "plant", Name: "carol"})
 	s.open("lobby", 30)
-	s.wants("new", "message 30", "message 28")
+	s.wants("new", "message 30", "message 28", "while you were away: 2 messages in 1 room")
 	text := s.text()
 	if rule := strings.Index(text, " new "); rule < strings.Index(text, "message 28") || rule > strings.Index(text, "message 29") {
 		t.Errorf("the rule stands elsewhere:\n%s", text)
@@ -202,6 +203,31 @@ func TestWhatCanNotBeFetchedIsSaid(t *testing.T) {
 	s.happen(client.LinkUp{Title: "plant", Name: "carol"})
 	s.open("lobby", 10)
 	s.wants("no older messages: ")
+	s.c.broken = nil
+	s.press("pgup") // the node may tell now
+	s.wants("message 1", "message 10")
+}
+
+// A node that does not tell is not asked again and again.
+func TestWhatCanNotBeFetchedIsNotAskedForAtOnce(t *testing.T) {
+	s := newStage(t, 80, 20)
+	s.past("lobby", 1000)
+	s.happen(client.LinkUp{Title: "plant", Name: "carol", Epoch: 7})
+	s.open("lobby", 1000)
+	s.run(s.m.jump(s.m.shown, 300, s.c.logs["lobby"][299].ID))
+	for name, fault := range map[string]error{"refused": &client.RefusedError{Code: chat.TooFast}, "closed": client.ErrClosed} {
+		s.c.broken, s.c.histories = fault, 0
+		for range 10 {
+			s.press("pgdown") // down to the end of what was fetched, where the next are asked for
+		}
+		if s.c.histories == 0 || s.c.histories > 10 {
+			t.Errorf("%s: asked %d times, want at most once for each key", name, s.c.histories)
+		}
+	}
+	s.wants("no newer messages: ")
+	s.c.broken = nil
+	s.press("pgdown", "pgdown")
+	s.wants("message 350")
 }
 
 func TestLinkLostAndBack(t *testing.T) {
@@ -589,4 +615,94 @@ func TestThePopupIsQuietInText(t *testing.T) {
 	s.press("ctrl+u")
 	s.typed("/j")
 	s.wants("/join  enter a room")
+}
+
+// Of a paste that the outbox takes in part the rest is asked about again, whatever is typed already: nothing is lost, nothing goes twice.
+func TestWhatIsLeftOfAPasteIsAskedAboutAgain(t *testing.T) {
+	s := newStage(t, 80, 20)
+	s.up()
+	s.typed("a draft")
+	s.do(tea.PasteMsg{Content: "1\n2\n3\n4\n5\n6\n7"})
+	s.c.room = 3
+	s.press("l")
+	s.wants("4 messages were not sent", "4 lines pasted")
+	s.c.room = 0
+	s.press("l")
+	var got []string
+	for _, d := range s.c.sends {
+		got = append(got, d.Text)
+	}
+	if diff := cmp.Diff([]string{"1", "2", "3", "4", "5", "6", "7"}, got); diff != "" || s.m.question != nil {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+	if got := s.m.input.value(); got != "a draft" {
+		t.Errorf("the input holds %q", got)
+	}
+}
+
+// An answer that comes late is shown, and takes nobody away from where they are.
+func TestLateAnswers(t *testing.T) {
+	s := newStage(t, 80, 20)
+	s.past("lobby", 2)
+	s.up()
+	answer := s.said("lobby", "bob", "as I said")
+	answer.Re = chat.ID{99}
+	s.happen(answer)
+	s.say("/join ops")
+	s.open("ops", 0)
+	s.press("alt+1")
+	s.hold()
+	s.press("alt+o")
+	s.press("alt+2")
+	s.release()
+	if got := s.m.shown.label(); got != "#ops" {
+		t.Errorf("the jump leads from #ops to %s", got)
+	}
+	s.hold()
+	s.say("/names")
+	s.say("/part")
+	s.happen(client.Left{Room: "ops"})
+	s.release()
+	s.wants("nobody is in #ops")
+}
+
+// Whoever comes for the first time was not away.
+func TestNothingWasMissedBeforeTheFirstVisit(t *testing.T) {
+	s := newStage(t, 80, 16)
+	s.past("lobby", 30)
+	s.happen(client.LinkUp{Title: "plant", Name: "carol"})
+	s.happen(client.Opened{Room: "lobby", Status: wire.StatusOK, From: 21, Head: 30, Cursor: chat.Cursor{Epoch: 7, Seq: 20}})
+	s.lacks("while you were away", " new ")
+}
+
+// A conversation is with a key: what is typed in it goes there, whoever has the name by then.
+func TestAConversationIsSentToItsKey(t *testing.T) {
+	s := newStage(t, 80, 16)
+	s.up()
+	peer := identity.ID{7}
+	s.c.rooms["@bob"] = client.RoomState{Direct: true, Peer: client.Person{ID: peer, Name: "bob"}}
+	s.open("@bob", 0)
+	s.happen(s.said("@bob", "bob", "hi"))
+	s.say("/query bob")
+	s.say("hello")
+	if want := "@" + peer.String(); s.c.sends[0].Room != want {
+		t.Errorf("sent to %q, want %q", s.c.sends[0].Room, want)
+	}
+	s.wants("hello …")
+}
+
+func TestWhatWasRefusedIsToldAtTheEnd(t *testing.T) {
+	s := newStage(t, 80, 16)
+	s.up()
+	s.say("all of it")
+	s.c.pending--
+	s.happen(client.Refused{N: 1, Code: chat.TooFast, Room: "lobby", Text: "all of it"})
+	if err := s.m.result(nil, nil); !errors.Is(err, talk.ErrNotKept) || err.Error() != "1 message was refused" {
+		t.Errorf("the end is %v", err)
+	}
+	s.say("/resend")
+	s.kept(2)
+	if err := s.m.result(nil, nil); err != nil {
+		t.Errorf("the end is %v", err)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +34,8 @@ const (
 	grace = 2 * time.Second
 	// maxBatch is how many events the model is handed at once: between two batches there is time for a key.
 	maxBatch = 512
+	// framesPerSecond is how often the screen is drawn at most: a key shows within 8 ms, and what comes faster shares a frame.
+	framesPerSecond = 120
 	// usualWidth and usualHeight are the size of a terminal that does not tell it.
 	usualWidth, usualHeight = 80, 24
 	// idleAfter is how long nobody types before a user is away, when Config.Idle is zero.
@@ -112,8 +115,9 @@ func Run(ctx context.Context, cfg Config) error {
 	asking, stopAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAsking()
 	m := newModel(asking, &cfg)
+	m.until = ctx
 	program := tea.NewProgram(m, tea.WithInput(cfg.In), tea.WithOutput(cfg.Out), tea.WithEnvironment(cfg.Environ),
-		tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight))
+		tea.WithoutSignalHandler(), tea.WithWindowSize(usualWidth, usualHeight), tea.WithFPS(framesPerSecond))
 	cfg.Log.follow(func() { program.Send(logged{}) })
 	defer cfg.Log.follow(nil)
 
@@ -165,16 +169,29 @@ func drain(events <-chan client.Event) {
 	}
 }
 
+// lost tells what was sent and is not known to be kept, or was refused and not sent again; "" when all is kept.
+func (m *model) lost() string {
+	var parts []string
+	if n := m.client.Pending(); n > 0 {
+		part := fmt.Sprintf("%s not known to be kept", talk.Count(uint64(n), "message is", "messages are"))
+		if m.cfg.Kept {
+			part += ", and tried again at the next start"
+		}
+		parts = append(parts, part)
+	}
+	n := uint64(0)
+	for _, b := range m.buffers {
+		n += uint64(len(b.refused))
+	}
+	if n > 0 {
+		parts = append(parts, talk.Count(n, "message was refused", "messages were refused"))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // result tells how it went: ran is what the client's Run returned, drawn what the program did.
 func (m *model) result(ran, drawn error) error {
-	lost := ""
-	if n := m.client.Pending(); n > 0 {
-		lost = fmt.Sprintf("%s not known to be kept", talk.Count(uint64(n), "message is", "messages are"))
-		if m.cfg.Kept {
-			lost += ", and tried again at the next start"
-		}
-	}
-	and := ""
+	lost, and := m.lost(), ""
 	if lost != "" {
 		and = "; " + lost
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/markup"
 	"chatnode/internal/talk"
 )
 
@@ -104,21 +105,13 @@ func (m *model) questionLines(q *question) []string {
 	return lines
 }
 
-// wrapWords cuts a text into lines at its spaces.
+// wrapWords cuts a text into lines at its spaces, and a word that is longer than a line within.
 func wrapWords(text string, width int) []string {
 	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case chat.Width(line)+1+chat.Width(word) > width:
-			lines, line = append(lines, line), word
-		default:
-			line += " " + word
-		}
+	for _, line := range markup.Wrap(markup.Line{{Text: strings.Join(strings.Fields(text), " ")}}, width) {
+		lines = append(lines, line.String())
 	}
-	return append(lines, chat.Truncate(line, width))
+	return lines
 }
 
 // fill makes a text without styles as wide as width.
@@ -218,8 +211,9 @@ func (m *model) statusLine() string {
 		}
 	}
 	b := m.shown
-	take(m.shown.scrolled())
-	if n := m.client.Pending(); n > 0 && !m.link.up {
+	take(m.leaving())
+	take(b.scrolled())
+	if n := m.client.Pending(); n > 0 && !m.link.up && !m.quitting {
 		take(talk.Count(uint64(n), "message waits", "messages wait"))
 	}
 	if m.width < roomsFrom || m.hideRooms {
@@ -239,6 +233,17 @@ func (m *model) statusLine() string {
 	}
 	take(where)
 	return style.Render(fill(chat.Truncate(" "+strings.Join(parts, " │ "), m.width), m.width))
+}
+
+// leaving says what the program waits for before it ends.
+func (m *model) leaving() string {
+	switch n := m.client.Pending(); {
+	case !m.quitting:
+		return ""
+	case n > 0:
+		return "quits once " + talk.Count(uint64(n), "message is", "messages are") + " kept; Ctrl-C: now"
+	}
+	return "saying goodbye"
 }
 
 // elsewhere says what is unread where the list of rooms is not to be seen.
