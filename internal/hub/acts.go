@@ -3,7 +3,6 @@ package hub
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -193,7 +192,9 @@ func (a *acting) slow() chat.Code {
 	if a.room.Rules.Slow == a.For {
 		return chat.BadAct
 	}
-	a.room.Rules.Slow = a.For.Truncate(time.Millisecond)
+	if a.room.Rules.Slow = a.For; a.For == 0 {
+		a.room.spoke = nil
+	}
 	return chat.OK
 }
 

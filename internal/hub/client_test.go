@@ -24,6 +24,7 @@ type client struct {
 	w       *world
 	t       testing.TB
 	key     identity.ID
+	secret  *identity.Key // of key, for acts; nil: it is nobody's
 	origin  store.OriginToken
 	asked   string // the name in its hello
 	token   []byte
@@ -64,6 +65,8 @@ type view struct {
 	count  int
 	opens  []*wire.Open
 	closed int
+	why    chat.Code // it was closed
+	terms  wire.Terms
 }
 
 func keyOf(name string) identity.ID { return sha256.Sum256([]byte(name)) }
@@ -281,6 +284,13 @@ func (c *client) record(r wire.Record) {
 		}
 		delete(c.open, r.Room)
 		v.closed++
+		v.why = r.Code
+	case *wire.TermsAre:
+		v := c.open[r.Room]
+		if v == nil {
+			c.t.Fatalf("%s got the terms of room %d, which is not open", c.asked, r.Room)
+		}
+		v.terms = r.Terms
 	case *wire.Named:
 		c.replies = append(c.replies, r)
 	case *wire.Ack:
@@ -320,6 +330,7 @@ func (c *client) opened(r *wire.Open) {
 	}
 	v.room, v.next, v.hash = r.Room, r.From, r.Hash
 	v.opens = append(v.opens, r)
+	v.terms = r.Terms
 }
 
 func (c *client) event(r *wire.Event) {

@@ -238,7 +238,7 @@ func (l *roomLog) setTopic(topic string) {
 func (l *roomLog) setTerms(rules *wire.Terms, own map[identity.ID]stance) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.own = own; l.rules == nil || !sameRules(l.rules, rules) {
+	if l.own = own; !sameRules(l.rules, rules) {
 		l.rules = rules
 	}
 }

@@ -2,7 +2,7 @@ package hub
 
 import (
 	"net/netip"
-	"reflect"
+	"slices"
 	"sync"
 
 	"chatnode/internal/chat"
@@ -52,10 +52,9 @@ func (r *room) soonest(id identity.ID, now int64) int64 {
 	return min(last, now) + r.Rules.Slow.Milliseconds() // a clock that was set back makes nobody wait for longer
 }
 
-// spoken notes that a key has written. Of a room that is not slow nothing is noted, and what has no meaning any more is forgotten.
+// spoken notes that a key has written, while the room is slow. What has no meaning any more is forgotten.
 func (r *room) spoken(id identity.ID, now int64) {
 	if r.Rules.Slow == 0 {
-		r.spoke = nil
 		return
 	}
 	if r.spoke == nil {
@@ -250,5 +249,11 @@ func (r *room) tellTerms() {
 	r.log.setTerms(rules, own)
 }
 
-// sameRules reports whether two terms say the same of the room.
-func sameRules(a, b *wire.Terms) bool { return reflect.DeepEqual(a, b) }
+// sameRules reports whether two terms say the same of the room; nil says that nothing is set.
+func sameRules(a, b *wire.Terms) bool {
+	if a == nil {
+		a = &wire.Terms{}
+	}
+	return slices.Equal(a.Pins, b.Pins) && a.ReadOnly == b.ReadOnly && a.Archived == b.Archived && a.Private == b.Private && a.SlowMS == b.SlowMS &&
+		a.Welcome == b.Welcome
+}

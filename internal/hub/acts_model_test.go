@@ -1,0 +1,456 @@
+package hub
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/wire"
+)
+
+// court is what a moderated room should be, as plainly as docs/protocol.md says it.
+type court struct {
+	owner     string
+	moderator map[string]bool
+	banned    map[string]int64 // until; 0: without an end
+	muted     map[string]int64
+	barred    map[bar]int64
+	spoke     map[string]int64
+	readonly  bool
+	archived  bool
+	slow      int64 // milliseconds
+	welcome   string
+	pins      []string
+	rows      []string
+	in        map[*citizen]bool
+}
+
+type bar struct{ network, banned string }
+
+// citizen is a device of somebody.
+type citizen struct {
+	*client
+	label, who string
+	network    string
+	admin      bool
+}
+
+// town is the model and the hub that it is compared with.
+type town struct {
+	*world
+	t        *testing.T
+	rng      *rand.Rand
+	citizens []*citizen
+	keys     map[string]identity.ID
+	courts   map[string]*court
+	wants    map[*citizen][]string // answers that are expected
+	denied   map[*citizen][]string
+	open     bool
+}
+
+var townsfolk = []citizen{
+	{label: "boss", who: "boss", network: "192.0.2.1", admin: true}, {label: "owner", who: "owner", network: "192.0.2.2"}, {label: "mo", who: "mo", network: "192.0.2.3"},
+	{label: "mophone", who: "mo", network: "2001:db8::1"}, {label: "mia", who: "mia", network: "192.0.2.1"}, {label: "ann", who: "ann", network: "192.0.2.4"},
+	{label: "annphone", who: "ann", network: "2001:db8::2"}, {label: "bea", who: "bea", network: "192.0.2.4"}, {label: "cy", who: "cy", network: "127.0.0.1"},
+}
+
+// TestActsModel lets random people do random things to each other, in bursts that one batch takes and over restarts, and compares every answer, every row,
+// who is where and what they are told with a plain model.
+func TestActsModel(t *testing.T) {
+	seeds, steps := []uint64{*seedFlag}, 150
+	if *seedFlag == 0 {
+		seeds = []uint64{rand.Uint64(), rand.Uint64(), rand.Uint64(), rand.Uint64()}
+	}
+	if raceEnabled {
+		steps = 60
+	}
+	for _, seed := range seeds {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Logf("go test ./internal/hub -run TestActsModel -hub.seed %d", seed)
+			bubble(t, func(t *testing.T) { actsModel(t, rand.New(rand.NewPCG(seed, 0)), steps) })
+		})
+	}
+}
+
+func actsModel(t *testing.T, rng *rand.Rand, steps int) {
+	x := &town{t: t, rng: rng, keys: map[string]identity.ID{}, courts: map[string]*court{}, open: rng.IntN(3) > 0}
+	x.world = newWorld(t)
+	x.settlers()
+	for step := range steps {
+		burst := 1 + rng.IntN(15)
+		release := func() {}
+		if rng.IntN(2) == 0 { // one batch for all of it but the first row
+			release = x.store.block()
+		}
+		for range burst {
+			x.step()
+		}
+		release()
+		x.settle()
+		x.compare()
+		if t.Failed() {
+			t.Fatalf("at step %d", step)
+		}
+		switch rng.IntN(20) {
+		case 0:
+			x.restart()
+		case 1, 2, 3, 4:
+			x.skip(time.Duration(2+rng.IntN(40)) * time.Second)
+		}
+	}
+}
+
+// settlers come to the node, and the owner makes the rooms.
+func (x *town) settlers() {
+	x.citizens, x.wants, x.denied = nil, map[*citizen][]string{}, map[*citizen][]string{}
+	x.hub.cfg.InviteOnly = false
+	for _, c := range townsfolk {
+		c.client = x.signer(c.label)
+		if c.who != c.label {
+			c.secret = secrets[c.who]
+			c.key = c.secret.ID()
+		}
+		c.client.asked, c.client.admin, c.client.address = c.who, c.admin, netip.MustParseAddr(c.network)
+		c.come()
+		x.keys[c.who] = c.key
+		x.citizens = append(x.citizens, &c)
+	}
+	x.hub.cfg.InviteOnly = !x.open
+	for _, name := range []string{"room1", "room2"} {
+		if x.courts[name] == nil {
+			x.courts[name] = &court{owner: "owner", moderator: map[string]bool{}, banned: map[string]int64{}, muted: map[string]int64{}, barred: map[bar]int64{}, spoke: map[string]int64{}}
+			owner := x.citizens[1]
+			owner.do(owner.pub(name, "first"))
+			owner.client.answers = nil
+			x.courts[name].rows = []string{"first"}
+		}
+		x.courts[name].in = map[*citizen]bool{}
+	}
+}
+
+// restart has a new hub take up what the store has: nobody is anywhere, and only when somebody wrote last is forgotten.
+func (x *town) restart() {
+	x.world = restarted(x.world)
+	for _, c := range x.courts {
+		c.spoke = map[string]int64{}
+	}
+	x.settlers()
+}
+
+// step has somebody do something.
+func (x *town) step() {
+	c := x.citizens[x.rng.IntN(len(x.citizens))]
+	if x.rng.IntN(3) == 0 {
+		c = x.citizens[x.rng.IntN(3)] // who may do much
+	}
+	name := []string{"room1", "room2"}[x.rng.IntN(2)]
+	room := x.courts[name]
+	now := w0(x.world)
+	switch p := x.rng.IntN(100); {
+	case p < 20:
+		c.submit(&wire.Join{Room: name, Tail: 3})
+		if room.isOut(c, now) {
+			x.denied[c] = append(x.denied[c], "open "+name+" banned")
+		} else {
+			room.in[c] = true
+		}
+	case p < 23:
+		c.submit(&wire.Part{Room: name})
+		if !room.in[c] {
+			x.denied[c] = append(x.denied[c], "closed "+name+" not_joined")
+		}
+		delete(room.in, c)
+	case p < 55:
+		pub := c.pub(name, fmt.Sprint(c.label, " ", c.cseq))
+		x.expect(c, pub, room.say(c, string(pub.Body), now))
+		c.submit(pub)
+	default:
+		act, target := x.randomAct()
+		pub := c.act(name, "%s", act.String())
+		x.expect(c, pub, x.judge(room, c, act, target, now))
+		c.submit(pub)
+	}
+}
+
+func (x *town) expect(c *citizen, p *wire.Pub, row int) {
+	if row > 0 {
+		x.wants[c] = append(x.wants[c], fmt.Sprintf("ack %d=%d", p.CSeq, row))
+	} else {
+		x.wants[c] = append(x.wants[c], fmt.Sprintf("refused %d %v", p.CSeq, chat.Code(-row)))
+	}
+}
+
+// randomAct makes one, of verbs that matter more often than of others.
+func (x *town) randomAct() (act chat.ActOf, target string) {
+	verbs := []chat.Verb{chat.Op, chat.Op, chat.Deop, chat.Kick, chat.Kick, chat.Ban, chat.Ban, chat.Unban, chat.Unban, chat.Mute, chat.Mute, chat.Unmute, chat.Slow, chat.ReadOnly,
+		chat.Writable, chat.Writable, chat.Pin, chat.Unpin, chat.Welcome, chat.Archive, chat.Unarchive, chat.Unarchive, chat.Private, chat.Invite}
+	act.Verb = verbs[x.rng.IntN(len(verbs))]
+	if act.Verb == chat.Archive && x.rng.IntN(3) > 0 {
+		act.Verb = chat.Kick // most of what is worth comparing happens in other rooms
+	}
+	switch act.Verb {
+	case chat.Slow:
+		act.For = time.Duration(x.rng.IntN(3)) * 5 * time.Second
+	case chat.Pin, chat.Unpin:
+		act.Text = fmt.Sprintf("%016x", x.rng.IntN(10))
+	case chat.Welcome:
+		act.Text = []string{"", "hello", "read the pins"}[x.rng.IntN(3)]
+	case chat.Ban, chat.Mute:
+		act.For = time.Duration(x.rng.IntN(4)) * 10 * time.Second
+		fallthrough
+	case chat.Op, chat.Deop, chat.Kick, chat.Unban, chat.Unmute, chat.Invite:
+		people := slices.Sorted(maps.Keys(x.keys))
+		target = people[x.rng.IntN(len(people))]
+		act.Who = x.keys[target].String()
+	}
+	return act, target
+}
+
+// rank is a role as a number.
+func (r *court) rank(who string) int {
+	switch {
+	case who == "boss":
+		return 3
+	case who == r.owner:
+		return 2
+	case r.moderator[who]:
+		return 1
+	}
+	return 0
+}
+
+// lasts reports whether there is an entry that has not ended.
+func lasts[K comparable](m map[K]int64, k K, now int64) bool {
+	until, found := m[k]
+	return found && (until == 0 || until > now)
+}
+
+func network(c *citizen) string {
+	if a := netip.MustParseAddr(c.network); a.Is6() {
+		return "v6"
+	} else if a.IsLoopback() {
+		return ""
+	}
+	return c.network
+}
+
+func (r *court) isOut(c *citizen, now int64) bool {
+	if r.rank(c.who) >= 2 {
+		return false
+	}
+	if lasts(r.banned, c.who, now) {
+		return true
+	}
+	for b := range r.barred {
+		if b.network == network(c) && lasts(r.barred, b, now) && r.rank(c.who) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// say returns the row that a text becomes, or the code of its refusal, negative.
+func (r *court) say(c *citizen, text string, now int64) int {
+	rank := r.rank(c.who)
+	last, spoke := r.spoke[c.who]
+	switch {
+	case r.isOut(c, now):
+		return -int(chat.Banned)
+	case r.archived:
+		return -int(chat.Archived)
+	case rank < 2 && lasts(r.muted, c.who, now):
+		return -int(chat.Muted)
+	case rank < 1 && r.readonly:
+		return -int(chat.OnlyRead)
+	case rank < 1 && r.slow > 0 && spoke && last+r.slow > now:
+		return -int(chat.TooSoon)
+	}
+	if r.slow > 0 {
+		r.spoke[c.who] = now
+	}
+	r.rows = append(r.rows, text)
+	return len(r.rows)
+}
+
+// judge does an act and returns its row, or the code of its refusal, negative.
+func (x *town) judge(r *court, c *citizen, act chat.ActOf, target string, now int64) int {
+	rank := r.rank(c.who)
+	owners := slices.Contains([]chat.Verb{chat.Op, chat.Deop, chat.Archive, chat.Unarchive}, act.Verb)
+	lifts := act.Verb == chat.Unban || act.Verb == chat.Unmute
+	switch {
+	case act.Verb == chat.Private || act.Verb == chat.Invite:
+		return -int(chat.NotAllowed)
+	case r.isOut(c, now):
+		return -int(chat.Banned)
+	case rank < 1 || owners && rank < 2:
+		return -int(chat.NotAllowed)
+	case r.archived && act.Verb != chat.Unarchive:
+		return -int(chat.Archived)
+	case target != "" && !lifts && r.rank(target) >= rank, lifts && target == c.who:
+		return -int(chat.NotAllowed)
+	case rank < 2 && lasts(r.muted, c.who, now):
+		return -int(chat.Muted)
+	}
+	if !x.effect(r, c, act, target, now) {
+		return -int(chat.BadAct)
+	}
+	r.rows = append(r.rows, act.String())
+	return len(r.rows)
+}
+
+// effect changes the room, or reports that there is nothing to change.
+func (x *town) effect(r *court, c *citizen, act chat.ActOf, target string, now int64) bool {
+	until := int64(0)
+	if act.For > 0 {
+		until = now + act.For.Milliseconds()
+	}
+	had := r.moderator[target]
+	at := slices.Index(r.pins, act.Text)
+	readonly, archived, slow, welcome := r.readonly, r.archived, r.slow, r.welcome
+	switch act.Verb {
+	case chat.Op:
+		r.moderator[target] = true
+		return !had
+	case chat.Deop:
+		delete(r.moderator, target)
+		return had
+	case chat.Kick:
+		return x.leave(r, func(o *citizen) bool { return o.who == target })
+	case chat.Ban:
+		r.banned[target] = until
+		delete(r.moderator, target)
+		if c.admin && x.open {
+			for _, o := range x.citizens {
+				if o.who == target && network(o) != "" && network(o) != network(c) {
+					r.barred[bar{network(o), target}] = until
+				}
+			}
+		}
+		x.leave(r, func(o *citizen) bool { return r.isOut(o, now) || o.who == target })
+		return true
+	case chat.Unban:
+		if !lasts(r.banned, target, now) {
+			return false
+		}
+		delete(r.banned, target)
+		maps.DeleteFunc(r.barred, func(b bar, _ int64) bool { return b.banned == target })
+		return true
+	case chat.Mute:
+		r.muted[target] = until
+		return true
+	case chat.Unmute:
+		if !lasts(r.muted, target, now) {
+			return false
+		}
+		delete(r.muted, target)
+		return true
+	case chat.Slow:
+		if r.slow = act.For.Milliseconds(); r.slow == 0 {
+			r.spoke = map[string]int64{}
+		}
+		return r.slow != slow
+	case chat.ReadOnly, chat.Writable:
+		r.readonly = act.Verb == chat.ReadOnly
+		return r.readonly != readonly
+	case chat.Archive, chat.Unarchive:
+		r.archived = act.Verb == chat.Archive
+		return r.archived != archived
+	case chat.Welcome:
+		r.welcome = act.Text
+		return r.welcome != welcome
+	case chat.Pin:
+		if at < 0 && len(r.pins) < chat.MaxPins {
+			r.pins = append(r.pins, act.Text)
+			return true
+		}
+	case chat.Unpin:
+		if at >= 0 {
+			r.pins = slices.Delete(r.pins, at, at+1)
+			return true
+		}
+	}
+	return false
+}
+
+// leave puts devices out of the room, and reports whether there were any.
+func (x *town) leave(r *court, out func(*citizen) bool) (any bool) {
+	for c := range r.in {
+		if out(c) {
+			delete(r.in, c)
+			any = true
+		}
+	}
+	return any
+}
+
+// compare holds all that came to what should have.
+func (x *town) compare() {
+	x.t.Helper()
+	now := w0(x.world)
+	for name, room := range x.courts {
+		var rows []string
+		for _, e := range x.rows(name) {
+			rows = append(rows, string(e.Body))
+			act := identity.SignedAct{Epoch: x.hub.Epoch(), From: e.From, CSeq: e.CSeq, Room: name, Body: e.Body}
+			if e.Kind == chat.Act && !act.SignedBy(x.keys[e.Name], e.Opts.Sig) {
+				x.t.Errorf("%s: the signature of row %d does not hold", name, e.Seq)
+			}
+		}
+		if !slices.Equal(rows, room.rows) {
+			x.t.Errorf("%s: rows mismatch (-want +got):\n%s", name, cmp.Diff(room.rows, rows))
+		}
+		for _, c := range x.citizens {
+			x.compareIn(name, room, c, now)
+		}
+	}
+	for _, c := range x.citizens {
+		if got := brief(c.answers); !slices.Equal(got, x.wants[c]) {
+			x.t.Errorf("%s: answers mismatch (-want +got):\n%s", c.label, cmp.Diff(x.wants[c], got))
+		}
+		if got := briefReplies(c.replies); !slices.Equal(got, x.denied[c]) {
+			x.t.Errorf("%s: replies mismatch (-want +got):\n%s", c.label, cmp.Diff(x.denied[c], got))
+		}
+		c.answers, c.replies, x.wants[c], x.denied[c] = nil, nil, nil, nil
+	}
+}
+
+// compareIn holds what a device knows of a room to the model.
+func (x *town) compareIn(name string, room *court, c *citizen, now int64) {
+	x.t.Helper()
+	if in, _ := c.in(name); in != room.in[c] {
+		x.t.Errorf("%s is in %s: %v, want %v", c.label, name, in, room.in[c])
+	}
+	answer := c.ask(&wire.History{Room: name, N: 1})
+	if _, failed := answer.(*wire.Failed); failed != room.isOut(c, now) {
+		x.t.Errorf("%s asks for the history of %s and gets %+v", c.label, name, answer)
+	}
+	if !room.in[c] {
+		return
+	}
+	got := c.view(name).terms
+	want := wire.Terms{Role: chat.Role(room.rank(c.who)), ReadOnly: room.readonly, Archived: room.archived, SlowMS: uint64(room.slow), Welcome: room.welcome}
+	for _, p := range room.pins {
+		id, err := chat.ParseID(p)
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		want.Pins = append(want.Pins, id)
+	}
+	if want.Muted = lasts(room.muted, c.who, now); want.Muted {
+		want.Until = room.muted[c.who]
+	}
+	if got.Muted && got.Until != 0 && got.Until <= now { // which the client knows by itself
+		got.Muted, got.Until = false, 0
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		x.t.Errorf("%s is told of %s (-want +got):\n%s", c.label, name, diff)
+	}
+}
