@@ -61,7 +61,13 @@ type town struct {
 // newTown runs a node's hub until end is called.
 func newTown(t *testing.T, insecure bool) (tw *town, end func()) {
 	t.Helper()
-	n, err := newNode(nodeConfig{Store: store.NewMemory(1 << 20), Key: newKey(t), Title: "town", Insecure: insecure, Log: slog.New(slog.DiscardHandler)})
+	return newTownOf(t, insecure, store.NewMemory(1<<20))
+}
+
+// newTownOf does so with a store.
+func newTownOf(t *testing.T, insecure bool, rooms nodeStore) (tw *town, end func()) {
+	t.Helper()
+	n, err := newNode(nodeConfig{Store: rooms, Key: newKey(t), Title: "town", Insecure: insecure, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +192,75 @@ func TestAwayOverLinks(t *testing.T) {
 	for range carol.Events() {
 	}
 	group.Wait()
+}
+
+// TestActsOverLinks: what a client signs a node takes, others see, and check finds to be true in the store.
+func TestActsOverLinks(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	dir := t.TempDir()
+	kept, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	tw, end := newTownOf(t, false, kept)
+	defer end()
+	var group sync.WaitGroup
+	defer group.Wait()
+	join := func(name string) *client.Client {
+		c := tw.client(name, faults.Never, faults.Never, new(traffic))
+		group.Go(func() { _ = c.Run(ctx) })
+		await[client.Opened](t, c)
+		return c
+	}
+	owner := join("alice") // makes the room
+	defer owner.Close()
+	guest := join("carol")
+	defer guest.Close()
+	info, err := owner.Whois(ctx, "carol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	act := chat.ActOf{Verb: chat.Ban, Who: info.ID.String(), Text: "spam"}
+	if _, err := owner.Send(ctx, client.Draft{Room: "lobby", Kind: chat.Act, Text: act.String()}); err != nil {
+		t.Fatal(err)
+	}
+	if m := await[client.Message](t, guest); m.Kind != chat.Act || m.Text != act.String() {
+		t.Errorf("the guest reads %+v", m)
+	}
+	if closed := await[client.ClosedRoom](t, guest); closed.Code != chat.Banned {
+		t.Errorf("the room is closed for %v", closed.Code)
+	}
+	if _, err := guest.Send(ctx, client.Draft{Room: "lobby", Kind: chat.Text, Text: "why?"}); err != nil {
+		t.Fatal(err)
+	}
+	if refused := await[client.Refused](t, guest); refused.Code != chat.Banned {
+		t.Errorf("the guest is refused for %v", refused.Code)
+	}
+	if bans, err := owner.Banned(ctx, "lobby"); err != nil || len(bans) != 1 || bans[0].Who.Name != "carol" || bans[0].By.Name != "alice" || bans[0].Text != "spam" {
+		t.Errorf("bans %+v, %v", bans, err)
+	}
+	archive, err := store.OpenArchive(ctx, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	if tally, err := archive.Check(ctx, func(store.Step) {}); err != nil || tally.Messages != 1 {
+		t.Errorf("check: %+v, %v", tally, err)
+	}
+}
+
+// await returns the next event of a kind, and passes over others.
+func await[E client.Event](t *testing.T, c *client.Client) (found E) {
+	t.Helper()
+	for e := range c.Events() {
+		if found, ok := e.(E); ok {
+			return found
+		}
+	}
+	t.Fatalf("no %T came", found)
+	return found
 }
 
 // The script of the cut test: carol sends these; the one to nobody is refused.

@@ -286,8 +286,8 @@ func (c *client) record(r wire.Record) {
 		v.closed++
 		v.why = r.Code
 	case *wire.TermsAre:
-		v := c.open[r.Room]
-		if v == nil {
+		v, open := c.open[r.Room]
+		if !open {
 			c.t.Fatalf("%s got the terms of room %d, which is not open", c.asked, r.Room)
 		}
 		v.terms = r.Terms

@@ -28,6 +28,9 @@ type chronicler struct {
 	clock int64
 	batch Batch
 	text  string
+	act   string        // said in place of a text, and signed
+	key   *identity.Key // of all origins that act
+	forge func(*wire.Event)
 }
 
 // newChronicler opens a store in dir that chronicles are written to.
@@ -49,7 +52,7 @@ func newChronicler(t testing.TB, dir string, opt Options) *chronicler {
 	if _, err := s.NodeKey(key.Text()); err != nil {
 		t.Fatal(err)
 	}
-	return &chronicler{t: t, store: s, epoch: s.eras[len(s.eras)-1], heads: map[uint64]*RoomState{}, from: map[uint64]*Origin{}, clock: 1_800_000_000_000}
+	return &chronicler{t: t, store: s, epoch: s.eras[len(s.eras)-1], heads: map[uint64]*RoomState{}, from: map[uint64]*Origin{}, clock: 1_800_000_000_000, key: key}
 }
 
 // say puts a message of an origin into a room; room and origin come into being with their first message.
@@ -62,6 +65,9 @@ func (c *chronicler) say(room, from uint64) {
 	}
 	if o == nil {
 		o = &Origin{Num: from, Key: key(byte(from))}
+		if c.act != "" {
+			o.Key = c.key.ID()
+		}
 		binary.BigEndian.PutUint64(o.Token[:], from)
 		c.from[from] = o
 	}
@@ -73,11 +79,22 @@ func (c *chronicler) say(room, from uint64) {
 		text = fmt.Sprintf("origin %d says %d", from, o.Last)
 	}
 	row := Row{Header: chat.Header{Epoch: c.epoch, Room: room, Seq: r.Head, From: from, CSeq: o.Last, Time: c.clock, Kind: chat.Text, Name: "carol"}, Body: []byte(text)}
+	event := &wire.Event{Room: room, Seq: row.Seq, From: from, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind}
+	if event.Body = row.Body; c.act != "" {
+		act := identity.SignedAct{Epoch: c.epoch, From: from, CSeq: row.CSeq, Room: r.Name, Body: []byte(c.act)}
+		row.Kind, row.Body = chat.Act, act.Body
+		event.Kind, event.Body, event.Opts.Sig = row.Kind, row.Body, c.key.SignAct(&act)
+		if c.forge != nil {
+			c.forge(event)
+			row.Body = event.Body
+		}
+	}
 	rand.Read(row.Salt[:])
 	row.ID = row.Header.ID(&row.Salt, row.Body)
 	r.Hash = r.Hash.Next(row.ID)
 	row.Hash = r.Hash
-	row.Record = wire.Must(nil, &wire.Event{Room: room, Seq: row.Seq, From: from, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind, Body: row.Body, ID: row.ID})
+	event.ID = row.ID
+	row.Record = wire.Must(nil, event)
 	o.Outcomes = append(o.Outcomes[max(0, len(o.Outcomes)-chat.MaxInFlight+1):], Outcome{CSeq: o.Last, Seq: row.Seq, ID: row.ID, Time: row.Time})
 	c.batch.Rows = append(c.batch.Rows, row)
 }

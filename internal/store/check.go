@@ -69,6 +69,7 @@ type roomBase struct {
 // author is an origin, and how far its messages have been followed.
 type author struct {
 	num      uint64
+	key      identity.ID
 	last     uint64
 	outcomes []byte // encoded
 	count    int    // of outcomes
@@ -205,7 +206,7 @@ func (c *checker) senders(ctx context.Context) error {
 			tokens[t] = true
 		}
 		c.origins[uint64(num)] = uint32(len(c.authors))
-		c.authors = append(c.authors, author{num: uint64(num), last: uint64(last), outcomes: outcomes, count: len(parsed)})
+		c.authors = append(c.authors, author{num: uint64(num), key: identity.ID(key), last: uint64(last), outcomes: outcomes, count: len(parsed)})
 		return nil
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
+	"chatnode/internal/wire"
 )
 
 func TestCheckOfAHealthyStore(t *testing.T) {
@@ -49,6 +50,13 @@ func TestCheckOfAHealthyStore(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	acted := t.TempDir()
+	moderated := newChronicler(t, acted, Options{})
+	moderated.acts(1, 1, nil)
+	moderated.commit()
+	if _, err := checkStore(t, acted); err != nil {
+		t.Errorf("of one who has acted: %v", err)
+	}
 	skipped := t.TempDir()
 	c := newChronicler(t, skipped, Options{})
 	c.from[1] = &Origin{Num: 1, Key: key(1), Last: 2, Outcomes: []Outcome{{CSeq: 1}, {CSeq: 2, Code: chat.Denied}}}
@@ -66,6 +74,13 @@ func at(room, seq uint64) string { return fmt.Sprint(rowID(room, seq)) }
 
 // stands adds a standing.
 func stands(values string) string { return "INSERT INTO standing VALUES (" + values + ")" }
+
+// acts has an origin act in a room.
+func (c *chronicler) acts(room, from uint64, forge func(*wire.Event)) {
+	c.act, c.forge = "readonly", forge
+	c.say(room, from)
+	c.act, c.forge = "", nil
+}
 
 // Each thing that can't be true is found, and told with the place where it is.
 func TestCheckFindsEachFault(t *testing.T) {
@@ -110,6 +125,13 @@ func TestCheckFindsEachFault(t *testing.T) {
 			want: "and stands behind its message"},
 		"twice in a room": {make: func(c *chronicler) { c.say(6, 1); c.from[1].Last--; c.say(6, 1); c.from[1].Outcomes = nil },
 			want: "room room6, row 2: it is message"},
+		"an act unsigned": {make: func(c *chronicler) { c.acts(6, 7, func(e *wire.Event) { e.Opts.Sig = nil }) },
+			want: "room room6, row 1: its author's signature does not hold"},
+		"an act of another": {make: func(c *chronicler) { c.acts(6, 1, func(*wire.Event) {}) }, want: "room room6, row 1: its author's signature does not hold"},
+		"another act": {make: func(c *chronicler) { c.acts(6, 7, func(e *wire.Event) { e.Body = []byte("writable") }) },
+			want: "room room6, row 1: its author's signature does not hold"},
+		"an act that is none": {make: func(c *chronicler) { c.acts(6, 7, func(e *wire.Event) { e.Body = []byte("nap") }) },
+			want: `room room6, row 1: it is meant as an act, and is none: "nap"`},
 		"twice in two rooms": {make: func(c *chronicler) {
 			c.from[1].Outcomes = nil
 			c.from[1].Last -= 60

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -96,7 +97,25 @@ func (c *checker) message(at *place, row *keptRow) error {
 		return err
 	}
 	at.next, at.time = row.seq+1, row.time
-	return c.author(room, event)
+	if err := c.author(room, event); err != nil {
+		return err
+	}
+	return c.signed(at.room, event, c.epochs[row.era])
+}
+
+// signed compares an act with its author's signature, which stands for it wherever the row goes.
+func (c *checker) signed(room *roomBase, event *wire.Event, epoch uint64) error {
+	if event.Kind != chat.Act {
+		return nil
+	}
+	act := identity.SignedAct{Epoch: epoch, From: event.From, CSeq: event.CSeq, Room: room.Name, Body: event.Body}
+	if _, err := chat.ParseAct(string(event.Body)); err != nil {
+		return room.faultf(event.Seq, "it is meant as an act, and is none: %v", err)
+	}
+	if !act.SignedBy(c.authors[c.origins[event.From]].key, event.Opts.Sig) {
+		return room.faultf(event.Seq, "its author's signature does not hold")
+	}
+	return nil
 }
 
 // decodeEvent takes a record of a row apart, length and all.
