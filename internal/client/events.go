@@ -26,6 +26,10 @@ type Message struct {
 	Text   string
 	Re     chat.ID // the message answered, or zero
 	Own    bool    // sent by this Client
+	// Ignored says that the user ignores the author. A front end sets it, for the Client asks nobody whose a number is.
+	Ignored bool
+	// Whom is, of an act, what the person is called that it is done to; a front end sets it where it knows it.
+	Whom string
 }
 
 // Ack says that a send is kept.
@@ -48,6 +52,7 @@ type Refused struct {
 	Code       chat.Code
 	RetryAfter time.Duration // when sending it anew may help; 0: never
 	Room, Text string
+	Kind       chat.Kind
 }
 
 // LinkUp says that a link to the node is there.

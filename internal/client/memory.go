@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 )
 
 // maxRemembered bounds the rooms and conversations that a State knows of; the one that nothing was shown of for longest is forgotten.
@@ -26,6 +27,7 @@ const (
 	kindOwed     = 8  // number of resets to be shown, why
 	kindRetired  = 9  // nothing: the origin is given up
 	kindNote     = 10 // room, text
+	kindIgnore   = 11 // key id, name, 1 for on or 0
 )
 
 var (
@@ -43,9 +45,10 @@ type memory struct {
 	rooms    map[string]remembered
 	shownNow uint64 // counts what was shown
 	met      bool
-	epoch    uint64 // of the last log, if met
-	owed     uint64 // resets of all rooms that the user has not been shown
-	why      string // the last of them
+	epoch    uint64                 // of the last log, if met
+	owed     uint64                 // resets of all rooms that the user has not been shown
+	why      string                 // the last of them
+	ignored  map[identity.ID]string // names as they were then, by key
 }
 
 // remembered is what is known of one room.
@@ -58,7 +61,7 @@ type remembered struct {
 }
 
 func newMemory() memory {
-	return memory{next: 1, sends: map[uint64]Draft{}, rooms: map[string]remembered{}}
+	return memory{next: 1, sends: map[uint64]Draft{}, rooms: map[string]remembered{}, ignored: map[identity.ID]string{}}
 }
 
 // records returns the fewest records that add up to m.
@@ -72,6 +75,9 @@ func (m *memory) records() [][]byte {
 	}
 	if m.live {
 		out = append(out, originRecord(m.origin, m.next, m.highest))
+	}
+	for id, name := range m.ignored {
+		out = append(out, ignoreRecord(id, name, true))
 	}
 	for _, cseq := range slices.Sorted(maps.Keys(m.sends)) {
 		d := m.sends[cseq]
@@ -138,6 +144,8 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 		key, note := f.text(), f.text()
 		sensible = checkRoom(key) == chat.OK && isNote(note)
 		change = func() { m.change(key, func(r *remembered) { r.note = note }) }
+	case kindIgnore:
+		change, sensible = m.ignoring(f)
 	case kindForget:
 		key := f.text()
 		change = func() { delete(m.rooms, key) }

@@ -289,7 +289,7 @@ func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) 
 		o = &wire.Outcome{Code: chat.Internal}
 	}
 	if o.Code != chat.OK {
-		c.feed.put(Refused{N: e.n, Ref: d.Ref, Code: o.Code, RetryAfter: retry, Room: d.Room, Text: d.Text})
+		c.feed.put(Refused{N: e.n, Ref: d.Ref, Code: o.Code, RetryAfter: retry, Room: d.Room, Text: d.Text, Kind: d.Kind})
 		return
 	}
 	c.feed.put(Ack{

@@ -18,7 +18,7 @@ func (c *Client) restore() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.met, c.epoch = s.met, s.epoch
+	c.met, c.epoch, c.ignored = s.met, s.epoch, maps.Clone(s.ignored)
 	if s.owed > 0 {
 		c.feed.put(Reset{Why: s.why})
 	}

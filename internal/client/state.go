@@ -27,7 +27,7 @@ type book interface {
 }
 
 // State is what a client remembers beyond its process: the sends that are not answered, with their origin and numbers, and for each room
-// the place behind what was shown, how far it was read and the front end's note on it. Each change is in a file when the method that makes it returns, so a kill loses
+// the place behind what was shown, how far it was read and the front end's note on it; and whom the user ignores. Each change is in a file when the method that makes it returns, so a kill loses
 // nothing; a power cut may lose the last few, which the node's welcome then brings to light. A State serves one Client, and one
 // process at a time: its owner holds a lock. A nil State remembers nothing.
 type State struct {
@@ -190,7 +190,7 @@ func (s *State) renew(token [16]byte, drafts []Draft, reset string, epoch uint64
 	if reset != "" {
 		next.epoch, next.met, next.owed, next.why, next.rooms = epoch, true, s.owed+1, reset, notes(s.rooms)
 	}
-	next.origin, next.live, next.shownNow = token, true, s.shownNow
+	next.origin, next.live, next.shownNow, next.ignored = token, true, s.shownNow, s.ignored
 	for _, d := range drafts {
 		next.sends[next.next] = d
 		next.next++

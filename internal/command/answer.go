@@ -158,9 +158,7 @@ func (a HelpAnswer) Lines(*time.Location) []string {
 	var lines []string
 	for i := range a.Commands {
 		line := fmt.Sprintf("%-18s %s", a.Commands[i].Usage(), a.Commands[i].Help)
-		if a.Commands[i].Rights == Admin {
-			line += " (for the node's admins)"
-		}
+		line += rightsTexts[a.Commands[i].Rights]
 		if a.Commands[i].OnScreen() {
 			line += " (on the full screen)"
 		}
@@ -175,6 +173,11 @@ func (a HelpAnswer) Lines(*time.Location) []string {
 		}
 	}
 	return lines
+}
+
+// rightsTexts say for whom a command is.
+var rightsTexts = map[Rights]string{
+	Moderator: " (for the room's moderators)", Owner: " (for the room's owner)", Admin: " (for the node's admins)",
 }
 
 // Label returns a room as people read it: "#ops", or "@bob" for a conversation with one person.

@@ -22,9 +22,16 @@ const (
 type Rights uint8
 
 const (
-	Anyone Rights = iota // everybody
-	Admin                // the node's admins
+	Anyone    Rights = iota // everybody
+	Moderator               // the room's moderators, its owner and the node's admins
+	Owner                   // the room's owner, who created it, and the node's admins
+	Admin                   // the node's admins
 )
+
+var rightsNames = map[Rights]string{Moderator: "moderator", Owner: "owner", Admin: "admin"}
+
+// String returns the role that is needed, as JSON output spells it; empty: none.
+func (r Rights) String() string { return rightsNames[r] }
 
 // Arg is one argument of a command.
 type Arg struct {
@@ -64,12 +71,31 @@ const (
 	invite  = "invite"
 	release = "release"
 
+	op       = "op"
+	deop     = "deop"
+	kick     = "kick"
+	ban      = "ban"
+	unban    = "unban"
+	banned   = "banned"
+	mute     = "mute"
+	unmute   = "unmute"
+	slow     = "slow"
+	readonly = "readonly"
+	pin      = "pin"
+	unpin    = "unpin"
+	pins     = "pins"
+	welcome  = "welcome"
+	archive  = "archive"
+
 	reply    = "reply"
 	mentions = "mentions"
 	query    = "query"
 	shut     = "close"
 	away     = "away"
 	back     = "back"
+
+	ignore   = "ignore"
+	unignore = "unignore"
 
 	notify = "notify"
 	resend = "resend"
@@ -92,6 +118,8 @@ var table = []Entry{
 	{shut, []string{"wc"}, []Arg{{"ROOM", Room, true}}, "leave a room, or put a conversation away until something new is said in it", Anyone},
 	{names, []string{"who", "users"}, []Arg{{"ROOM", Room, true}}, "list who is in a room", Anyone},
 	{whois, []string{"wi"}, []Arg{{"NAME", Person, false}}, "tell a person's key, rooms and since when they are here", Anyone},
+	{ignore, []string{"block"}, []Arg{{"NAME", Person, true}}, "not see what somebody says, or list whom you ignore; nobody is told", Anyone},
+	{unignore, []string{"unblock"}, []Arg{{"NAME", Person, false}}, "see again what somebody says", Anyone},
 	{topic, []string{"t"}, []Arg{{"TEXT | -delete", Free, true}}, "show the room's topic, or set it; -delete takes it away", Anyone},
 	{list, []string{"channels", "rooms", "ls"}, nil, "list the rooms of this node", Anyone},
 	{history, []string{"hist", "backlog"}, []Arg{{"N | before SEQ | since 2h", Free, true}}, "show the last messages of the room, or those before them", Anyone},
@@ -99,6 +127,21 @@ var table = []Entry{
 	{mentions, nil, []Arg{{"before N", Free, true}}, "find messages with your name in them, the newest first", Anyone},
 	{keep, nil, []Arg{{"90d 1GB | all | default", Free, true}}, "show how long the room is kept, or change it, if it is yours", Anyone},
 	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h", Anyone},
+	{pins, nil, nil, "show the messages that are pinned in the room", Anyone},
+	{welcome, nil, []Arg{{"TEXT | -delete", Free, true}}, "show what the room says to those who come in; a moderator sets it, and -delete takes it away", Anyone},
+	{pin, nil, []Arg{{"N", Free, true}}, "pin the message that is selected, else the last one that somebody else said here, or that of a number", Moderator},
+	{unpin, nil, []Arg{{"N", Free, true}}, "take a pin away, of the message that /pin would take", Moderator},
+	{mute, []string{"quiet"}, []Arg{{"NAME", Person, false}, {"for TIME REASON", Free, true}}, "have somebody not write in the room: /mute bob 10m shouting", Moderator},
+	{unmute, []string{"unquiet"}, []Arg{{"NAME", Person, false}}, "let somebody write again", Moderator},
+	{kick, nil, []Arg{{"NAME", Person, false}, {"REASON", Free, true}}, "put somebody out of the room; they can come back", Moderator},
+	{ban, nil, []Arg{{"NAME", Person, false}, {"for TIME REASON", Free, true}}, "put somebody out of the room and keep them out, by their key: /ban bob 7d", Moderator},
+	{unban, nil, []Arg{{"NAME", Person, false}}, "let somebody come back", Moderator},
+	{banned, []string{"bans"}, nil, "list who is banned from the room", Moderator},
+	{slow, nil, []Arg{{"TIME | off", Free, false}}, "have everybody wait between two messages: /slow 10s", Moderator},
+	{readonly, nil, []Arg{{"on | off", Free, true}}, "have moderators alone write in the room", Moderator},
+	{op, []string{"mod"}, []Arg{{"NAME", Person, false}}, "make somebody a moderator of the room", Owner},
+	{deop, []string{"unmod"}, []Arg{{"NAME", Person, false}}, "make somebody a moderator no longer", Owner},
+	{archive, nil, []Arg{{"on | off", Free, true}}, "have nobody write in the room any more; it can still be read", Owner},
 	{release, nil, []Arg{{"NAME", Person, false}}, "take a name from the key that owns it", Admin},
 	{notify, nil, []Arg{{"on | all | off", Free, true}}, "tell which messages of this room ring, or change it: on is those with your name in them", Anyone},
 	{resend, nil, nil, "send again what was refused here last", Anyone},

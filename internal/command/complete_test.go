@@ -39,7 +39,7 @@ func TestComplete(t *testing.T) {
 		// Commands.
 		"/jo|":         {"/join "},
 		"/J|":          {"/join "},
-		"/m|":          {"/msg ", "/me ", "/mentions "},
+		"/m|":          {"/msg ", "/me ", "/mentions ", "/mute "},
 		"/me|":         {"/me ", "/mentions "},
 		"/channels|":   {"/channels "}, // an alias, as no name begins so
 		"/l|":          {"/list "},

@@ -52,6 +52,24 @@ type Env interface {
 	Invite(ctx context.Context, q InviteQuery) (InviteAnswer, error)
 	// Release takes a name from its owner.
 	Release(ctx context.Context, name string) (ReleaseAnswer, error)
+	// Ignore has the user ignore the person of that name or key id, or not any more. Who the node doesn't know by the name may have spoken by it in
+	// room, which is as Room returns it.
+	Ignore(ctx context.Context, room, name string, on bool) (IgnoreAnswer, error)
+	// Ignored returns whom the user ignores.
+	Ignored(ctx context.Context) (IgnoredAnswer, error)
+	// Act hands an act over for sending; room is as Room returns it, and no conversation.
+	Act(ctx context.Context, room string, act chat.ActOf) error
+	// Key returns the text of the key id of the person of that name or key id, who is looked for as Ignore does.
+	Key(ctx context.Context, room, name string) (string, error)
+	// Message returns the id of a message of room: that with a number, or with 0 the one that is selected, else the last one that somebody else said and
+	// that was shown. It returns ErrNoMessage when there is none.
+	Message(ctx context.Context, room string, seq uint64) (chat.ID, error)
+	// Banned returns who is banned from a room.
+	Banned(ctx context.Context, room string) (BannedAnswer, error)
+	// Pins returns the messages that are pinned in a room.
+	Pins(ctx context.Context, room string) (PinsAnswer, error)
+	// Welcome returns what a room says to those who come in.
+	Welcome(ctx context.Context, room string) (WelcomeAnswer, error)
 	// Show gives an answer to whoever typed the command.
 	Show(Answer)
 	// Quit asks the front end to end once everything sent is answered.
@@ -120,6 +138,10 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return runLog(ctx, call, env, first)
 	case invite:
 		return runInvite(ctx, env, first)
+	case op, deop, kick, ban, unban, banned, mute, unmute, slow, readonly, pin, unpin, pins, welcome, archive:
+		return runAct(ctx, call, env, first)
+	case ignore, unignore:
+		return runIgnore(ctx, call, env, first)
 	case release:
 		return show(env)(env.Release(ctx, first))
 	case notify, resend, clean, buffer:

@@ -27,10 +27,17 @@ type Said struct {
 	Text   string
 	Re     chat.ID
 	Own    bool
+	// Ignored says that the user ignores the author: a person is not shown it.
+	Ignored bool
+	// Whom is, of an act, what the person is called that it is done to; empty where that is not known.
+	Whom string
 }
 
 // Told returns a message as people read it, behind its time: "carol: hi", "* carol waves".
 func Told(name string, kind chat.Kind, text string) string {
+	if kind == chat.Act {
+		return ToldAct(name, text, "")
+	}
 	return told(chat.Shown(name), kind, text)
 }
 
@@ -63,7 +70,7 @@ func Quote(name, text string) string {
 	return chat.Shown(name) + ` "` + strings.ReplaceAll(chat.Truncate(chat.OneLine(strings.Join(strings.Fields(text), " ")), maxQuote), `"`, "'") + `"`
 }
 
-// saidLines returns one line for each message, with its day and number, and its room where that is asked for.
+// saidLines returns one line for each message that the user is to see, with its day and number, and its room where that is asked for.
 func saidLines(all []Said, zone *time.Location, rooms bool) []string {
 	quotes := map[chat.ID]string{}
 	for i := range all {
@@ -72,22 +79,31 @@ func saidLines(all []Said, zone *time.Location, rooms bool) []string {
 		}
 	}
 	for i := range all {
-		if _, answered := quotes[all[i].ID]; answered {
+		if _, answered := quotes[all[i].ID]; answered && !all[i].Ignored {
 			quotes[all[i].ID] = Quote(all[i].Name, all[i].Text)
 		}
 	}
-	lines := make([]string, len(all))
+	lines, hidden := make([]string, 0, len(all)), 0
 	for i := range all {
 		s, room, text := &all[i], "", ""
+		if s.Ignored {
+			hidden++
+			continue
+		}
 		if rooms {
 			room = Label(s.Room) + " "
 		}
-		if s.Re.IsZero() {
+		if s.Kind == chat.Act {
+			text = ToldAct(s.Name, s.Text, s.Whom)
+		} else if s.Re.IsZero() {
 			text = Told(s.Name, s.Kind, s.Text)
 		} else {
 			text = ToldAnswer(s.Name, s.Kind, s.Text, quotes[s.Re])
 		}
-		lines[i] = fmt.Sprintf("  %s %s%d %s", s.Time.In(zone).Format("2006-01-02 15:04"), room, s.Seq, text)
+		lines = append(lines, fmt.Sprintf("  %s %s%d %s", s.Time.In(zone).Format("2006-01-02 15:04"), room, s.Seq, text))
+	}
+	if hidden > 0 {
+		lines = append(lines, "  and "+LeftOut(hidden))
 	}
 	return lines
 }

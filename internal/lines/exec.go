@@ -36,11 +36,14 @@ type reading struct {
 	err  error // why the input could not be read to its end
 }
 
-func newExec(cfg *Config, sink sink, tally *tally, rooms *rooms, heard *heard) *exec {
+func newExec(cfg *Config, sink sink, tally *tally, rooms *rooms, heard *heard, known *talk.Reader) *exec {
 	talks := slices.Clone(cfg.Rooms)
 	slices.Reverse(talks)
 	// Only programs are told whose keys the authors are.
 	asker := talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Authors: cfg.JSON, Reached: cfg.Reached}
+	if !cfg.JSON {
+		asker.Reader = known
+	}
 	return &exec{cfg: cfg, sink: sink, tally: tally, rooms: rooms, heard: heard, asker: asker, talks: talks}
 }
 
@@ -206,11 +209,28 @@ func (e env) Say(ctx context.Context, room string, kind chat.Kind, text string) 
 
 // Reply answers the last message that somebody else said in room and that was printed.
 func (e env) Reply(ctx context.Context, room, text string) error {
-	re := e.x.heard.lastIn(room)
-	if re.IsZero() {
-		return command.ErrNoMessage
+	re, err := e.Message(ctx, room, 0)
+	if err != nil {
+		return err
 	}
 	return e.x.send(ctx, client.Draft{Room: room, Kind: chat.Text, Text: text, Re: re})
+}
+
+// Act hands an act over as a message, which it is.
+func (e env) Act(ctx context.Context, room string, act chat.ActOf) error {
+	return e.x.send(ctx, client.Draft{Room: room, Kind: chat.Act, Text: act.String()})
+}
+
+// Message returns the id of a message, of the last that somebody else said in room and that was printed where no number is given.
+func (e env) Message(ctx context.Context, room string, seq uint64) (chat.ID, error) {
+	if seq > 0 {
+		return e.MessageAt(ctx, room, seq)
+	}
+	id := e.x.heard.lastIn(room)
+	if id.IsZero() {
+		return id, command.ErrNoMessage
+	}
+	return id, nil
 }
 
 func (e env) Query(ctx context.Context, name string) error { return e.Join(ctx, chat.DirectMark+name) }

@@ -50,6 +50,7 @@ type desk struct {
 	drafts  []client.Draft
 	open    int
 	asked   []string
+	ignored []client.Person
 	failure error
 	ended   bool
 	quits   bool
@@ -143,7 +144,7 @@ func (d *desk) keep(n int) {
 
 func (d *desk) refuse(n int, code chat.Code, after time.Duration) {
 	draft := d.draft(n)
-	d.emit(client.Refused{N: uint64(n), Ref: draft.Ref, Room: draft.Room, Text: draft.Text, Code: code, RetryAfter: after})
+	d.emit(client.Refused{N: uint64(n), Ref: draft.Ref, Room: draft.Room, Text: draft.Text, Kind: draft.Kind, Code: code, RetryAfter: after})
 	d.settle()
 }
 
@@ -247,7 +248,7 @@ func (d *desk) Whois(_ context.Context, who string) (client.Info, error) {
 	if who == me.String() {
 		return client.Info{Person: client.Person{ID: me, Name: "carol"}}, nil
 	}
-	if who != "bob" {
+	if who != "bob" && who != bob.String() {
 		return client.Info{}, &client.RefusedError{Code: chat.NoSuchUser}
 	}
 	return client.Info{Person: client.Person{ID: bob, Name: "bob"}, Sessions: 1, Rooms: []string{"lobby"}, Since: noon}, nil
@@ -323,6 +324,30 @@ func (d *desk) Release(_ context.Context, name string) (client.Person, error) {
 		return client.Person{}, &client.RefusedError{Code: chat.NoSuchUser}
 	}
 	return client.Person{ID: bob, Name: "Bob\x1b[2J"}, nil
+}
+
+func (d *desk) Ignore(who client.Person, on bool) error {
+	d.ask("ignore %s %v", who.Name, on)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ignored = nil; on {
+		d.ignored = []client.Person{who}
+	}
+	return nil
+}
+
+func (d *desk) Banned(_ context.Context, room string) ([]client.Ban, error) {
+	d.ask("banned %s", room)
+	if room != "lobby" {
+		return nil, &client.RefusedError{Code: chat.NotAllowed}
+	}
+	return []client.Ban{{Who: client.Person{ID: bob, Name: "bob\x1b[2J"}, By: client.Person{ID: me}, Since: noon, Until: noon.Add(time.Hour), Text: "a\x1b[2J"}}, nil
+}
+
+func (d *desk) Ignored() []client.Person {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ignored
 }
 
 func (d *desk) Authors(_ context.Context, from []uint64) map[uint64]identity.ID {

@@ -2,6 +2,7 @@ package lines
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"chatnode/internal/chat"
@@ -35,6 +36,8 @@ type human struct {
 	self     identity.ID
 	numbered bool // errors tell the line of the input
 	screen   func() (wide, high int)
+	ignores  func(identity.ID) bool
+	hidden   atomic.Int64 // messages that were not printed, as the user ignores who wrote them
 
 	// Owned by Run's goroutine.
 	rooms   *rooms
@@ -49,7 +52,7 @@ type human struct {
 }
 
 func newHuman(cfg *Config, out *output, rooms *rooms, heard *heard) *human {
-	return &human{out: out, zone: cfg.Zone, self: cfg.ID, numbered: !cfg.Terminal, screen: cfg.Screen, rooms: rooms, heard: heard, day: time.Now().In(cfg.Zone).Format(time.DateOnly), shown: map[string]bool{}}
+	return &human{out: out, zone: cfg.Zone, self: cfg.ID, numbered: !cfg.Terminal, screen: cfg.Screen, ignores: func(id identity.ID) bool { return talk.Ignores(cfg.Client, id) }, rooms: rooms, heard: heard, day: time.Now().In(cfg.Zone).Format(time.DateOnly), shown: map[string]bool{}}
 }
 
 // print writes to where what was asked for goes, and tell to where all else goes. Whatever the text holds, it stays one line.
@@ -79,7 +82,11 @@ func (h *human) event(e client.Event) {
 		h.sentence(e)
 	case client.Gap, client.Reset:
 		h.tell("%s --", talk.Sentence(e))
-	case client.Denied, client.Joined, client.Gone, client.Notice:
+	case client.Joined:
+		h.presence(e, e.ID)
+	case client.Gone:
+		h.presence(e, e.ID)
+	case client.Denied, client.Notice:
 		h.sentence(e)
 	case client.Renamed:
 		h.renamed(e)
@@ -90,7 +97,18 @@ func (h *human) event(e client.Event) {
 	}
 }
 
+// presence tells of somebody, unless the user ignores them.
+func (h *human) presence(e client.Event, who identity.ID) {
+	if !h.ignores(who) {
+		h.sentence(e)
+	}
+}
+
 func (h *human) message(m client.Message) {
+	if m.Ignored {
+		h.hidden.Add(1)
+		return
+	}
 	at := m.Time.In(h.zone)
 	if day := at.Format(time.DateOnly); day != h.day {
 		h.day = day
@@ -100,7 +118,9 @@ func (h *human) message(m client.Message) {
 	if h.rooms.ambiguous(m.Room) {
 		line += command.Label(m.Room) + " "
 	}
-	if m.Re.IsZero() {
+	if m.Kind == chat.Act {
+		h.print(line + command.ToldAct(m.Name, m.Text, m.Whom))
+	} else if m.Re.IsZero() {
 		h.print(line + command.Told(m.Name, m.Kind, m.Text))
 	} else {
 		h.print(line + command.ToldAnswer(m.Name, m.Kind, m.Text, h.heard.quote(m.Re)))
@@ -147,6 +167,12 @@ func (h *human) opened(e client.Opened) {
 	}
 	h.shown[e.Room] = false
 	h.sentence(e)
+	if text := talk.TermsText(e.Terms, time.Now(), func(t time.Time) string { return t.In(h.zone).Format("2006-01-02 15:04") }); text != "" {
+		h.tell("%s: %s", command.Label(e.Room), text)
+	}
+	if e.Rules.Welcome != "" {
+		h.tell("%s says: %s", command.Label(e.Room), e.Rules.Welcome)
+	}
 }
 
 func (h *human) leftRoom(e client.Left) {
@@ -167,7 +193,7 @@ func (h *human) present(e client.Present) {
 func (h *human) renamed(e client.Renamed) {
 	e.Room = ""
 	if e.ID != h.self && e != h.lastNew {
-		h.sentence(e)
+		h.presence(e, e.ID)
 	}
 	h.lastNew = e
 }
@@ -190,6 +216,11 @@ func (h *human) answer(_ source, a command.Answer) {
 	}
 	for _, line := range a.Lines(h.zone) {
 		h.print("-- " + line)
+	}
+	if n := h.hidden.Load(); n > 0 {
+		if _, ok := a.(command.IgnoredAnswer); ok {
+			h.print("--   not printed until now: " + command.LeftOut(int(n)))
+		}
 	}
 }
 

@@ -26,9 +26,10 @@ const stamp = "2006-01-02T15:04:05.000Z"
 // nothing in them drives a terminal even behind a program that prints them as they are.
 type objects struct {
 	// Static after construction.
-	out    *output
-	self   identity.ID
-	author func(ctx context.Context, from uint64) (identity.ID, error)
+	out     *output
+	self    identity.ID
+	author  func(ctx context.Context, from uint64) (identity.ID, error)
+	ignores func(identity.ID) bool
 
 	// Owned by Run's goroutine.
 	epoch string // of the node's store, by the last link
@@ -36,7 +37,7 @@ type objects struct {
 }
 
 func newObjects(cfg *Config, out *output) *objects {
-	return &objects{out: out, self: cfg.ID, author: cfg.Client.Author}
+	return &objects{out: out, self: cfg.ID, author: cfg.Client.Author, ignores: func(id identity.ID) bool { return talk.Ignores(cfg.Client, id) }}
 }
 
 func (o *objects) print(object any) {
@@ -81,7 +82,9 @@ func (o *objects) event(e client.Event) {
 	case client.LinkDown:
 		o.linkDown(e)
 	case client.Opened:
-		o.print(openedObject{"opened", chat.OneLine(e.Room), chat.OneLine(e.Topic), e.From, e.Head, e.Direct})
+		o.print(openedObject{"opened", chat.OneLine(e.Room), chat.OneLine(e.Topic), e.From, e.Head, e.Direct, termsOf(e.Terms)})
+	case client.Standing:
+		o.print(standingObject{"standing", chat.OneLine(e.Room), termsOf(e.Terms)})
 	case client.Left:
 		o.room("closed", e.Room, e.Code)
 	case client.ClosedRoom:
@@ -113,31 +116,33 @@ func (o *objects) message(m client.Message) {
 	object := messageObject{
 		Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Cursor: m.Cursor.String(),
 		Name: chat.OneLine(m.Name), Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text),
-		To: chat.OneLine(m.To), Own: m.Own, Author: o.self.String(),
+		To: chat.OneLine(m.To), Own: m.Own, Author: o.self.String(), Act: actOf(m.Kind, m.Text),
 	}
 	if !m.Re.IsZero() {
 		object.Re = m.Re.String()
 	}
 	if !m.Own {
-		object.Author = o.authorOf(m.From)
+		var id identity.ID
+		object.Author, id = o.authorOf(m.From)
+		object.Ignored = m.Kind != chat.Act && o.ignores(id)
 	}
 	o.print(object)
 }
 
-// authorOf returns the text of the key id behind an origin's number, or "" when the node does not tell it in time: a message is not
+// authorOf returns the key id behind an origin's number and its text, or nothing when the node does not tell it in time: a message is not
 // held back for ever for the sake of one field.
-func (o *objects) authorOf(from uint64) string {
+func (o *objects) authorOf(from uint64) (text string, id identity.ID) {
 	if o.mute {
-		return ""
+		return "", identity.ID{}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), talk.AuthorWait)
 	defer cancel()
 	id, err := o.author(ctx, from)
 	if err != nil {
 		o.mute = errors.Is(err, context.DeadlineExceeded)
-		return ""
+		return "", identity.ID{}
 	}
-	return id.String()
+	return id.String(), id
 }
 
 func (o *objects) kept(a client.Ack) {
@@ -147,7 +152,7 @@ func (o *objects) kept(a client.Ack) {
 	}
 	o.print(messageObject{
 		Type: "message", To: chat.OneLine(to), Room: chat.OneLine(a.Room), Seq: a.Seq, ID: a.ID.String(), Epoch: o.epoch, Name: chat.OneLine(a.Name),
-		Author: o.self.String(), Kind: a.Kind.String(), Time: stampOf(a.Time), Text: chat.CleanText(a.Kind, a.Text), Own: true,
+		Author: o.self.String(), Kind: a.Kind.String(), Time: stampOf(a.Time), Text: chat.CleanText(a.Kind, a.Text), Own: true, Act: actOf(a.Kind, a.Text),
 	})
 }
 
@@ -197,12 +202,30 @@ func (o *objects) answer(from source, a command.Answer) {
 		o.print(keepObject{"keep", from, chat.OneLine(a.Room), a.Keep.Set, a.Keep.Age.Milliseconds(), a.Keep.Size})
 	case command.InviteAnswer:
 		o.print(inviteObject{"invite", from, a.Room, a.Link, a.Token, a.Uses, stampOf(a.Expires), a.Local})
+	case command.IgnoreAnswer:
+		kind := "ignore"
+		if !a.On {
+			kind = "unignore"
+		}
+		o.print(ignoreObject{kind, from, chat.OneLine(a.Who.Name), a.Who.ID})
+	case command.IgnoredAnswer:
+		o.print(ignoredObject{"ignored", from, people(a.People, who)})
+	case command.BannedAnswer:
+		o.print(bannedObject{"banned", from, chat.OneLine(a.Room), banObjects(a.Bans)})
+	case command.PinsAnswer:
+		missing := make([]string, len(a.Missing))
+		for i, id := range a.Missing {
+			missing[i] = id.String()
+		}
+		o.print(pinsObject{"pins", from, chat.OneLine(a.Room), saidObjects(a.Pins), missing})
+	case command.WelcomeAnswer:
+		o.print(welcomeObject{"welcome", from, chat.OneLine(a.Room), chat.OneLine(a.Text)})
 	case command.ReleaseAnswer:
 		o.print(releaseObject{"release", from, chat.OneLine(a.Name), a.Owner.ID})
 	case command.HelpAnswer:
 		all := make([]commandObject, len(a.Commands))
 		for i, c := range a.Commands {
-			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help, c.Rights == command.Admin, c.OnScreen()}
+			all[i] = commandObject{c.Name, append([]string{}, c.Aliases...), c.Usage(), c.Help, c.Rights == command.Admin, c.OnScreen(), c.Rights.String()}
 		}
 		o.print(helpObject{"help", from, all})
 	default:
@@ -228,11 +251,42 @@ func saidObjects(all []command.Said) []messageObject {
 	for i, m := range all {
 		out[i] = messageObject{
 			Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Name: chat.OneLine(m.Name), Author: m.Author,
-			Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text), To: chat.OneLine(m.To), Own: m.Own,
+			Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text), To: chat.OneLine(m.To), Own: m.Own, Ignored: m.Ignored, Act: actOf(m.Kind, m.Text),
 		}
 		if !m.Re.IsZero() {
 			out[i].Re = m.Re.String()
 		}
+	}
+	return out
+}
+
+// actOf returns what a message says that is an act, of a verb that is known; nil: it is none.
+func actOf(kind chat.Kind, body string) *actObject {
+	if kind != chat.Act {
+		return nil
+	}
+	act, err := chat.ParseAct(body)
+	if err != nil {
+		return nil
+	}
+	return &actObject{string(act.Verb), act.Who, act.For.Milliseconds(), act.Text}
+}
+
+func termsOf(t client.Terms) termsObject {
+	o := termsObject{
+		Role: t.Role.String(), Muted: t.Muted, Until: stampOrNot(t.Until), ReadOnly: t.Rules.ReadOnly, Archived: t.Rules.Archived, Private: t.Rules.Private,
+		SlowMS: t.Rules.Slow.Milliseconds(), Welcome: chat.OneLine(t.Rules.Welcome),
+	}
+	for _, id := range t.Rules.Pins {
+		o.Pins = append(o.Pins, id.String())
+	}
+	return o
+}
+
+func banObjects(bans []command.Ban) []banObject {
+	out := make([]banObject, len(bans))
+	for i, b := range bans {
+		out[i] = banObject{chat.OneLine(b.Who.Name), b.Who.ID, chat.OneLine(b.By.Name), b.By.ID, stampOf(b.Since), stampOrNot(b.Until), chat.OneLine(b.Text)}
 	}
 	return out
 }

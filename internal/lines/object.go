@@ -18,6 +18,18 @@ type messageObject struct {
 	Re     string `json:"re,omitempty"`
 	To     string `json:"to,omitempty"`
 	Own    bool   `json:"own,omitempty"`
+
+	Ignored bool `json:"ignored,omitempty"`
+
+	Act *actObject `json:"act,omitempty"`
+}
+
+// actObject is what a message of kind act says.
+type actObject struct {
+	Verb   string `json:"verb"`
+	Who    string `json:"who,omitempty"`
+	ForMS  int64  `json:"for_ms,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 type ackObject struct {
@@ -58,6 +70,26 @@ type openedObject struct {
 	From   uint64 `json:"from"`
 	Head   uint64 `json:"head"`
 	Direct bool   `json:"direct,omitempty"`
+	termsObject
+}
+
+// termsObject is what goes for the user in a room.
+type termsObject struct {
+	Role     string   `json:"role,omitempty"`
+	Muted    bool     `json:"muted,omitempty"`
+	Until    string   `json:"until,omitempty"`
+	ReadOnly bool     `json:"read_only,omitempty"`
+	Archived bool     `json:"archived,omitempty"`
+	Private  bool     `json:"private,omitempty"`
+	SlowMS   int64    `json:"slow_ms,omitempty"`
+	Welcome  string   `json:"welcome,omitempty"`
+	Pins     []string `json:"pins,omitempty"`
+}
+
+type standingObject struct {
+	Type string `json:"type"` // standing
+	Room string `json:"room"`
+	termsObject
 }
 
 // roomObject is of type closed or denied.
@@ -213,11 +245,57 @@ type inviteObject struct {
 	Local   bool   `json:"local,omitempty"`
 }
 
+// ignoreObject is of type ignore or unignore.
+type ignoreObject struct {
+	Type string `json:"type"`
+	source
+	Name   string `json:"name"`
+	Author string `json:"author"`
+}
+
+type ignoredObject struct {
+	Type string `json:"type"` // ignored
+	source
+	People []personObject `json:"people"`
+}
+
 type releaseObject struct {
 	Type string `json:"type"` // release
 	source
 	Name   string `json:"name"`
 	Author string `json:"author"`
+}
+
+type bannedObject struct {
+	Type string `json:"type"` // banned
+	source
+	Room string      `json:"room"`
+	Bans []banObject `json:"bans"`
+}
+
+type banObject struct {
+	Name     string `json:"name"`
+	Author   string `json:"author"`
+	By       string `json:"by"`
+	ByAuthor string `json:"by_author"`
+	Since    string `json:"since"`
+	Until    string `json:"until,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+type pinsObject struct {
+	Type string `json:"type"` // pins
+	source
+	Room     string          `json:"room"`
+	Messages []messageObject `json:"messages"`
+	Missing  []string        `json:"missing"`
+}
+
+type welcomeObject struct {
+	Type string `json:"type"` // welcome
+	source
+	Room string `json:"room"`
+	Text string `json:"text"`
 }
 
 type helpObject struct {
@@ -233,4 +311,5 @@ type commandObject struct {
 	Text    string   `json:"text"`
 	Admin   bool     `json:"admin,omitempty"`
 	Screen  bool     `json:"screen,omitempty"`
+	Rights  string   `json:"rights,omitempty"`
 }

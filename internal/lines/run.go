@@ -24,6 +24,7 @@ type runner struct {
 	rooms *rooms
 	heard *heard
 	begun time.Time
+	known *talk.Reader
 
 	// Set by run before any goroutine starts.
 	quit     func() // has Client.Quit called, in a goroutine of its own
@@ -42,7 +43,7 @@ type runner struct {
 
 func newRunner(cfg Config) *runner {
 	now := time.Now()
-	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, heard: newHeard(), begun: now}
+	r := &runner{cfg: cfg, out: newOutput(cfg.Out, cfg.Err), tally: &tally{since: now, open: cfg.Client.Pending()}, rooms: &rooms{joined: slices.Clone(cfg.Rooms)}, heard: newHeard(), begun: now, known: talk.NewReader(cfg.Client)}
 	if cfg.JSON {
 		r.sink = newObjects(&r.cfg, r.out)
 	} else {
@@ -67,7 +68,7 @@ func (r *runner) run(ctx context.Context) error {
 		})
 	}
 	ended, executed, lines := make(chan error, 1), make(chan reading, 1), make(chan line)
-	x := newExec(&r.cfg, r.sink, r.tally, r.rooms, r.heard)
+	x := newExec(&r.cfg, r.sink, r.tally, r.rooms, r.heard, r.known)
 	if left, _ := r.tally.waiting(); left > 0 {
 		r.sink.left(left)
 	}
@@ -112,8 +113,13 @@ func (r *runner) loop(ctx context.Context, executed <-chan reading) {
 }
 
 // handle keeps account of what the client reports, and has it told.
-func (r *runner) handle(e client.Event) {
-	switch e := e.(type) {
+func (r *runner) handle(event client.Event) {
+	if !r.cfg.JSON { // which asks for every author by itself
+		one := []client.Event{event}
+		r.known.Events(context.Background(), one)
+		event = one[0]
+	}
+	switch e := event.(type) {
 	case client.LinkUp:
 		r.up, r.ever = true, true
 	case client.LinkDown:
@@ -140,12 +146,12 @@ func (r *runner) handle(e client.Event) {
 			return
 		}
 	}
-	r.sink.event(e)
-	if m, ok := e.(client.Message); ok {
+	r.sink.event(event)
+	if m, ok := event.(client.Message); ok && !m.Ignored {
 		r.heard.note(&m, r.cfg.Client.Name())
 	}
-	r.shown(e)
-	if ack, ok := e.(client.Ack); ok {
+	r.shown(event)
+	if ack, ok := event.(client.Ack); ok {
 		r.kept(ack)
 	}
 	// Not before it was told: whoever reads the output slowly does not make the node slow.

@@ -21,6 +21,7 @@ type Asker struct {
 	Client  Client        // needed
 	Timeout time.Duration // of one question; above zero
 	ID      identity.ID   // the user's own key id
+	Reader  *Reader       // finds out whom the acts among messages are done to; nil: nobody wants to know
 	Authors bool          // the messages of answers tell their authors' keys, for which the node has to be asked
 	// Reached returns the addresses at which this client has met a node, for invitations to it. Nil: none.
 	Reached func(identity.ID) []string
@@ -156,8 +157,12 @@ func (a Asker) Release(ctx context.Context, name string) (command.ReleaseAnswer,
 
 // said returns messages as answers have them.
 func (a Asker) said(ctx context.Context, list []client.Message) []command.Said {
+	if a.Reader != nil {
+		a.Reader.Names(ctx, list)
+	}
 	var known map[uint64]identity.ID
-	if a.Authors && len(list) > 0 {
+	ignored := a.Client.Ignored()
+	if (a.Authors || len(ignored) > 0) && len(list) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, AuthorWait)
 		defer cancel()
 		var from []uint64
@@ -171,13 +176,14 @@ func (a Asker) said(ctx context.Context, list []client.Message) []command.Said {
 	all := make([]command.Said, len(list))
 	for i, m := range list {
 		all[i] = command.Said{
-			Room: m.Room, To: m.To, Seq: m.Seq, ID: m.ID, Epoch: m.Epoch, Name: m.Name, Kind: m.Kind, Time: m.Time, Text: m.Text, Re: m.Re, Own: m.Own,
+			Room: m.Room, To: m.To, Seq: m.Seq, ID: m.ID, Epoch: m.Epoch, Name: m.Name, Kind: m.Kind, Time: m.Time, Text: m.Text, Re: m.Re, Own: m.Own, Whom: m.Whom,
 		}
-		if id, ok := known[m.From]; ok {
-			all[i].Author = id.String()
-		}
+		id, ok := known[m.From]
 		if m.Own {
-			all[i].Author = a.ID.String()
+			id, ok = a.ID, true
+		}
+		if ok {
+			all[i].Author, all[i].Ignored = id.String(), !m.Own && m.Kind != chat.Act && isAmong(ignored, id)
 		}
 	}
 	return all

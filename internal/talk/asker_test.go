@@ -37,6 +37,9 @@ type desk struct {
 	list      []client.Message
 	pages     [][]client.Message // of a search, in place of list
 	asked     []string
+	ignored   []client.Person
+	unknown   error // of a question for a person
+	cannot    error // ignore
 }
 
 // ask notes a question, and waits for ever with a silent node.
@@ -55,7 +58,7 @@ func (d *desk) Names(ctx context.Context, room string) ([]client.Person, int, er
 }
 
 func (d *desk) Whois(ctx context.Context, who string) (client.Info, error) {
-	return client.Info{Person: client.Person{ID: bob, Name: "bob"}, Sessions: 2, Rooms: []string{"ops"}, Since: noon, AwaySince: noon, AwayText: "lunch"}, d.ask(ctx, "whois %s", who)
+	return client.Info{Person: client.Person{ID: bob, Name: "bob"}, Sessions: 2, Rooms: []string{"ops"}, Since: noon, AwaySince: noon, AwayText: "lunch"}, errors.Join(d.ask(ctx, "whois %s", who), d.unknown)
 }
 
 func (d *desk) List(ctx context.Context) ([]client.RoomInfo, error) {
@@ -96,8 +99,29 @@ func (d *desk) Away(ctx context.Context, text string, away bool) error {
 	return d.ask(ctx, "away %q %v", text, away)
 }
 
-func (d *desk) Authors(_ context.Context, from []uint64) map[uint64]identity.ID {
-	d.asked = append(d.asked, fmt.Sprintf("authors %v", from))
+func (d *desk) Ignore(who client.Person, on bool) error {
+	d.asked = append(d.asked, fmt.Sprintf("ignore %s %v", who.Name, on))
+	return d.cannot
+}
+
+func (d *desk) Banned(ctx context.Context, room string) ([]client.Ban, error) {
+	return []client.Ban{{Who: client.Person{ID: bob, Name: "bob"}, By: client.Person{ID: me}, Since: noon, Until: noon.Add(time.Hour), Text: "spam"}}, d.ask(ctx, "banned %s", room)
+}
+
+func (d *desk) Ignored() []client.Person { return d.ignored }
+
+func (d *desk) Author(ctx context.Context, from uint64) (identity.ID, error) {
+	id, known := d.Authors(ctx, []uint64{from})[from]
+	if !known {
+		return id, &client.RefusedError{Code: chat.NoSuchUser}
+	}
+	return id, nil
+}
+
+func (d *desk) Authors(ctx context.Context, from []uint64) map[uint64]identity.ID {
+	if d.ask(ctx, "authors %v", from) != nil {
+		return nil
+	}
 	return map[uint64]identity.ID{2: bob}
 }
 
@@ -130,6 +154,8 @@ func TestAsker(t *testing.T) {
 			return a.Keep(ctx, "ops", &command.Keep{Set: true})
 		}, "set keep ops {Set:true Age:0s Size:0}",
 			command.KeepAnswer{Room: "ops", Keep: command.Keep{Set: true}}},
+		"banned": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Banned(ctx, "ops") }, "banned ops",
+			command.BannedAnswer{Room: "ops", Bans: []command.Ban{{Who: command.Who{ID: bob.String(), Name: "bob"}, By: command.Who{ID: me.String()}, Since: noon, Until: noon.Add(time.Hour), Text: "spam"}}}},
 		"release": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Release(ctx, "bob") }, "release bob",
 			command.ReleaseAnswer{Name: "Bob", Owner: command.Who{ID: bob.String(), Name: "Bob"}}},
 		"invite": {func(ctx context.Context, a Asker) (command.Answer, error) {

@@ -36,6 +36,9 @@ type Client interface {
 	Away(ctx context.Context, text string, away bool) error
 	Invite(ctx context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error)
 	Release(ctx context.Context, name string) (client.Person, error)
+	Banned(ctx context.Context, room string) ([]client.Ban, error)
+	Ignore(who client.Person, on bool) error
+	Ignored() []client.Person
 	Authors(ctx context.Context, from []uint64) map[uint64]identity.ID
 	Author(ctx context.Context, from uint64) (identity.ID, error)
 }

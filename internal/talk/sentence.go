@@ -15,6 +15,9 @@ import (
 func Sentence(e client.Event) string {
 	switch e := e.(type) {
 	case client.Refused:
+		if e.Kind == chat.Act {
+			return fmt.Sprintf("not done in %s: %s", command.Label(e.Room), RefusedText(e))
+		}
 		return fmt.Sprintf("not sent to %s: %s: %s", command.Label(e.Room), RefusedText(e), e.Text)
 	case client.LinkDown:
 		return DownReason(e)

@@ -26,6 +26,7 @@ func TestSentence(t *testing.T) {
 		{client.Gap{Room: "@bob", From: 7, To: 7}, "1 older message in @bob is not kept any more"},
 		{client.Reset{Room: "lobby", Why: wire.WhyAhead.String()}, "#lobby begins anew: the node's log ends before what was shown here; messages above may be missing from it, or come again below"},
 		{client.Reset{Why: "what"}, "all rooms begin anew: what; messages above may be missing from it, or come again below"},
+		{client.Refused{Room: "ops", Kind: chat.Act, Text: "kick cn1b", Code: chat.NotAllowed}, "not done in #ops: you may not do that in this room"},
 		{client.Opened{Room: "ops", Topic: "tea"}, "you are in #ops: tea"},
 		{client.Opened{Room: "ops"}, "you are in #ops"},
 		{client.Left{Room: "ops"}, "you have left #ops"},

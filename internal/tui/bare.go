@@ -40,6 +40,8 @@ func (m *model) bareText(r *row) string {
 	switch r.say {
 	case chat.Action:
 		return at + " * " + name + " " + strings.Join(lines, "\n    ") + "\n"
+	case chat.Act:
+		return at + " -- " + name + chat.OneLine(deed(r)) + strings.Join(lines, " ") + "\n"
 	case chat.Topic:
 		return at + " -- " + name + " set the topic: " + strings.Join(lines, " ") + "\n"
 	}

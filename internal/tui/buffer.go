@@ -46,7 +46,8 @@ type buffer struct {
 	joined bool
 	closed code // why there is nothing to come any more; chat.OK: there is, or will be
 	topic  string
-	peer   identity.ID // in a conversation
+	terms  client.Terms // what goes for the user there
+	peer   identity.ID  // in a conversation
 	people people
 
 	epoch     uint64 // of the log that last and low are of
@@ -65,6 +66,7 @@ type buffer struct {
 	waiting []waiting // what the user has sent and is not in the log yet: the last rows of pane, in the same order
 	refused []refused
 	picked  int // number of the row that is selected; none: none
+	folded  int // messages that no row of pane is of their own, as the user ignores who wrote them
 }
 
 // code is why something came to an end.
@@ -124,13 +126,21 @@ func (b *buffer) add(rows ...row) {
 			rows[i].seq = b.last
 		}
 	}
+	for i := range rows {
+		b.bytes += rows[i].size()
+	}
 	tail := b.takeTail()
+	last := b.pane.End() - 1
+	for len(rows) > 0 && rows[0].hidden && last >= b.pane.First() && b.pane.At(last).take(&rows[0]) {
+		b.pane.Changed(last)
+		b.folded++
+		rows = rows[1:]
+	}
+	rows = fold(rows)
+	b.folded += foldedIn(rows)
 	b.pane.Append(rows...)
 	b.pane.Append(tail...)
-	for i := range rows {
-		b.bytes += len(rows[i].text)
-	}
-	if held := b.pane.End() - b.pane.First(); held > maxRows || b.bytes > maxBytes {
+	if held := b.pane.End() - b.pane.First() + b.folded; held > maxRows || b.bytes > maxBytes {
 		b.trim(held/8+1, held > 2*maxRows || b.bytes > 2*maxBytes)
 	}
 }
@@ -147,20 +157,21 @@ func (b *buffer) takeTail() []row {
 	return tail
 }
 
-// trim lets the n oldest rows go, unless they are being read and need not go. Those that wait stay.
+// trim lets the oldest rows go, of n messages at least, unless they are being read and need not go. Those that wait stay.
 func (b *buffer) trim(n int, must bool) {
-	if from, _ := b.pane.Visible(); from < b.pane.First()+n && !must {
+	first, rows := b.pane.First(), 0
+	for most := b.pane.End() - first - len(b.waiting); n > 0 && rows < most; rows++ {
+		n -= 1 + b.pane.At(first+rows).more()
+	}
+	if from, _ := b.pane.Visible(); from < first+rows && !must {
 		return
 	}
-	b.pane.TrimTop(min(n, b.pane.End()-b.pane.First()-len(b.waiting)))
-	b.bytes = 0
-	for i := b.pane.First(); i < b.pane.End(); i++ {
-		b.bytes += len(b.pane.At(i).text)
-	}
+	b.pane.TrimTop(rows)
+	b.recount()
 	b.fromStart, b.low = false, b.last+1
 	for i := b.pane.First(); i < b.pane.End(); i++ {
-		if r := b.pane.At(i); r.id != (chat.ID{}) {
-			b.low = r.seq
+		if r := b.pane.At(i); r.id != (chat.ID{}) || r.folded != nil {
+			b.low = r.low()
 			return
 		}
 	}
@@ -179,10 +190,12 @@ func (b *buffer) mark(text string, at time.Time) {
 // rowOf returns a message as a row. names are the reader's own: what was said under one of them is theirs, from whichever of their clients it came.
 func rowOf(m *client.Message, names []string) row {
 	own := m.Own || slices.Contains(names, m.Name)
-	return row{
-		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re,
-		direct: isDirect(m.Room), mention: !own && m.Kind != chat.Topic && mentions(m.Text, names),
+	r := row{
+		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re, hidden: m.Ignored,
+		direct: isDirect(m.Room), mention: !own && m.Kind != chat.Topic && m.Kind != chat.Act && mentions(m.Text, names),
 	}
+	r.enact(m.Whom)
+	return r
 }
 
 // mentions reports whether a text has one of the names in it.
@@ -221,7 +234,13 @@ func (b *buffer) find(id chat.ID) int {
 	return none
 }
 
-// quoteOf is a message in a few words.
+// quoteOf is a message in a few words, and nothing where the user is not to see it.
 func quoteOf(r *row) string {
+	if r.hidden {
+		return ""
+	}
+	if r.deed != "" {
+		return chat.Truncate(chat.Shown(r.name)+r.deed+r.text, quoted)
+	}
 	return chat.Truncate(command.Told(r.name, r.say, strings.Join(strings.Fields(r.text), " ")), quoted)
 }

@@ -120,7 +120,7 @@ func (b *buffer) redrawn() {
 
 // unread counts a message that the user has not seen, and rings for it.
 func (m *model) unread(b *buffer, r *row) tea.Cmd {
-	if r.say == chat.Topic || r.seq <= b.read || m.isRead(b) {
+	if r.say == chat.Topic || r.say == chat.Act || r.seq <= b.read || m.isRead(b) {
 		return nil
 	}
 	if b == m.shown && b.unread == 0 && b.style.newAt == 0 && b.read > 0 {
@@ -257,6 +257,9 @@ func (m *model) People() []string {
 		if other.kind == bufDirect {
 			take(other.name[len(chat.DirectMark):])
 		}
+	}
+	for _, who := range m.client.Ignored() { // for /unignore
+		take(who.Name)
 	}
 	return names
 }

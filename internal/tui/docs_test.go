@@ -49,8 +49,8 @@ func commandTable() string {
 		if len(c.Aliases) > 0 {
 			also = " (also `/" + strings.Join(c.Aliases, "`, `/") + "`)"
 		}
-		if c.Rights == command.Admin {
-			also += " (admins)"
+		if c.Rights != command.Anyone {
+			also += map[command.Rights]string{command.Moderator: " (moderators)", command.Owner: " (the room's owner)", command.Admin: " (admins)"}[c.Rights]
 		}
 		fmt.Fprintf(&b, "| `%s` | %s%s |\n", strings.ReplaceAll(c.Usage(), "|", `\|`), strings.ReplaceAll(c.Help, "|", `\|`), also)
 	}

@@ -23,6 +23,7 @@ type env struct {
 	b       *buffer // where the command was typed
 	room    string
 	answers []command.Answer
+	acts    []chat.ActOf // of asking: to be sent when the answers are there
 	cmd     tea.Cmd
 }
 
@@ -30,6 +31,32 @@ type env struct {
 type asking struct{ env }
 
 func (e *asking) Room() string { return e.room }
+
+// Act keeps an act until the loop sends it, and Message finds no message that is selected: those are looked for where the model is at hand.
+func (e *asking) Act(_ context.Context, _ string, act chat.ActOf) error {
+	e.acts = append(e.acts, act)
+	return nil
+}
+
+func (e *asking) Message(ctx context.Context, room string, seq uint64) (chat.ID, error) {
+	return e.MessageAt(ctx, room, seq)
+}
+
+func (e *env) Act(_ context.Context, room string, act chat.ActOf) error { return e.m.act(room, act) }
+
+// Message returns the id of the selected message, or of the last that another has said here; those with numbers are asked for elsewhere.
+func (e *env) Message(context.Context, string, uint64) (chat.ID, error) {
+	r := e.b.view().At(e.b.picked)
+	for i := e.b.pane.End() - 1; r == nil && i >= e.b.pane.First(); i-- {
+		if said := e.b.pane.At(i); said.kind == rowSaid && !said.own && said.id != (chat.ID{}) && (said.say == chat.Text || said.say == chat.Action) {
+			r = said
+		}
+	}
+	if r == nil || r.id == (chat.ID{}) {
+		return chat.ID{}, errors.New("nobody else has said anything here that could be meant; Alt-↑ selects a message")
+	}
+	return r.id, nil
+}
 
 func (e *env) Show(a command.Answer) { e.answers = append(e.answers, a) }
 func (e *env) Room() string          { return e.b.room() }
@@ -39,17 +66,12 @@ func (e *env) Say(_ context.Context, room string, kind chat.Kind, text string) e
 }
 
 // Reply answers the selected message, or the last that another has said here.
-func (e *env) Reply(_ context.Context, room, text string) error {
-	r := e.b.view().At(e.b.picked)
-	for i := e.b.pane.End() - 1; r == nil && i >= e.b.pane.First(); i-- {
-		if said := e.b.pane.At(i); said.kind == rowSaid && !said.own && said.id != (chat.ID{}) && said.say != chat.Topic {
-			r = said
-		}
+func (e *env) Reply(ctx context.Context, room, text string) error {
+	id, err := e.Message(ctx, room, 0)
+	if err != nil {
+		return err
 	}
-	if r == nil || r.id == (chat.ID{}) {
-		return errors.New("nobody else has said anything here that could be answered")
-	}
-	return e.m.send(client.Draft{Room: room, Kind: chat.Text, Text: text, Re: r.id})
+	return e.m.send(client.Draft{Room: room, Kind: chat.Text, Text: text, Re: id})
 }
 
 func (e *env) Join(_ context.Context, room string) error { return e.m.enter(room) }
@@ -111,6 +133,7 @@ func (e *env) Clear(string) {
 	b.pane.Clear()
 	b.bytes = 0
 	b.pane.Append(tail...)
+	b.folded = 0
 	b.past, b.fetching, b.refused = nil, false, nil
 	b.pick(none)
 	if b.talks() {

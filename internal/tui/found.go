@@ -54,13 +54,22 @@ func (m *model) showFound(s search, f found) {
 
 // hits puts results above those that are there.
 func (m *model) hits(b *buffer, f found) {
-	rows := make([]row, 0, len(f.hits))
+	rows, hidden := make([]row, 0, len(f.hits)), 0
 	for i := len(f.hits) - 1; i >= 0; i-- {
 		h := &f.hits[i]
-		rows = append(rows, row{
+		if h.Ignored {
+			hidden++
+			continue
+		}
+		r := row{
 			kind: rowSaid, seq: h.Seq, id: h.ID, name: h.Name, own: h.Own, say: h.Kind, at: h.Time, text: h.Text, re: h.Re, where: h.Room,
 			mention: mentions(h.Text, m.names()),
-		})
+		}
+		r.enact(h.Whom)
+		rows = append(rows, r)
+	}
+	if hidden > 0 {
+		rows = append(rows, row{kind: rowNote, text: "and " + command.LeftOut(hidden), at: m.cfg.Now()})
 	}
 	b.pane.Prepend(rows...)
 	b.found.next = f.next

@@ -42,6 +42,8 @@ func (m *model) event(e client.Event) tea.Cmd {
 		b.last = e.To
 	case client.Reset:
 		m.reset(e)
+	case client.Standing:
+		m.standing(e)
 	case client.Named:
 		m.named(e)
 	case client.Notice:
@@ -83,7 +85,7 @@ func (m *model) names() []string { return []string{m.name} }
 // message takes in a row of a room's log.
 func (m *model) message(e *client.Message) tea.Cmd {
 	b := m.open(e.Room)
-	if b.hidden {
+	if b.hidden && !e.Ignored {
 		m.unhide(b)
 	}
 	r := rowOf(e, m.names())
@@ -102,7 +104,7 @@ func (m *model) message(e *client.Message) tea.Cmd {
 	if e.Seq <= b.read {
 		m.client.Read(b.name, e.Seq) // of what was said before the first visit
 	}
-	if r.own {
+	if r.own || r.hidden {
 		return nil
 	}
 	return m.unread(b, &r)
@@ -173,7 +175,8 @@ func (m *model) refused(e client.Refused) {
 	text := talk.RefusedText(e)
 	b, i := m.sent(e.N)
 	if b == nil {
-		m.shown.note(fmt.Sprintf("not sent to %s: %s: %s", command.Label(e.Room), text, chat.OneLine(e.Text)), m.cfg.Now())
+		m.shown.note(talk.Sentence(e), m.cfg.Now())
+		m.say(talk.Sentence(e))
 		return
 	}
 	r := *b.row(i)
@@ -189,7 +192,7 @@ func (m *model) opened(e client.Opened) tea.Cmd {
 	state, _ := m.client.Room(e.Room)
 	b := m.meet(e, state)
 	again := b.joined
-	b.joined, b.closed, b.topic = true, chat.OK, e.Topic
+	b.joined, b.closed, b.topic, b.terms = true, chat.OK, e.Topic, e.Terms
 	if e.Status == wire.StatusOK {
 		b.openedAt(e)
 	}
@@ -202,7 +205,27 @@ func (m *model) opened(e client.Opened) tea.Cmd {
 	if again {
 		return nil
 	}
+	if e.Rules.Welcome != "" {
+		b.note(b.label()+" says: "+e.Rules.Welcome, m.cfg.Now())
+	}
 	return m.restore(b, state, e)
+}
+
+// standing takes in what goes for the user in a room from now on. What was done stands in the room's log; that the user can't write is told besides.
+func (m *model) standing(e client.Standing) {
+	b := m.find(e.Room)
+	if b == nil {
+		return
+	}
+	before, now := b.terms, m.cfg.Now()
+	b.terms = e.Terms
+	if muted := talk.IsMuted(b.terms, now); muted != talk.IsMuted(before, now) {
+		if muted {
+			m.say("in " + b.label() + " you are muted: what you send there is refused")
+		} else {
+			m.say("in " + b.label() + " you can write again")
+		}
+	}
 }
 
 // meet returns the buffer of a room that has opened.
@@ -211,7 +234,7 @@ func (m *model) meet(e client.Opened, state client.RoomState) *buffer {
 		return m.open(e.Room)
 	}
 	b := m.conversation(e.Room, state.Peer.ID)
-	if e.Head == 0 && len(b.waiting) == 0 && b != m.shown || hasNote(state.Note, noteClosed) {
+	if e.Head == 0 && len(b.waiting) == 0 && b != m.shown || hasNote(state.Note, noteClosed) || m.ignores(state.Peer) && b != m.shown {
 		m.hide(b)
 	}
 	return b
@@ -236,6 +259,9 @@ func (m *model) restore(b *buffer, state client.RoomState, e client.Opened) tea.
 	if b.read = state.Read; b.read == 0 && !e.Direct {
 		b.read = e.Head // what was said before the first visit is not news, and will not be at the next start
 		m.client.Read(b.name, min(e.Head, e.From-1))
+	}
+	if m.ignores(state.Peer) {
+		return nil // nothing of it is missed
 	}
 	old := 0
 	if e.From > b.read+1 { // shown last time, and not read
@@ -308,6 +334,7 @@ func (m *model) reset(e client.Reset) {
 		b.strand()
 		b.mark(talk.ResetText(e), m.cfg.Now())
 		b.past, b.last, b.low, b.read, b.fromStart, b.fetching = nil, 0, 0, 0, true, false
+		b.disown()
 		b.style.newAt = 0
 	}
 	if e.Room == "" {

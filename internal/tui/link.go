@@ -24,6 +24,7 @@ type link struct {
 	down   client.LinkDown
 	retry  time.Time // when the next attempt begins
 	lostAt time.Time // zero when it was not lost since the last time that it was told
+	epoch  uint64    // of the log behind it, or behind the last
 	asked  time.Time // when the lag was asked for; zero: it is not being asked for
 	last   time.Time // when it was asked for last
 	lag    time.Duration
@@ -60,7 +61,7 @@ func (m *model) linkUp(e client.LinkUp) tea.Cmd {
 	l := &m.link
 	m.status.note(talk.UpText(e, l.ever, m.name), m.cfg.Now())
 	l.up, l.ever, l.asked, l.last = true, true, time.Time{}, time.Time{}
-	m.title = e.Title
+	m.title, l.epoch = e.Title, e.Epoch
 	m.rename(e.Name)
 	m.watch()
 	return m.askLag(m.cfg.Now())

@@ -25,6 +25,7 @@ type model struct {
 	asking context.Context // of questions to the node: it ends with the screen
 	until  context.Context // of what has the terminal in place of the screen: it ends when the program is told to
 	asker  talk.Asker
+	reader *talk.Reader
 	beat   func() tea.Cmd // has the next tick come
 
 	// The screen.
@@ -63,9 +64,10 @@ type model struct {
 func newModel(asking context.Context, cfg *Config) *model {
 	m := &model{
 		cfg: cfg, client: cfg.Client, asking: asking, until: asking, input: newInput(), name: cfg.Client.Name(), dark: true, colours: true,
-		asker: talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Reached: cfg.Reached},
+		asker:  talk.Asker{Client: cfg.Client, Timeout: cfg.Timeout, ID: cfg.ID, Reached: cfg.Reached},
+		reader: talk.NewReader(cfg.Client),
 	}
-	m.beat = m.second
+	m.beat, m.asker.Reader = m.second, m.reader
 	m.link.begun, m.person.typed = cfg.Now(), cfg.Now()
 	m.theme = newTheme(m.dark, m.colours)
 	m.status = m.add(bufStatus, "")
@@ -124,6 +126,8 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		return m.located(msg)
 	case answered:
 		return m.answered(msg)
+	case authored:
+		m.authored(msg)
 	case composed:
 		return m.composed(msg)
 	case lagged:

@@ -76,6 +76,7 @@ func (m *model) ask(p page, q client.HistoryQuery) tea.Cmd {
 	room := p.b.name
 	return func() tea.Msg {
 		p.rows, p.more, p.err = m.client.History(m.asking, room, q)
+		m.reader.Messages(m.asking, p.rows)
 		return p
 	}
 }
@@ -153,21 +154,24 @@ func (b *buffer) prepend(rows []row, more bool) {
 	if len(rows) == 0 {
 		return
 	}
-	b.pane.Prepend(rows...)
 	b.low = rows[0].seq
-	for i := range rows {
-		b.bytes += len(rows[i].text)
-	}
 	b.countMentions(rows)
+	prepend(b.pane, rows)
+	b.recount()
 }
 
-// countMentions counts, among older rows that have come, those that the user has not read and that speak of them.
+// countMentions counts, among older rows that have come, those that the user has not read and that speak of them; those that they are not to see are
+// not unread.
 func (b *buffer) countMentions(rows []row) {
 	if b.unread == 0 {
 		return
 	}
 	for i := range rows {
-		if r := &rows[i]; r.seq > b.read && (r.mention || r.direct && !r.own) {
+		switch r := &rows[i]; {
+		case r.seq <= b.read:
+		case r.hidden:
+			b.unread = max(0, b.unread-1) // they were counted by their numbers alone
+		case r.mention || r.direct && !r.own:
 			b.mentions++
 		}
 	}
@@ -176,8 +180,8 @@ func (b *buffer) countMentions(rows []row) {
 func (p *past) prepend(rows []row, more bool) {
 	p.fromStart = !more || len(rows) == 0
 	if len(rows) > 0 {
-		p.pane.Prepend(rows...)
 		p.low = rows[0].seq
+		prepend(p.pane, rows)
 	}
 }
 
@@ -185,13 +189,15 @@ func (p *past) prepend(rows []row, more bool) {
 func (p *past) append(rows []row) {
 	held := p.pane.Up(1) // who is not at the end does not follow it
 	p.toEnd = true
+	var news []row
 	for i := range rows {
 		if rows[i].seq == p.high+1 {
 			p.high++
 			p.toEnd = false
-			p.pane.Append(rows[i])
+			news = append(news, rows[i])
 		}
 	}
+	p.pane.Append(fold(news)...)
 	p.pane.Down(held)
 }
 
@@ -237,15 +243,21 @@ func (m *model) landed(p page) tea.Cmd {
 		p.b.prepend(rows, p.more) // what is missing between there and here is nothing
 	} else {
 		p.b.past = &past{low: rows[0].seq, high: last, fromStart: !p.more, pane: scroll.New(p.b.style.draw)}
-		p.b.past.pane.Append(rows...)
+		p.b.past.pane.Append(fold(rows)...)
 	}
 	m.fit()
 	m.flash = ""
 	v := p.b.view()
 	for i := v.First(); i < v.End(); i++ {
-		if r := v.At(i); r.kind == rowSaid && r.seq == p.want {
+		r := v.At(i)
+		if r.kind == rowSaid && r.seq == p.want {
 			p.b.pick(i)
 			v.Show(i)
+			return nil
+		}
+		if r.folded != nil && r.low() <= p.want && p.want <= r.seq {
+			v.Show(i)
+			m.say("that message is of somebody whom you ignore")
 			return nil
 		}
 	}

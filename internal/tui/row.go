@@ -47,6 +47,9 @@ type row struct {
 	direct  bool
 	n       uint64 // of a refused one: what Client.Send returned
 	where   string // the room, in a list of messages of many; else ""
+	deed    string // of an act: what was done, before what stands in text
+	hidden  bool   // the user ignores who wrote it
+	folded  []row  // of a note that stands for them: messages that are hidden
 }
 
 // rowStyle says what rows are drawn for.
@@ -323,9 +326,21 @@ func (s *rowStyle) head(r *row, narrow bool) markup.Line {
 	return head
 }
 
+// enact has the row of an act say it in words. whom is what the person is called that it was done to, if that is known.
+func (r *row) enact(whom string) {
+	if r.say != chat.Act {
+		return
+	}
+	if act, err := chat.ParseAct(r.text); err == nil { // else it is of a newer chatnode
+		r.deed, r.text = command.Deed(act, whom), command.ActText(act)
+	}
+}
+
 // deed says what a row of a kind of its own has done, before its text.
 func deed(r *row) string {
 	switch {
+	case r.deed != "":
+		return r.deed
 	case r.say == chat.Topic && r.text == "":
 		return " took the topic away"
 	case r.say == chat.Topic:

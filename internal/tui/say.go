@@ -65,7 +65,7 @@ func (m *model) do(text string) (tea.Cmd, error) {
 	e := asking{env{Asker: m.asker, b: b, room: b.room()}}
 	return func() tea.Msg {
 		err := command.Run(m.asking, call, &e)
-		return answered{b, e.answers, err}
+		return answered{b, e.answers, e.acts, err}
 	}, nil
 }
 
@@ -73,6 +73,7 @@ func (m *model) do(text string) (tea.Cmd, error) {
 type answered struct {
 	b       *buffer
 	answers []command.Answer
+	acts    []chat.ActOf // that can be sent now
 	err     error
 }
 
@@ -85,6 +86,16 @@ func (m *model) answered(msg answered) tea.Cmd {
 		msg.b = m.shown
 	}
 	m.answer(msg.b, msg.answers)
+	for _, act := range msg.acts {
+		if err := m.act(msg.b.name, act); err != nil {
+			m.say(faultText(err))
+		}
+	}
+	for _, a := range msg.answers {
+		if _, ok := a.(command.IgnoreAnswer); ok {
+			return m.reignore()
+		}
+	}
 	return nil
 }
 
@@ -162,7 +173,7 @@ func (m *model) send(d client.Draft) error {
 	if b == nil && isDirect(d.Room) {
 		b = m.open(d.Room)
 	}
-	if b == nil || d.Kind == chat.Topic || !b.joined && b.kind == bufRoom {
+	if b == nil || d.Kind == chat.Topic || d.Kind == chat.Act || !b.joined && b.kind == bufRoom {
 		return nil // nothing of it will come; the acknowledgement is told
 	}
 	m.unhideFor(b)
@@ -179,6 +190,11 @@ func (m *model) send(d client.Draft) error {
 		m.say(fmt.Sprintf("to %s: %s", b.label(), chat.OneLine(d.Text)))
 	}
 	return nil
+}
+
+// act hands an act over, which is a message. Its row comes when it is done.
+func (m *model) act(room string, act chat.ActOf) error {
+	return m.send(client.Draft{Room: room, Kind: chat.Act, Text: act.String()})
 }
 
 func (m *model) unhideFor(b *buffer) {

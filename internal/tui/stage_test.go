@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,9 @@ type fakeClient struct {
 	histories int // questions for history
 	away      string
 	found     client.Found
+	ignored   []client.Person
+	bans      []client.Ban
+	mute      bool // tells nobody's key
 }
 
 func newFakeClient() *fakeClient {
@@ -116,8 +120,8 @@ func (c *fakeClient) Search(context.Context, client.SearchQuery) (client.Found, 
 func (c *fakeClient) Names(context.Context, string) ([]client.Person, int, error) {
 	return nil, 0, c.broken
 }
-func (c *fakeClient) Whois(context.Context, string) (client.Info, error) {
-	return client.Info{}, c.broken
+func (c *fakeClient) Whois(_ context.Context, who string) (client.Info, error) {
+	return client.Info{Person: client.Person{ID: keyOf(who), Name: who}}, c.broken
 }
 func (c *fakeClient) List(context.Context) ([]client.RoomInfo, error) { return nil, c.broken }
 func (c *fakeClient) Keep(context.Context, string) (client.Keep, error) {
@@ -132,7 +136,30 @@ func (c *fakeClient) Invite(context.Context, string, int, time.Duration) (client
 func (c *fakeClient) Release(context.Context, string) (client.Person, error) {
 	return client.Person{}, c.broken
 }
-func (c *fakeClient) Authors(context.Context, []uint64) map[uint64]identity.ID { return nil }
+func (c *fakeClient) Banned(context.Context, string) ([]client.Ban, error) { return c.bans, c.broken }
+func (c *fakeClient) Ignored() []client.Person                             { return c.ignored }
+func (c *fakeClient) Ignore(who client.Person, on bool) error {
+	c.ignored = slices.DeleteFunc(slices.Clone(c.ignored), func(p client.Person) bool { return p.ID == who.ID })
+	if on {
+		c.ignored = append(c.ignored, who)
+	}
+	return c.broken
+}
+
+// keyOf is the key of somebody, and originOf the number of what they write by.
+func keyOf(name string) identity.ID    { return authorOf(originOf(name)) }
+func originOf(name string) uint64      { return uint64((name + "?")[0]) }
+func authorOf(from uint64) identity.ID { return identity.ID{byte(from)} }
+
+func (c *fakeClient) Authors(_ context.Context, from []uint64) map[uint64]identity.ID {
+	known := map[uint64]identity.ID{}
+	for _, number := range from {
+		if !c.mute && number > 0 {
+			known[number] = authorOf(number)
+		}
+	}
+	return known
+}
 func (c *fakeClient) Author(context.Context, uint64) (identity.ID, error) {
 	return identity.ID{}, c.broken
 }
@@ -214,7 +241,11 @@ func (s *stage) release() {
 }
 
 // happen has the client report events, in one batch.
-func (s *stage) happen(events ...client.Event) { s.Helper(); s.do(happened(events)) }
+func (s *stage) happen(events ...client.Event) {
+	s.Helper()
+	s.m.reader.Events(s.Context(), events)
+	s.do(happened(events))
+}
 
 // up brings a link up, and opens the lobby after head messages.
 func (s *stage) up() {
@@ -236,7 +267,7 @@ func (s *stage) open(room string, head uint64) {
 func (s *stage) said(room, name, text string) client.Message {
 	seq := uint64(len(s.c.logs[room])) + 1
 	m := client.Message{
-		Room: room, Seq: seq, ID: chat.ID{byte(seq >> 16), byte(seq >> 8), byte(seq), room[0], 1}, Epoch: 7, Name: name, Kind: chat.Text, Time: s.now, Text: text,
+		Room: room, Seq: seq, ID: chat.ID{byte(seq >> 16), byte(seq >> 8), byte(seq), room[0], 1}, Epoch: 7, From: originOf(name), Name: name, Kind: chat.Text, Time: s.now, Text: text,
 		Cursor: chat.Cursor{Epoch: 7, Seq: seq},
 	}
 	s.c.logs[room] = append(s.c.logs[room], m)

@@ -124,7 +124,7 @@ func Run(ctx context.Context, cfg Config) error {
 	var running sync.WaitGroup
 	ended := make(chan error, 1)
 	running.Go(func() { ended <- cfg.Client.Run(asking) })
-	running.Go(func() { pump(cfg.Client.Events(), program.Send) })
+	running.Go(func() { pump(asking, cfg.Client.Events(), m.reader, program.Send) })
 	stop := context.AfterFunc(ctx, func() { program.Send(told{}) })
 	defer stop()
 
@@ -144,8 +144,9 @@ type told struct{}
 // over says that the client has ended: nothing more will happen.
 type over struct{}
 
-// pump hands events over, many at a time when they come faster than they are taken.
-func pump(events <-chan client.Event, send func(tea.Msg)) {
+// pump hands the client's events over, many at a time when they come faster than they are taken. What has to be asked for about them
+// is asked here, where it may wait for the node's word.
+func pump(ctx context.Context, events <-chan client.Event, reader *talk.Reader, send func(tea.Msg)) {
 	for e := range events {
 		batch := happened{e}
 		for more := true; more && len(batch) < maxBatch; {
@@ -158,6 +159,7 @@ func pump(events <-chan client.Event, send func(tea.Msg)) {
 				more = false
 			}
 		}
+		reader.Events(ctx, batch)
 		send(batch)
 	}
 	send(over{})

@@ -228,6 +228,9 @@ func (m *model) statusLine() string {
 	if b.kind == bufRoom && b.people.count > 0 {
 		where += fmt.Sprintf(" (%d)", b.people.count)
 	}
+	if terms := talk.TermsText(b.terms, now, m.clock); terms != "" && b.joined {
+		where += " [" + terms + "]"
+	}
 	if b.topic != "" {
 		where += ": " + chat.OneLine(b.topic)
 	}
@@ -314,8 +317,12 @@ func (m *model) roomLine(i int, b *buffer, width int) string {
 	if b.unread > 0 {
 		counts = " " + count(b)
 	}
-	if b.talks() && !b.joined && b.kind == bufRoom {
+	switch {
+	case !b.talks() || b.kind != bufRoom:
+	case !b.joined:
 		counts += " –"
+	case b.terms.Rules.Archived || b.terms.Rules.ReadOnly && b.terms.Role == chat.RoleNone || talk.IsMuted(b.terms, m.cfg.Now()):
+		counts += " ø" // nothing can be said there
 	}
 	mark := " "
 	if b == m.shown {
