@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,6 +92,7 @@ type object struct {
 	Why    string
 	From   uint64
 	Own    bool
+	Sealed bool
 	People []struct{ Name, ID string }
 
 	RetryAfterMS int64 `json:"retry_after_ms"`
@@ -564,6 +566,70 @@ func TestDirectMessageToSomeoneAway(t *testing.T) {
 	if got := len(alice.messages("@bob")) + len(alice.messages("@carol")); got != 0 {
 		t.Errorf("alice read %d direct messages of others", got)
 	}
+}
+
+// What two people say to each other is nowhere on the node's disk, while it runs and afterwards; a device of theirs that comes later reads it all the same.
+func TestSealedOnDisk(t *testing.T) {
+	data, key := t.TempDir(), filepath.Join(t.TempDir(), "bob.key")
+	node, addr := startNode(t, "-data", data)
+	carol, bob := join(t, addr, "carol"), join(t, addr, "bob", "-identity", key)
+	carol.command("/msg bob plutonium")
+	if m := bob.expectText("plutonium"); !m.Sealed || m.Room != "@carol" || m.Kind != "text" {
+		t.Errorf("bob reads %+v", m)
+	}
+	bob.say("@carol", "uranium")
+	if m := carol.expectText("uranium"); !m.Sealed || m.Name != "bob" {
+		t.Errorf("carol reads %+v", m)
+	}
+	carol.say("lobby", "aloud")
+	bob.expectText("aloud")
+	phone := start(t, "phone", "-connect", addr, "-name", "bob", "-identity", key, "-follow", "-tail", "50")
+	for text, name := range map[string]string{"plutonium": "carol", "uranium": "bob"} {
+		phone.waitFor(text, func() bool {
+			for _, m := range phone.messages("@carol") {
+				if m.Text == text {
+					return m.Sealed && m.Name == name && m.Author != ""
+				}
+			}
+			return false
+		})
+	}
+	search := func() {
+		t.Helper()
+		heard := false
+		for file, content := range filesOf(t, data) {
+			heard = heard || bytes.Contains(content, []byte("aloud"))
+			for _, word := range []string{"plutonium", "uranium"} {
+				if bytes.Contains(content, []byte(word)) {
+					t.Errorf("%s has %q in it", file, word)
+				}
+			}
+		}
+		if !heard {
+			t.Error("what was said in the lobby is nowhere: the search finds nothing")
+		}
+	}
+	search()
+	for _, p := range []*program{carol, bob, phone, node} {
+		p.interrupt()
+	}
+	search()
+}
+
+// filesOf returns the files in a folder and below it, with what is in them.
+func filesOf(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			files[path], err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 // What one author does takes effect in the order in which it was typed, for everybody.

@@ -100,6 +100,8 @@ const (
 	BadSignature Code = 47
 	BadAct       Code = 48
 	TooMany      Code = 55
+	KeyChanged   Code = 60
+	NoCard       Code = 61
 )
 
 var codes = map[Code]struct{ name, sentence string }{
@@ -145,6 +147,8 @@ var codes = map[Code]struct{ name, sentence string }{
 	BadSignature: {"bad_signature", "the signature of that act does not hold"},
 	BadAct:       {"bad_act", "that is not an act, or there is nothing that it could be done to"},
 	TooMany:      {"too_many", fmt.Sprintf("there are too many of them: a room pins at most %d messages", MaxPins)},
+	KeyChanged:   {"key_changed", "that name is another key's now than when you first met it"},
+	NoCard:       {"no_card", "nothing can be sealed to them before they come here with a chatnode that can"},
 	BadQuery:     {"bad_query", fmt.Sprintf("a search needs a word or a name to look for, in at most %d bytes", MaxQuery)},
 }
 

@@ -47,8 +47,11 @@ func CleanText(kind Kind, text string) string {
 	}, text)
 }
 
-// CheckBody is CheckText and CleanText of a text as it comes from the wire. What needs no cleaning is returned as it is.
+// CheckBody is CheckText and CleanText of a text as it comes from the wire. What needs no cleaning is returned as it is, and so is what is sealed.
 func CheckBody(kind Kind, body []byte) ([]byte, Code) {
+	if kind == Sealed {
+		return body, CheckSealed(len(body))
+	}
 	if isPlain(body) && len(body) <= MaxTopic && len(bytes.TrimSpace(body)) > 0 {
 		return body, OK
 	}

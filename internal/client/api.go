@@ -195,4 +195,5 @@ type Stats struct {
 	Links      int // that reached a welcome
 	Duplicates int // events that were dropped because they had been seen
 	Notices    int // notices that were dropped because nobody took them
+	Unreadable int // sealed messages that came and could not be opened
 }

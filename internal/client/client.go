@@ -12,6 +12,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
+	"chatnode/internal/seal"
 )
 
 const (
@@ -28,6 +29,7 @@ type Client struct {
 	log   *slog.Logger
 	feed  *feed
 	asker *asker
+	self  *seal.Self
 	over  chan struct{} // closed when no further link will be made
 	wake  chan struct{} // capacity 1: the link's writer may have something to do
 
@@ -39,6 +41,7 @@ type Client struct {
 	outbox   *outbox
 	unfiled  []uint64 // cseqs that were answered and are not noted in cfg.State: at most maxUnfiled, or those of one welcome
 	rooms    *rooms
+	contacts contacts
 	space    chan struct{} // closed and made anew whenever an answer may have made room in the outbox
 	n        uint64        // sends so far
 	wanted   string        // the name to ask a node for that does not know this client
@@ -85,7 +88,7 @@ func New(cfg Config) *Client {
 	}
 	cfg.Tail = min(max(cfg.Tail, 0), chat.MaxTail)
 	c := &Client{
-		cfg: cfg, log: cfg.Log, feed: newFeed(), asker: newAsker(), over: make(chan struct{}), wake: make(chan struct{}, 1),
+		cfg: cfg, log: cfg.Log, feed: newFeed(), asker: newAsker(), self: seal.NewSelf(cfg.Key), contacts: newContacts(), over: make(chan struct{}), wake: make(chan struct{}, 1),
 		outbox: newOutbox(cfg.MaxPending, cfg.MaxPendingBytes), rooms: newRooms(), space: make(chan struct{}), wanted: cfg.Name, name: cfg.Name,
 	}
 	c.restore()
@@ -184,6 +187,9 @@ func check(d *Draft) chat.Code {
 	}
 	if code := checkRoom(d.Room); code != chat.OK {
 		return code
+	}
+	if d.Kind == chat.Topic && strings.HasPrefix(d.Room, chat.DirectMark) {
+		return chat.BadKind // a topic can't be sealed, and would be the one thing in a conversation that others read
 	}
 	return chat.CheckText(d.Kind, d.Text)
 }

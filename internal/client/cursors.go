@@ -84,6 +84,8 @@ type room struct {
 	place  place
 	read   uint64 // seq of the last message read
 	note   string // the front end's own: see Client.Prefer
+
+	heard map[voice]uint64 // highest cseq of what was opened
 }
 
 func (r *room) direct() bool { return !r.peer.ID.IsZero() }
@@ -236,7 +238,7 @@ func (s *rooms) reset(direct bool) {
 	var kept []*room
 	s.past = notes(s.past)
 	for _, r := range s.list {
-		r.place, r.read = place{}, 0
+		r.place, r.read, r.heard = place{}, 0, nil
 		if !direct || !r.direct() {
 			kept = append(kept, r)
 		} else if r.note != "" {

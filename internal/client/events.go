@@ -1,6 +1,7 @@
 package client
 
 import (
+	"strings"
 	"time"
 
 	"chatnode/internal/chat"
@@ -30,6 +31,15 @@ type Message struct {
 	Ignored bool
 	// Whom is, of an act, what the person is called that it is done to; a front end sets it where it knows it.
 	Whom string
+
+	// Sealed says that only the two of the conversation can read the message; the name is that of the key that has signed it. Unreadable is one that
+	// does not open, or is not what the node says it is: Text is empty then, and Kind chat.Sealed.
+	Sealed, Unreadable bool
+}
+
+// Open reports whether the message came to one person alone and could be read by the node, as one from a client that can't seal.
+func (m *Message) Open() bool {
+	return !m.Sealed && strings.HasPrefix(m.Room, chat.DirectMark) && (m.Kind == chat.Text || m.Kind == chat.Action)
 }
 
 // Ack says that a send is kept.
@@ -43,6 +53,8 @@ type Ack struct {
 	Kind chat.Kind
 	Text string
 	Name string // the name that the client has
+
+	Sealed bool // nobody but the two of the conversation can read it
 }
 
 // Refused says that a send will never be kept. Code chat.Internal stands also for a send whose outcome the node can't tell any more.
@@ -53,6 +65,13 @@ type Refused struct {
 	RetryAfter time.Duration // when sending it anew may help; 0: never
 	Room, Text string
 	Kind       chat.Kind
+}
+
+// KeyChanged says that a name to which the user has written is another key's now. What is sent to the name is refused, with chat.KeyChanged, until
+// the user has written to that key by its id.
+type KeyChanged struct {
+	Name     string
+	Was, Now identity.ID
 }
 
 // LinkUp says that a link to the node is there.
@@ -184,6 +203,7 @@ type Notice struct {
 func (Message) event()    {}
 func (Ack) event()        {}
 func (Refused) event()    {}
+func (KeyChanged) event() {}
 func (LinkUp) event()     {}
 func (LinkDown) event()   {}
 func (Opened) event()     {}

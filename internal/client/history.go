@@ -90,6 +90,9 @@ func (h *reading) back(ctx context.Context, ask *wire.History) (page []Message, 
 	if page, err = h.page(&question, is); err != nil || len(page) == 0 {
 		return nil, false, err
 	}
+	if err := h.client.unsealAll(ctx, page, h.events); err != nil {
+		return nil, false, err
+	}
 	ask.Before, h.follows = page[0].Seq, true
 	return page, is.More, nil
 }
@@ -119,6 +122,7 @@ type reading struct {
 	numbers map[uint64]string // rooms by number
 	last    map[uint64]uint64 // of a search: the lowest seq so far, by number
 	follows bool              // a page came before this one
+	events  []*wire.Event     // of the last answer
 }
 
 // ask puts a question, and returns an error when another store answers it than the ones before.
@@ -140,6 +144,7 @@ func (h *reading) page(ask *wire.History, is *wire.HistoryIs) ([]Message, error)
 		return nil, fmt.Errorf("%w: %d messages, and %d were asked for", errPage, len(is.Events), ask.N)
 	}
 	var list []Message
+	h.events = nil
 	for _, raw := range is.Events {
 		e, err := wire.DecodeEvent(raw)
 		if err != nil {
@@ -173,6 +178,7 @@ func (h *reading) page(ask *wire.History, is *wire.HistoryIs) ([]Message, error)
 // message returns an event of an answer as a message.
 func (h *reading) message(e *wire.Event) Message {
 	c := h.client
+	h.events = append(h.events, e)
 	c.mu.Lock()
 	own := c.isOwnLocked(e.From) && c.epoch == h.epoch
 	c.mu.Unlock()
@@ -193,9 +199,9 @@ func (h *reading) message(e *wire.Event) Message {
 // SearchQuery asks for messages by the words in them.
 type SearchQuery struct {
 	Words  string // each has to occur, or begin a word that does; at most chat.MaxQuery bytes
-	Room   string // as in History; empty: every room, and the user's own conversations
+	Room   string // as in History; empty: every room, and of the user's own conversations what is not sealed
 	From   string // the name that the author had; empty: anyone
-	Before uint64 // Found.Next of the search before; 0: begin with the newest
+	Before uint64 // Found.Next of the search before, of the same Room; 0: begin with the newest
 	N      int    // at most chat.MaxHits
 }
 
@@ -219,6 +225,9 @@ func (c *Client) Search(ctx context.Context, q SearchQuery) (found Found, err er
 	if code != chat.OK {
 		return Found{}, &RefusedError{Code: code}
 	}
+	if strings.HasPrefix(q.Room, chat.DirectMark) {
+		return c.searchOwn(ctx, q)
+	}
 	n := min(max(q.N, 0), chat.MaxHits)
 	h := reading{client: c, numbers: map[uint64]string{}, last: map[uint64]uint64{}}
 	found.Next = q.Before
@@ -230,6 +239,9 @@ func (c *Client) Search(ctx context.Context, q SearchQuery) (found Found, err er
 		}
 		is := answer.(*wire.SearchIs)
 		hits, err := h.hits(ask, is)
+		if err == nil {
+			err = c.unsealAll(ctx, hits, h.events)
+		}
 		if err != nil {
 			return Found{}, err
 		}
@@ -242,19 +254,51 @@ func (c *Client) Search(ctx context.Context, q SearchQuery) (found Found, err er
 	return found, nil
 }
 
+// maxOwnPages is how many pages of chat.MaxTail messages one search of a conversation looks through.
+const maxOwnPages = 10
+
+// searchOwn is Search in a conversation: what is sealed there the node can't find, so all of it is asked for and looked through here. Found.Next is the seq
+// of a message, before which there is more.
+func (c *Client) searchOwn(ctx context.Context, q SearchQuery) (found Found, err error) {
+	n, terms, from := min(max(q.N, 0), chat.MaxHits), chat.QueryTerms(q.Words), chat.Fold(q.From)
+	ask := wire.History{Room: q.Room, Before: q.Before, N: chat.MaxTail}
+	h := reading{client: c, numbers: map[uint64]string{}}
+	more := n > 0
+	for pages := 0; more && pages < maxOwnPages && len(found.Hits) < n; pages++ {
+		var page []Message
+		if page, more, err = h.back(ctx, &ask); err != nil {
+			return Found{}, err
+		}
+		for i, m := range slices.Backward(page) {
+			if (from == "" || chat.Fold(m.Name) == from) && chat.MatchWords(chat.Words(m.Text), terms) && len(found.Hits) < n {
+				found.Hits = append(found.Hits, m)
+				more = more || i > 0 && len(found.Hits) == n
+				ask.Before = m.Seq
+			}
+		}
+		if len(found.Hits) < n && len(page) > 0 {
+			ask.Before = page[0].Seq
+		}
+	}
+	if more {
+		found.Next = ask.Before
+	}
+	return found, nil
+}
+
 // hits returns the messages of an answer to ask.
 func (h *reading) hits(ask *wire.Search, is *wire.SearchIs) ([]Message, error) {
 	if uint64(len(is.Events)) > ask.N {
 		return nil, fmt.Errorf("%w: %d messages, and %d were asked for", errPage, len(is.Events), ask.N)
 	}
 	for _, r := range is.Rooms {
-		direct := strings.HasPrefix(ask.Room, chat.DirectMark)
-		if checkRoom(r.Name) != chat.OK || ask.Room != "" && !direct && r.Name != ask.Room || direct && !strings.HasPrefix(r.Name, chat.DirectMark) {
+		if checkRoom(r.Name) != chat.OK || ask.Room != "" && r.Name != ask.Room {
 			return nil, fmt.Errorf("%w: room %q", errPage, r.Name)
 		}
 		h.numbers[r.Room] = r.Name
 	}
 	var list []Message
+	h.events = nil
 	for _, raw := range is.Events {
 		e, err := wire.DecodeEvent(raw)
 		if err != nil {

@@ -250,7 +250,6 @@ func TestSearch(t *testing.T) {
 			"a room without a name": {"", wire.SearchIs{Events: raw(lobby[3])}},
 			"a room that can't be":  {"", wire.SearchIs{Rooms: []wire.RoomName{{Room: 3, Name: "\x1b[2J"}}, Events: raw(lobby[3])}},
 			"another room":          {"ops", wire.SearchIs{Rooms: []wire.RoomName{{Room: 3, Name: "lobby"}}, Events: raw(lobby[3])}},
-			"no conversation":       {"@bob", wire.SearchIs{Rooms: []wire.RoomName{{Room: 3, Name: "lobby"}}, Events: raw(lobby[3])}},
 			"too many":              {"", wire.SearchIs{Rooms: []wire.RoomName{{Room: 3, Name: "lobby"}}, Events: raw(lobby[8], lobby[7], lobby[6])}},
 			"twice":                 {"", wire.SearchIs{Rooms: []wire.RoomName{{Room: 3, Name: "lobby"}}, Events: raw(lobby[8], lobby[8])}},
 			"the oldest first":      {"", wire.SearchIs{Rooms: []wire.RoomName{{Room: 3, Name: "lobby"}}, Events: raw(lobby[7], lobby[8])}},

@@ -13,8 +13,8 @@ import (
 	"chatnode/internal/identity"
 )
 
-// someone is a client that never runs.
-func someone(s *State) *Client {
+// idler is a client that never runs.
+func idler(s *State) *Client {
 	return New(Config{Name: "carol", Key: testKey(), State: s, Rand: &counter{}, Dial: (&rig{}).dial})
 }
 
@@ -25,7 +25,7 @@ func called(n byte, name string) Person { return Person{ID: identity.ID{n}, Name
 func TestIgnored(t *testing.T) {
 	dir := t.TempDir()
 	s := openState(t, dir)
-	c := someone(s)
+	c := idler(s)
 	for _, err := range []error{
 		c.Ignore(called(2, "bob"), true), c.Ignore(called(3, "alice"), true), c.Ignore(called(4, "Bob"), true),
 		c.Ignore(called(3, "alice"), false), c.Ignore(called(3, "alice"), false), c.Ignore(called(2, "bob"), true), c.Ignore(called(4, "rob"), true),
@@ -46,7 +46,7 @@ func TestIgnored(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = openState(t, dir)
-	wants("in the next client", someone(s))
+	wants("in the next client", idler(s))
 	again := newMemory()
 	for _, r := range s.records() {
 		if err := again.apply(r); err != nil {
@@ -56,7 +56,7 @@ func TestIgnored(t *testing.T) {
 	if len(again.ignored) != 2 {
 		t.Errorf("written anew, %d are ignored", len(again.ignored))
 	}
-	none := someone(nil)
+	none := idler(nil)
 	if err := none.Ignore(called(2, "bob"), true); err != nil || len(none.Ignored()) != 1 {
 		t.Errorf("without a State: %v, %v", err, none.Ignored())
 	}
@@ -64,7 +64,7 @@ func TestIgnored(t *testing.T) {
 
 // TestWhoCanNotBeIgnored: nobody ignores themselves, or more people than are remembered; and a name is one.
 func TestWhoCanNotBeIgnored(t *testing.T) {
-	c := someone(nil)
+	c := idler(nil)
 	if err := c.Ignore(Person{ID: testKey().ID()}, true); !errors.Is(err, errIgnoreSelf) {
 		t.Errorf("oneself: %v", err)
 	}
@@ -94,7 +94,7 @@ func TestIgnoringIsFiledFirst(t *testing.T) {
 	s := openState(t, t.TempDir())
 	disk := &fullDisk{book: s.journal}
 	s.journal = disk
-	c := someone(s)
+	c := idler(s)
 	disk.full.Store(true)
 	if err := c.Ignore(called(2, "bob"), true); err == nil || len(c.Ignored()) > 0 {
 		t.Errorf("on a full disk: %v, %v", err, c.Ignored())

@@ -49,6 +49,7 @@ type conn struct {
 
 	// Owned by the writer.
 	retiring bool // it is time for the goodbye
+	puzzled  bool // it is to be found out to whom the next send is sealed
 
 	// Guarded by Client.mu.
 	control []wire.Record // to be written
@@ -147,6 +148,7 @@ func (n *conn) end(ctx context.Context, err error) ending {
 	c.feed.hold(false)
 	c.outbox.relink()
 	c.rooms.unlink()
+	c.contacts.unlink()
 	c.asker.unlink()
 	c.quitLocked()
 	e := ending{err: n.cause(ctx, err), renewed: n.renewed}

@@ -28,6 +28,7 @@ const (
 	kindRetired  = 9  // nothing: the origin is given up
 	kindNote     = 10 // room, text
 	kindIgnore   = 11 // key id, name, 1 for on or 0
+	kindPin      = 12 // folded name, key id: whose it was when the user first wrote to it
 )
 
 var (
@@ -49,6 +50,7 @@ type memory struct {
 	owed     uint64                 // resets of all rooms that the user has not been shown
 	why      string                 // the last of them
 	ignored  map[identity.ID]string // names as they were then, by key
+	pins     pins
 }
 
 // remembered is what is known of one room.
@@ -61,7 +63,7 @@ type remembered struct {
 }
 
 func newMemory() memory {
-	return memory{next: 1, sends: map[uint64]Draft{}, rooms: map[string]remembered{}, ignored: map[identity.ID]string{}}
+	return memory{next: 1, sends: map[uint64]Draft{}, rooms: map[string]remembered{}, ignored: map[identity.ID]string{}, pins: newPins()}
 }
 
 // records returns the fewest records that add up to m.
@@ -78,6 +80,9 @@ func (m *memory) records() [][]byte {
 	}
 	for id, name := range m.ignored {
 		out = append(out, ignoreRecord(id, name, true))
+	}
+	for _, name := range m.pins.oldestFirst() {
+		out = append(out, pinRecord(name, m.pins.byName[name].id))
 	}
 	for _, cseq := range slices.Sorted(maps.Keys(m.sends)) {
 		d := m.sends[cseq]
@@ -146,6 +151,10 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 		change = func() { m.change(key, func(r *remembered) { r.note = note }) }
 	case kindIgnore:
 		change, sensible = m.ignoring(f)
+	case kindPin:
+		name, id := f.text(), identity.ID(f.bytes(32))
+		sensible = name != "" && len(name) <= maxWho && !id.IsZero()
+		change = func() { m.pins.set(name, id) }
 	case kindForget:
 		key := f.text()
 		change = func() { delete(m.rooms, key) }
@@ -215,6 +224,10 @@ func readRecord(key string, seq uint64) []byte {
 
 func noteRecord(key, note string) []byte { return appendText(appendText([]byte{kindNote}, key), note) }
 
+func pinRecord(name string, id identity.ID) []byte {
+	return append(appendText([]byte{kindPin}, name), id[:]...)
+}
+
 func forgetRecord(key string) []byte { return appendText([]byte{kindForget}, key) }
 
 func epochRecord(epoch uint64) []byte {
@@ -239,7 +252,7 @@ type fields struct {
 func (f *fields) bytes(n uint64) []byte {
 	if n > uint64(len(f.left)) {
 		f.bad, f.left = true, nil
-		return make([]byte, min(n, 16))
+		return make([]byte, min(n, 32))
 	}
 	b := f.left[:n]
 	f.left = f.left[n:]

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/seal"
 	"chatnode/internal/wire"
 )
 
@@ -36,10 +37,24 @@ type entry struct {
 	filed   bool   // opSend: it stands in the State, if there is one; nothing is written before
 	arg     string // otherwise: the room or the name
 	written bool   // on the present link, and not called back by a nack
+
+	// opSend to a person: one of them, once it is known.
+	to      *seal.Peer // to whom it is sealed
+	refused chat.Code  // why it is not sent: the node gets a Skip in its place
 }
 
 // size returns what the entry counts towards bounds in bytes.
-func (e *entry) size() int { return entryCost + len(e.draft.Text) }
+func (e *entry) size() int {
+	if sealedTo(&e.draft) != "" {
+		return entryCost + seal.Len(len(e.draft.Text))
+	}
+	return entryCost + len(e.draft.Text)
+}
+
+// puzzles reports whether it is still to be found out to whom the entry is sealed.
+func (e *entry) puzzles() bool {
+	return e.op == opSend && e.filed && e.to == nil && e.refused == chat.OK && sealedTo(&e.draft) != ""
+}
 
 // outbox is the queue of what the node has not answered yet. Sends are numbered as they come in, and keep their number however often
 // they are written, as long as the origin lives. It is not safe for concurrent use: Client.mu guards it.
@@ -109,16 +124,24 @@ func (o *outbox) do(op op, arg string) error {
 	return nil
 }
 
-// take returns the next entry to write and counts it as written, or nil when there is none or when it has to wait: to be filed, or for
-// answers, as at most sends sends of bytes bytes fly, but one always may.
-func (o *outbox) take(sends, bytes int) *entry {
+// peek returns the next entry to write, or nil when there is none.
+func (o *outbox) peek() *entry {
 	for o.next < len(o.entries) && o.entries[o.next].written {
 		o.next++
 	}
 	if o.next == len(o.entries) {
 		return nil
 	}
-	e := o.entries[o.next]
+	return o.entries[o.next]
+}
+
+// take returns the next entry to write and counts it as written, or nil when there is none or when it has to wait: to be filed, or for
+// answers, as at most sends sends of bytes bytes fly, but one always may.
+func (o *outbox) take(sends, bytes int) *entry {
+	e := o.peek()
+	if e == nil || e.puzzles() {
+		return nil
+	}
 	if e.op == opSend {
 		if !e.filed || o.flying > 0 && (o.flying >= sends || o.flyingBytes+e.size() > bytes) {
 			return nil
@@ -265,9 +288,17 @@ func (o *outbox) newOrigin(token [16]byte) {
 	o.relink()
 }
 
-// pub returns the send as the node is told of it, under the number it has now.
-func (e *entry) pub() *wire.Pub {
+// pub returns the send as the node is told of it, under the number it has now: what is for a person sealed to their key and sent to it, whatever name they have.
+func (o *outbox) pub(e *entry, self *seal.Self) *wire.Pub {
 	p := &wire.Pub{CSeq: e.cseq, Room: e.draft.Room, Kind: e.draft.Kind, Body: []byte(e.draft.Text)}
+	switch {
+	case e.refused != chat.OK:
+		return &wire.Pub{CSeq: e.cseq, Room: e.draft.Room, Kind: chat.Skip}
+	case e.to != nil:
+		mark := seal.Mark{Origin: seal.OriginOf(o.origin), CSeq: e.cseq, Re: e.draft.Re}
+		p.Room, p.Kind = chat.DirectMark+e.to.ID.String(), chat.Sealed
+		p.Body = self.Seal(e.to, mark, seal.Text{Kind: e.draft.Kind, Body: e.draft.Text})
+	}
 	if e.draft.Re != (chat.ID{}) {
 		p.Opts.Re = e.draft.Re[:]
 	}

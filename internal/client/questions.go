@@ -227,6 +227,30 @@ func (a *asker) meet(epoch uint64, node identity.ID) {
 	a.met, a.epoch = true, epoch
 }
 
+// add puts a question behind those that wait. Its answer comes when it does.
+func (a *asker) add(r wire.Record) *question {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := &question{record: r, answer: make(chan result, 1)}
+	if a.closed {
+		q.answer <- result{err: ErrClosed}
+	} else {
+		a.waiting = append(a.waiting, q)
+	}
+	return q
+}
+
+// vouch says whose a number has proved to be, and reports false where that is known to be otherwise.
+func (a *asker) vouch(from uint64, id identity.ID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if known, ok := a.cache[from]; ok && known != id {
+		return false
+	}
+	a.keepLocked(from, id)
+	return true
+}
+
 // unlink has the question that was asked on a lost link asked again, behind that which says that the user is away still.
 func (a *asker) unlink() {
 	a.mu.Lock()
@@ -306,14 +330,7 @@ func (c *Client) put(ctx context.Context, r wire.Record) (result, error) {
 	if err := c.settled(ctx); err != nil {
 		return result{}, err
 	}
-	q := &question{record: r, answer: make(chan result, 1)}
-	c.asker.mu.Lock()
-	if c.asker.closed {
-		c.asker.mu.Unlock()
-		return result{}, ErrClosed
-	}
-	c.asker.waiting = append(c.asker.waiting, q)
-	c.asker.mu.Unlock()
+	q := c.asker.add(r)
 	c.poke()
 	select {
 	case res := <-q.answer:

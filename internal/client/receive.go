@@ -93,7 +93,7 @@ func (n *conn) challenged(r *wire.Challenge) error {
 	origin := c.outbox.origin[:]
 	n.control = append(n.control, &wire.Hello{
 		Version: wire.Version, Name: c.wanted, Key: c.cfg.Key.Public(), Proof: c.cfg.Key.Prove(r.Nonce, origin),
-		Origin: append([]byte(nil), origin...), FirstUnacked: c.outbox.firstUnanswered(), Token: token,
+		Origin: append([]byte(nil), origin...), FirstUnacked: c.outbox.firstUnanswered(), Token: token, Card: c.self.Card(),
 	})
 	c.poke()
 	return nil
@@ -233,8 +233,11 @@ func (c *Client) eventLocked(r *wire.Event) error {
 	if len(r.Opts.Re) == len(m.Re) {
 		m.Re = chat.ID(r.Opts.Re)
 	}
-	if r.Kind == chat.Topic {
+	switch r.Kind {
+	case chat.Topic:
 		room.topic = m.Text
+	case chat.Sealed:
+		c.unsealLocked(&m, room, r)
 	}
 	c.feed.put(m)
 	return nil
@@ -285,7 +288,15 @@ func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) 
 		c.unfiled = append(c.unfiled, e.cseq)
 	}
 	d := &e.draft
-	if o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip {
+	switch {
+	case o != nil && o.Code == chat.OK && o.Seq == 0 && e.refused != chat.OK:
+		o = &wire.Outcome{Code: e.refused} // the client's own: the node has kept nothing
+		if e.refused == chat.KeyChanged {
+			if id, known := c.idLocked(sealedTo(d)); known {
+				c.feed.put(c.contacts.changes(sealedTo(d), id)...)
+			}
+		}
+	case o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip:
 		o = &wire.Outcome{Code: chat.Internal}
 	}
 	if o.Code != chat.OK {
@@ -293,7 +304,7 @@ func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) 
 		return
 	}
 	c.feed.put(Ack{
-		N: e.n, Ref: d.Ref, Room: d.Room, Seq: o.Seq, ID: o.ID, Time: time.UnixMilli(o.Time), Kind: d.Kind, Text: d.Text, Name: c.name,
+		N: e.n, Ref: d.Ref, Room: d.Room, Seq: o.Seq, ID: o.ID, Time: time.UnixMilli(o.Time), Kind: d.Kind, Text: d.Text, Name: c.name, Sealed: sealedTo(d) != "",
 	})
 }
 
@@ -336,11 +347,15 @@ func (n *conn) openLocked(r *wire.Open) error {
 		return err
 	}
 	c.doneLocked(opJoin, room.isCalled)
+	if room.direct() {
+		c.contacts.meet(room.peer.ID, room.peer.Name, r.Card)
+		c.feed.put(c.contacts.changes(room.peer.Name, room.peer.ID)...)
+	}
 	v := room.place.open(r, c.epoch)
 	opened, cursor := Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct(), Terms: room.terms}, room.place.cursor
 	switch {
 	case v.reset != "":
-		room.read = 0
+		room.read, room.heard = 0, nil
 		c.feed.put(opened, Reset{Room: room.name, Why: v.reset, Cursor: cursor})
 	case v.gapTo > 0:
 		c.feed.put(opened, Gap{Room: room.name, From: v.gapFrom, To: v.gapTo, Cursor: cursor})

@@ -19,6 +19,7 @@ func (c *Client) restore() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.met, c.epoch, c.ignored = s.met, s.epoch, maps.Clone(s.ignored)
+	c.contacts.pins = s.pins.clone()
 	if s.owed > 0 {
 		c.feed.put(Reset{Why: s.why})
 	}
@@ -48,6 +49,9 @@ func (c *Client) restoreSends() {
 // on behind it: one that is killed between showing a message and saying so shows that message again, and none is left out. Events that
 // have no place in a room's log are of no interest.
 func (c *Client) Shown(e Event) {
+	if m, ok := e.(Message); ok {
+		c.trustShown(&m)
+	}
 	s := c.cfg.State
 	if s == nil {
 		return

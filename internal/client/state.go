@@ -9,6 +9,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/disk"
+	"chatnode/internal/identity"
 	"chatnode/internal/journal"
 )
 
@@ -190,7 +191,7 @@ func (s *State) renew(token [16]byte, drafts []Draft, reset string, epoch uint64
 	if reset != "" {
 		next.epoch, next.met, next.owed, next.why, next.rooms = epoch, true, s.owed+1, reset, notes(s.rooms)
 	}
-	next.origin, next.live, next.shownNow, next.ignored = token, true, s.shownNow, s.ignored
+	next.origin, next.live, next.shownNow, next.ignored, next.pins = token, true, s.shownNow, s.ignored, s.pins
 	for _, d := range drafts {
 		next.sends[next.next] = d
 		next.next++
@@ -260,6 +261,16 @@ func (s *State) read(key string, seq uint64) error {
 		return nil
 	}
 	return s.note(readRecord(key, seq))
+}
+
+// pin writes down whose a folded name is.
+func (s *State) pin(name string, id identity.ID) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.note(pinRecord(name, id))
 }
 
 // prefer writes down a front end's note on a room.

@@ -24,6 +24,9 @@ func (n *conn) write(ctx context.Context) error {
 			control, n.retiring = n.retire(control), false
 		}
 		before := len(control) + len(chat)
+		if n.puzzled && n.c.address() {
+			n.c.poke()
+		}
 		var err error
 		if control, err = push(n.link.Control(), control); err != nil {
 			return fmt.Errorf("write to the node: %w", err)
@@ -84,6 +87,7 @@ func (n *conn) fill(control, chat []byte) (_, _ []byte, wait time.Duration) {
 	c := n.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n.puzzled = false
 	if n.leaving {
 		return control, chat, 0
 	}
@@ -123,6 +127,8 @@ func (n *conn) fillChatLocked(buf []byte) ([]byte, time.Duration) {
 		}
 		buf = wire.Must(buf, c.recordLocked(e))
 	}
+	e := c.outbox.peek()
+	n.puzzled = e != nil && e.puzzles()
 	return buf, 0
 }
 
@@ -159,7 +165,7 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 	case opNick:
 		return &wire.Nick{Name: e.arg}
 	}
-	p := e.pub()
+	p := c.outbox.pub(e, c.self)
 	if p.Kind == chat.Act { // signed for the origin that it goes out under, which can change
 		act := identity.SignedAct{Epoch: c.epoch, From: c.from, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
 		p.Opts.Sig = c.cfg.Key.SignAct(&act)

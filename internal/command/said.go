@@ -31,7 +31,15 @@ type Said struct {
 	Ignored bool
 	// Whom is, of an act, what the person is called that it is done to; empty where that is not known.
 	Whom string
+
+	Sealed, Unreadable bool // see client.Message
 }
+
+// Unsealed stands behind what came to one person alone and could be read on its way.
+const Unsealed = " (not sealed)"
+
+// Unreadable stands in place of a sealed message that does not open.
+const Unreadable = "unreadable message"
 
 // Told returns a message as people read it, behind its time: "carol: hi", "* carol waves".
 func Told(name string, kind chat.Kind, text string) string {
@@ -60,6 +68,8 @@ func told(who string, kind chat.Kind, text string) string {
 		return "-- " + who + " took the topic away"
 	case kind == chat.Topic:
 		return "-- " + who + " set the topic: " + text
+	case kind == chat.Sealed:
+		return "-- " + who + ": " + Unreadable
 	}
 	return fmt.Sprintf("-- %s (%s): %s", who, kind, text)
 }

@@ -132,11 +132,18 @@ func (a *acting) op() chat.Code {
 	return a.stand(store.Moderator)
 }
 
-func (a *acting) deop() chat.Code { return a.unstand(store.Moderator) }
+// deop puts out whoever comes from a network that is kept out of the room: that does not matter of moderators alone.
+func (a *acting) deop() chat.Code {
+	code := a.unstand(store.Moderator)
+	if target := a.h.accounts[a.who]; code == chat.OK && target != nil {
+		a.sendAway(target, func(s *Session) bool { return s.isOut(a.room) })
+	}
+	return code
+}
 
 // kick takes a member's place in a private room, whether or not it is there.
 func (a *acting) kick() chat.Code {
-	a.sendAway(a.h.accounts[a.who])
+	a.sendAway(a.h.accounts[a.who], func(*Session) bool { return true })
 	if expelled := a.room.Rules.Private && a.expel(); !expelled && len(a.evict) == 0 {
 		return chat.BadAct
 	}
@@ -151,7 +158,7 @@ func (a *acting) ban() chat.Code {
 	}
 	a.expel()
 	target := a.h.accounts[a.who]
-	a.sendAway(target)
+	a.sendAway(target, func(*Session) bool { return true })
 	if a.by.admin && !a.h.cfg.InviteOnly {
 		a.barNetworks(target)
 	}
@@ -171,10 +178,8 @@ func (a *acting) barNetworks(target *account) {
 		return
 	}
 	for other := range a.room.members {
-		for s := range other.sessions {
-			if s.in(a.room) != nil && s.isOut(a.room) && !slices.Contains(a.evict, s) {
-				a.evict = append(a.evict, s)
-			}
+		if other != target {
+			a.sendAway(other, func(s *Session) bool { return s.isOut(a.room) })
 		}
 	}
 }
@@ -247,10 +252,10 @@ func (a *acting) welcome() chat.Code {
 	return chat.OK
 }
 
-// sendAway notes that all sessions of an account leave the room.
-func (a *acting) sendAway(target *account) {
+// sendAway notes that those sessions of an account leave the room, if they are there, of which it is true.
+func (a *acting) sendAway(target *account, which func(*Session) bool) {
 	for s := range target.sessions {
-		if s.in(a.room) != nil {
+		if s.in(a.room) != nil && which(s) {
 			a.evict = append(a.evict, s)
 		}
 	}
@@ -258,9 +263,9 @@ func (a *acting) sendAway(target *account) {
 
 // leave ends the subscriptions of those who were sent away. The act is the last row that they see.
 func (a *acting) leave() {
-	code := chat.Kicked
-	if a.Verb == chat.Ban {
-		code = chat.Banned
+	code := chat.Banned
+	if a.Verb == chat.Kick {
+		code = chat.Kicked
 	}
 	for _, s := range a.evict {
 		a.h.end(s.in(a.room), code)

@@ -249,7 +249,7 @@ func network(c *citizen) string {
 }
 
 func (r *court) isOut(c *citizen, now int64) bool {
-	if r.rank(c.who) >= 2 {
+	if r.rank(c.who) == 3 {
 		return false
 	}
 	if lasts(r.banned, c.who, now) {
@@ -288,7 +288,7 @@ func (r *court) say(c *citizen, text string, now int64) int {
 		return -int(chat.NotMember)
 	case r.archived:
 		return -int(chat.Archived)
-	case rank < 2 && lasts(r.muted, c.who, now):
+	case rank < 3 && lasts(r.muted, c.who, now):
 		return -int(chat.Muted)
 	case rank < 1 && r.readonly:
 		return -int(chat.OnlyRead)
@@ -306,7 +306,6 @@ func (r *court) say(c *citizen, text string, now int64) int {
 func (x *town) judge(r *court, c *citizen, act chat.ActOf, target string, now int64) int {
 	rank := r.rank(c.who)
 	owners := slices.Contains([]chat.Verb{chat.Op, chat.Deop, chat.Archive, chat.Unarchive, chat.Private, chat.Open}, act.Verb)
-	lifts := act.Verb == chat.Unban || act.Verb == chat.Unmute
 	switch {
 	case r.isOut(c, now):
 		return -int(chat.Banned)
@@ -316,9 +315,9 @@ func (x *town) judge(r *court, c *citizen, act chat.ActOf, target string, now in
 		return -int(chat.NotAllowed)
 	case r.archived && act.Verb != chat.Unarchive:
 		return -int(chat.Archived)
-	case target != "" && !lifts && act.Verb != chat.Invite && r.rank(target) >= rank, lifts && target == c.who:
+	case target != "" && act.Verb != chat.Invite && r.rank(target) >= rank:
 		return -int(chat.NotAllowed)
-	case rank < 2 && lasts(r.muted, c.who, now):
+	case rank < 3 && lasts(r.muted, c.who, now):
 		return -int(chat.Muted)
 	case act.Verb == chat.Op && r.first(target) == 0:
 		return -int(chat.NotMember)
@@ -345,6 +344,7 @@ func (x *town) effect(r *court, c *citizen, act chat.ActOf, target string, now i
 		return !had
 	case chat.Deop:
 		delete(r.moderator, target)
+		x.leave(r, func(o *citizen) bool { return o.who == target && r.isOut(o, now) })
 		return had
 	case chat.Kick:
 		_, member := r.members[target]

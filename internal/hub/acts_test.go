@@ -124,7 +124,7 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		set  string // what the owner does before, so that there is something to be done
 	}{
 		"op": {2, below, "", ""}, "deop": {2, below, "", "op"}, "kick": {1, below, "", ""}, "ban": {1, below, " 1m", ""}, "mute": {1, below, " 1m spam", ""},
-		"unban": {1, self, "", "ban"}, "unmute": {1, self, "", "mute"}, "slow": {1, none, "5s", ""}, "readonly": {1, none, "", ""}, "writable": {1, none, "", "readonly"},
+		"unban": {1, below, "", "ban"}, "unmute": {1, below, "", "mute"}, "slow": {1, none, "5s", ""}, "readonly": {1, none, "", ""}, "writable": {1, none, "", "readonly"},
 		"pin": {1, none, "0123456789abcdef", ""}, "unpin": {1, none, "0123456789abcdef", "pin 0123456789abcdef"}, "welcome": {1, none, "hello", ""},
 		"archive": {2, none, "", ""}, "unarchive": {2, none, "", "archive"},
 		"private": {2, none, "", ""}, "open": {2, none, "", "private"}, "invite": {1, none, "OUTSIDER", "private"}, "redact": {9, none, "0123456789abcdef", ""},
@@ -158,7 +158,7 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 								body = fmt.Sprintf("%s %v%s", verb, target.key, is.args)
 							}
 							want := chat.OK
-							if role < int(is.role) || is.to == below && rank >= role || is.to == self && target == actor {
+							if role < int(is.role) || is.to == below && rank >= role {
 								want = chat.NotAllowed
 							}
 							if set := is.set; set != "" && is.to == none {
@@ -491,6 +491,28 @@ func TestBoundsOfActs(t *testing.T) {
 		h.owner.wants(h.owner.act("room", "unmute %v", keyOf("10")), chat.OK)
 		h.owner.wants(h.owner.act("room", "mute %v 0s", h.guest.key), chat.OK)
 		h.owner.wants(h.owner.act("room", "mute %v 1m", h.guest.key), chat.OK) // the second one takes no place
+	})
+}
+
+// TestOwnersAnswerToAdmins: what an admin does to an owner holds, and no moderator takes it back.
+func TestOwnersAnswerToAdmins(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.admin.wants(h.admin.act("room", "mute %v 0s", h.owner.key), chat.OK)
+		h.owner.wants(h.owner.pub("room", "x"), chat.Muted)
+		h.owner.wants(h.owner.act("room", "unmute %v", h.owner.key), chat.NotAllowed)
+		h.mod.wants(h.mod.act("room", "unmute %v", h.owner.key), chat.NotAllowed)
+		h.owner.wants(h.owner.act("room", "slow 5s"), chat.Muted)
+		h.admin.wants(h.admin.act("room", "ban %v 0s", h.owner.key), chat.OK)
+		if in, why := h.owner.in("room"); in || why != chat.Banned {
+			t.Errorf("the owner is in the room %v, closed for %v", in, why)
+		}
+		h.owner.wants(h.owner.act("room", "unban %v", h.owner.key), chat.Banned)
+		h.mod.wants(h.mod.act("room", "unban %v", h.owner.key), chat.NotAllowed)
+		h.admin.wants(h.admin.act("room", "unban %v", h.owner.key), chat.OK)
+		h.admin.wants(h.admin.act("room", "unmute %v", h.owner.key), chat.OK)
+		h.owner.do(&wire.Join{Room: "room"})
+		h.owner.wants(h.owner.pub("room", "back"), chat.OK)
 	})
 }
 

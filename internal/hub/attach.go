@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type Guest struct {
 	Name         string
 	FirstUnacked uint64
 	Token        []byte     // of an invitation; empty: none
+	Card         []byte     // of the key, checked: what others seal to it with; empty: none
 	Admin        bool       // the key may everything
 	Secure       bool       // what is told to it goes over an encrypted link
 	Address      netip.Addr // where it comes from; the zero one has no limits
@@ -151,6 +153,10 @@ func (h *Hub) admitNew(g *Guest, now time.Time) (*store.Invite, *Refusal) {
 func (h *Hub) arrive(a *account, g *Guest, invite *store.Invite, now time.Time) {
 	a.see(now)
 	a.trusted = a.trusted || g.Admin
+	shows := len(g.Card) > 0 && !bytes.Equal(g.Card, a.card) // a client that shows none takes nothing away: the key's others read on
+	if shows {
+		a.card = g.Card
+	}
 	if !a.joined {
 		a.joined, a.since = true, a.seen
 		if invite != nil {
@@ -158,7 +164,7 @@ func (h *Hub) arrive(a *account, g *Guest, invite *store.Invite, now time.Time) 
 			h.useInvite(invite)
 		}
 		h.save(a)
-	} else if len(a.sessions) == 0 {
+	} else if len(a.sessions) == 0 || shows {
 		h.save(a)
 	}
 }
@@ -313,7 +319,7 @@ func (h *Hub) subscribe(s *Session, r *room, st start) {
 	title, peer := h.titleFor(r, s.account)
 	sub := &subscription{session: s, room: r, title: title, start: st, idleAt: notIdle}
 	if peer != nil {
-		sub.peer = peer.id[:]
+		sub.peer, sub.card = peer.id[:], peer.card
 	} else {
 		sub.role = s.birthright(r)
 		s.joined++

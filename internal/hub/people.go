@@ -46,6 +46,7 @@ type account struct {
 	trusted     bool   // it was let in as an admin's
 	since, seen int64  // milliseconds, when it joined and when it was last known to be here; 0: not known
 	inviter     identity.ID
+	card        []byte // what others seal to it with; nil: it has shown none. Never changed in place
 	sessions    map[*Session]struct{}
 	directs     []*room
 	awayText    string        // what it said when it went away
@@ -84,7 +85,7 @@ func (h *Hub) account(id identity.ID) *account {
 
 // save has the store know what is true of an account now.
 func (h *Hub) save(a *account) {
-	p := store.Person{Key: a.id, Name: a.name, Since: a.since, Seen: a.seen, Inviter: a.inviter}
+	p := store.Person{Key: a.id, Name: a.name, Since: a.since, Seen: a.seen, Inviter: a.inviter, Seal: a.card}
 	if a.released {
 		p.Name = ""
 	}
@@ -99,7 +100,7 @@ func (h *Hub) restorePeople(people []store.Person) {
 	})
 	for _, p := range people {
 		a := h.account(p.Key)
-		a.joined, a.since, a.seen, a.inviter = true, p.Since, p.Seen, p.Inviter
+		a.joined, a.since, a.seen, a.inviter, a.card = true, p.Since, p.Seen, p.Inviter, p.Seal
 		if p.Name == "" {
 			continue
 		}

@@ -96,7 +96,7 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 	if a == nil {
 		return &wire.Failed{Code: chat.NoSuchUser}
 	}
-	answer := &wire.WhoisIs{Person: a.person(), Sessions: uint64(len(a.sessions)), Since: a.seen, Away: a.awayText, AwaySince: a.awaySince}
+	answer := &wire.WhoisIs{Person: a.person(), Sessions: uint64(len(a.sessions)), Since: a.seen, Away: a.awayText, AwaySince: a.awaySince, Card: a.card}
 	var oldest *Session
 	for x := range a.sessions {
 		if oldest == nil || x.since.Before(oldest.since) {

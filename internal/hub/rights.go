@@ -10,7 +10,6 @@ import (
 type right struct {
 	least    chat.Role // of whoever does it
 	outranks bool      // whoever it is done to has to have a lower role, which nobody has than themselves
-	others   bool      // not to oneself
 	known    bool      // to somebody who has been here
 	archived bool      // also in a room where nobody writes
 	later    bool      // this version knows the word, and lets nobody do it
@@ -22,9 +21,9 @@ var rights = map[chat.Verb]right{
 	chat.Deop:      {least: chat.RoleOwner, outranks: true},
 	chat.Kick:      {least: chat.RoleModerator, outranks: true, known: true},
 	chat.Ban:       {least: chat.RoleModerator, outranks: true, known: true},
-	chat.Unban:     {least: chat.RoleModerator, others: true},
+	chat.Unban:     {least: chat.RoleModerator, outranks: true},
 	chat.Mute:      {least: chat.RoleModerator, outranks: true, known: true},
-	chat.Unmute:    {least: chat.RoleModerator, others: true},
+	chat.Unmute:    {least: chat.RoleModerator, outranks: true},
 	chat.Slow:      {least: chat.RoleModerator},
 	chat.ReadOnly:  {least: chat.RoleModerator},
 	chat.Writable:  {least: chat.RoleModerator},
@@ -82,7 +81,7 @@ func (s *Session) mayWrite(r *room) (code chat.Code, again int64) {
 		return code, 0
 	case r.Rules.Archived:
 		return chat.Archived, 0
-	case role >= chat.RoleOwner:
+	case role >= chat.RoleAdmin:
 		return chat.OK, 0
 	}
 	if mute, muted := r.standing(s.account.id, store.Muted, now); muted {
@@ -114,12 +113,12 @@ func (s *Session) mayAct(r *room, act *heard) (code chat.Code, again int64) {
 		return chat.NotAllowed, 0
 	case r.Rules.Archived && !right.archived:
 		return chat.Archived, 0
-	case right.outranks && r.roleOf(act.who, act.admin || target != nil && target.isAdmin()) >= role, right.others && act.who == s.account.id:
+	case right.outranks && r.roleOf(act.who, act.admin || target != nil && target.isAdmin()) >= role:
 		return chat.NotAllowed, 0
 	case right.known && target == nil:
 		return chat.NoSuchUser, 0
 	}
-	if mute, muted := r.standing(s.account.id, store.Muted, now); muted && role < chat.RoleOwner {
+	if mute, muted := r.standing(s.account.id, store.Muted, now); muted && role < chat.RoleAdmin {
 		return chat.Muted, mute.Until
 	}
 	return chat.OK, 0

@@ -151,7 +151,7 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	case chat.Act:
 		return h.decideAct(s, p, act)
 	}
-	if p.Kind < chat.Text || p.Kind > chat.Skip {
+	if !isKind(p) {
 		out.Code = chat.BadKind
 		return out
 	}
@@ -182,6 +182,11 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	room.spoken(s.account.id, chat.Millis(h.cfg.Now()))
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out
+}
+
+// isKind reports whether rows of such a kind can be where a publish asks for one: what is sealed for two is of use in no room.
+func isKind(p *wire.Pub) bool {
+	return p.Kind >= chat.Text && p.Kind <= chat.Skip || p.Kind == chat.Sealed && strings.HasPrefix(p.Room, chat.DirectMark)
 }
 
 // target returns the room that a publish names.

@@ -196,21 +196,18 @@ func (g *gate) bars() (all []store.Bar) {
 	return all
 }
 
-// shuts reports whether a session is kept out: by its key, or by where it comes from. Admins and the owner never are, whatever was done to them before
-// they were that.
+// shuts reports whether a session is kept out: by its key, or by where it comes from, which does not matter of the owner and moderators. Admins never
+// are, whatever was done to them before they were that.
 func (g *gate) shuts(s *Session, now int64) bool {
 	if s.admin {
 		return false
 	}
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	if g.owner == s.account.id && !g.owner.IsZero() {
-		return false
-	}
 	if until, found := g.banned[s.account.id]; found && holds(until, now) {
 		return true
 	}
-	if g.trusted[s.account.id] || !s.network.IsValid() {
+	if g.trusted[s.account.id] || g.owner == s.account.id || !s.network.IsValid() {
 		return false
 	}
 	for _, until := range g.networks[s.network] {

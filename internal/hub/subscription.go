@@ -23,6 +23,7 @@ type subscription struct {
 	room    *room
 	title   string    // what the room is called to this session
 	peer    []byte    // key id of the other, in a direct conversation
+	card    []byte    // what is sealed to the other with, as it was when this began
 	role    chat.Role // that nobody can take from its key
 	start   start
 
@@ -235,7 +236,7 @@ func (s *subscription) openFrom(o *wire.Open) (*wire.Open, error) {
 
 // fill adds what every Open of the subscription says.
 func (s *subscription) fill(o *wire.Open) *wire.Open {
-	o.Room, o.Name, o.Peer = s.room.Num, s.title, s.peer
+	o.Room, o.Name, o.Peer, o.Card = s.room.Num, s.title, s.peer, s.card
 	o.Topic, o.Head = s.room.log.now()
 	o.Terms = s.room.log.terms(s)
 	return o

@@ -25,7 +25,7 @@ const harmless = "ZZZ"
 func hostileEvents(text string) []client.Event {
 	return filled([]client.Event{
 		client.LinkUp{}, client.LinkDown{}, client.LinkDown{Code: chat.Stopping}, client.Message{}, client.Message{Kind: chat.Text}, client.Message{Kind: chat.Action},
-		client.Message{Kind: chat.Topic}, client.Message{Own: true}, client.Message{Kind: 200},
+		client.Message{Kind: chat.Topic}, client.Message{Own: true}, client.Message{Kind: 200}, client.Message{Kind: chat.Sealed, Unreadable: true}, client.KeyChanged{},
 		client.Message{ID: chat.ID{1}, Kind: chat.Text}, client.Message{Re: chat.ID{1}, Kind: chat.Text}, client.Message{Re: chat.ID{2}, Kind: chat.Action}, client.Ack{}, client.Ack{Kind: chat.Text}, client.Refused{},
 		client.Opened{}, client.Left{}, client.Left{Code: chat.NotJoined}, client.ClosedRoom{}, client.Denied{}, client.Gap{To: 3}, client.Reset{}, client.Joined{}, client.Gone{},
 		client.Renamed{}, client.Stirred{Away: true}, client.Present{Count: 1, People: []client.Person{{}}}, client.Named{Code: chat.NameTaken}, client.Named{}, client.Notice{},
@@ -34,7 +34,7 @@ func hostileEvents(text string) []client.Event {
 
 // hostileAnswers returns one of each answer, filled alike.
 func hostileAnswers(text string) []command.Answer {
-	said := []command.Said{{Kind: chat.Text}, {Kind: chat.Action}, {Kind: chat.Topic}, {Kind: 200}, {ID: chat.ID{1}, Kind: chat.Text}, {Re: chat.ID{1}, Kind: chat.Text}}
+	said := []command.Said{{Kind: chat.Text}, {Kind: chat.Action}, {Kind: chat.Topic}, {Kind: 200}, {Kind: chat.Sealed}, {ID: chat.ID{1}, Kind: chat.Text}, {Re: chat.ID{1}, Kind: chat.Text}}
 	return filled([]command.Answer{
 		command.NamesAnswer{People: []command.Who{{}, {}}, Total: 3}, command.NamesAnswer{}, command.WhoisAnswer{Rooms: []string{"", ""}, Sessions: 1}, command.WhoisAnswer{AwaySince: noon}, command.WhoisAnswer{}, command.AwayAnswer{Away: true},
 		command.ListAnswer{Rooms: []command.RoomLine{{}, {}}}, command.TopicAnswer{}, command.HistoryAnswer{Said: said, More: true}, command.HistoryAnswer{},

@@ -80,7 +80,7 @@ func (h *human) event(e client.Event) {
 	case client.ClosedRoom:
 		delete(h.shown, e.Room)
 		h.sentence(e)
-	case client.Gap, client.Reset:
+	case client.Gap, client.Reset, client.KeyChanged:
 		h.tell("%s --", talk.Sentence(e))
 	case client.Joined:
 		h.presence(e, e.ID)
@@ -120,15 +120,21 @@ func (h *human) message(m client.Message) {
 	}
 	if m.Kind == chat.Act {
 		h.print(line + command.ToldAct(m.Name, m.Text, m.Whom))
-	} else if m.Re.IsZero() {
-		h.print(line + command.Told(m.Name, m.Kind, m.Text))
-	} else {
-		h.print(line + command.ToldAnswer(m.Name, m.Kind, m.Text, h.heard.quote(m.Re)))
+		return
 	}
+	if m.Re.IsZero() {
+		line += command.Told(m.Name, m.Kind, m.Text)
+	} else {
+		line += command.ToldAnswer(m.Name, m.Kind, m.Text, h.heard.quote(m.Re))
+	}
+	if m.Open() {
+		line += command.Unsealed
+	}
+	h.print(line)
 }
 
 func (h *human) kept(a client.Ack) {
-	h.message(client.Message{Room: a.Room, Name: a.Name, Kind: a.Kind, Time: a.Time, Text: chat.CleanText(a.Kind, a.Text)})
+	h.message(client.Message{Room: a.Room, Name: a.Name, Kind: a.Kind, Time: a.Time, Text: chat.CleanText(a.Kind, a.Text), Sealed: a.Sealed})
 }
 
 func (h *human) refused(e client.Refused) {

@@ -9,6 +9,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -31,12 +32,18 @@ func TestHumanMessages(t *testing.T) {
 	action, topic, gone, strange := said("bob", "waves"), said("bob", "tea"), said("bob", ""), said("bob", "?")
 	action.Kind, topic.Kind, gone.Kind, strange.Kind = chat.Action, chat.Topic, chat.Topic, 9
 	direct, other := said("bob", "psst"), said("bob", "hi ops")
-	direct.Room, direct.To, other.Room = "@bob", "bob", "ops"
+	direct.Room, direct.To, direct.Sealed, other.Room = "@bob", "bob", true, "ops"
+	open, unreadable := direct, direct
+	open.Sealed, unreadable.Unreadable, unreadable.Kind, unreadable.Text = false, true, chat.Sealed, ""
 	shows(t, "13:00 bob: hi\n", "", said("bob", "hi"))
 	shows(t, "13:00 * bob waves\n", "", action)
 	shows(t, "13:00 -- bob set the topic: tea\n13:00 -- bob took the topic away\n", "", topic, gone)
 	shows(t, "13:00 -- bob (kind-9): ?\n", "", strange)
 	shows(t, "13:00 @bob bob: psst\n13:00 bob: hi\n", "", client.Opened{Room: "@bob", Direct: true}, direct, said("bob", "hi"))
+	shows(t, "13:00 @bob bob: psst (not sealed)\n13:00 @bob -- bob: unreadable message\n", "", client.Opened{Room: "@bob", Direct: true}, open, unreadable)
+	changed := "-- bob is another key now, " + identity.ID{2}.Grouped() + ", and was " + identity.ID{1}.Grouped() + " when you first wrote to them; " +
+		"ask them by another way which is theirs. To go on with the new one: /msg " + identity.ID{2}.String() + " TEXT --\n"
+	shows(t, "", changed, client.KeyChanged{Name: "bob", Was: identity.ID{1}, Now: identity.ID{2}})
 	shows(t, "13:00 #ops bob: hi ops\n13:00 #lobby bob: hi\n", "-- you are in #ops: coffee\n", client.Opened{Room: "ops", Topic: "coffee"}, other, said("bob", "hi"))
 }
 

@@ -76,6 +76,8 @@ func (o *objects) event(e client.Event) {
 		o.print(ackObject{"ack", parseSource(e.Ref), chat.OneLine(e.Room), e.Seq, e.ID.String(), stampOf(e.Time)})
 	case client.Refused:
 		o.print(refusedObject{"refused", parseSource(e.Ref), chat.OneLine(e.Room), e.Code.String(), e.Code.Sentence(), e.RetryAfter.Milliseconds()})
+	case client.KeyChanged:
+		o.print(keyChangedObject{"key_changed", chat.OneLine(e.Name), e.Was.String(), e.Now.String(), chat.OneLine(talk.ChangedText(e))})
 	case client.LinkUp:
 		o.epoch, o.mute = epochOf(e.Epoch), false
 		o.print(linkObject{Type: "link", State: "up", Name: chat.OneLine(e.Name), Title: chat.OneLine(e.Title), Node: e.Node.String(), Epoch: o.epoch, Resumed: e.Resumed})
@@ -116,7 +118,7 @@ func (o *objects) message(m client.Message) {
 	object := messageObject{
 		Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Cursor: m.Cursor.String(),
 		Name: chat.OneLine(m.Name), Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text),
-		To: chat.OneLine(m.To), Own: m.Own, Author: o.self.String(), Act: actOf(m.Kind, m.Text),
+		To: chat.OneLine(m.To), Own: m.Own, Author: o.self.String(), Act: actOf(m.Kind, m.Text), Sealed: m.Sealed, Unreadable: m.Unreadable,
 	}
 	if !m.Re.IsZero() {
 		object.Re = m.Re.String()
@@ -152,7 +154,7 @@ func (o *objects) kept(a client.Ack) {
 	}
 	o.print(messageObject{
 		Type: "message", To: chat.OneLine(to), Room: chat.OneLine(a.Room), Seq: a.Seq, ID: a.ID.String(), Epoch: o.epoch, Name: chat.OneLine(a.Name),
-		Author: o.self.String(), Kind: a.Kind.String(), Time: stampOf(a.Time), Text: chat.CleanText(a.Kind, a.Text), Own: true, Act: actOf(a.Kind, a.Text),
+		Author: o.self.String(), Kind: a.Kind.String(), Time: stampOf(a.Time), Text: chat.CleanText(a.Kind, a.Text), Own: true, Act: actOf(a.Kind, a.Text), Sealed: a.Sealed,
 	})
 }
 
@@ -252,6 +254,7 @@ func saidObjects(all []command.Said) []messageObject {
 		out[i] = messageObject{
 			Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Name: chat.OneLine(m.Name), Author: m.Author,
 			Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text), To: chat.OneLine(m.To), Own: m.Own, Ignored: m.Ignored, Act: actOf(m.Kind, m.Text),
+			Sealed: m.Sealed, Unreadable: m.Unreadable,
 		}
 		if !m.Re.IsZero() {
 			out[i].Re = m.Re.String()

@@ -26,7 +26,7 @@ var jsonUp = `{"type":"link","state":"up","name":"carol","title":"Lab","node":"`
 func TestObjects(t *testing.T) {
 	full := client.Message{
 		Room: "@bob", To: "bob", Seq: 5, ID: chat.ID{1}, Cursor: chat.Cursor{Epoch: 7, Seq: 5, Hash: chat.Hash{2}}, Epoch: 7, From: 2, Name: "bob",
-		Kind: chat.Action, Time: noon.Add(5 * time.Millisecond), Text: "<a> & \"b\"\n\tc", Re: chat.ID{3},
+		Kind: chat.Action, Time: noon.Add(5 * time.Millisecond), Text: "<a> & \"b\"\n\tc", Re: chat.ID{3}, Sealed: true,
 	}
 	plain := client.Message{Room: "lobby", Seq: 1 << 60, Epoch: 1 << 63, Name: "carol", Kind: chat.Text, Time: noon, Text: "hi", Own: true}
 	for _, c := range []struct {
@@ -34,11 +34,16 @@ func TestObjects(t *testing.T) {
 		want string
 	}{
 		{full, `{"type":"message","room":"@bob","seq":5,"id":"0100000000000000","epoch":"0000000000000007","cursor":"0000000000000007.5.0200000000000000",` +
-			`"name":"bob","author":"` + bobID + `","kind":"action","time":"2000-01-01T12:00:00.005Z","text":"<a> & \"b\"\n\tc","re":"0300000000000000","to":"bob"}`},
+			`"name":"bob","author":"` + bobID + `","kind":"action","time":"2000-01-01T12:00:00.005Z","text":"<a> & \"b\"\n\tc","re":"0300000000000000","to":"bob","sealed":true}`},
 		{plain, `{"type":"message","room":"lobby","seq":1152921504606846976,"id":"0000000000000000","epoch":"8000000000000000","cursor":"0000000000000000.0.0000000000000000",` +
 			`"name":"carol","author":"` + meID + `","kind":"text","time":"2000-01-01T12:00:00.000Z","text":"hi","own":true}`},
 		{client.Ack{Ref: "3 2 x1", Room: "lobby", Seq: 4, ID: chat.ID{1}, Time: noon, Kind: chat.Text}, `{"type":"ack","ref":"x1","n":2,"line":3,"room":"lobby","seq":4,"id":"0100000000000000","time":"2000-01-01T12:00:00.000Z"}`},
 		{client.Refused{Ref: "3 2 ", Room: "ops", Code: chat.RoomRate, RetryAfter: time.Second}, `{"type":"refused","n":2,"line":3,"room":"ops","code":"room_rate","text":"too many new rooms; try again later","retry_after_ms":1000}`},
+		{client.Message{Room: "@bob", To: "bob", Seq: 6, From: 2, Name: "bob", Kind: chat.Sealed, Time: noon, Sealed: true, Unreadable: true},
+			`{"type":"message","room":"@bob","seq":6,"id":"0000000000000000","epoch":"0000000000000000","cursor":"0000000000000000.0.0000000000000000",` +
+				`"name":"bob","author":"` + bobID + `","kind":"sealed","time":"2000-01-01T12:00:00.000Z","text":"","to":"bob","sealed":true,"unreadable":true}`},
+		{client.KeyChanged{Name: "bob", Was: bob, Now: identity.ID{9}}, `{"type":"key_changed","name":"bob","was":"` + bobID + `","now":"` + nodeID + `","text":"` +
+			talk.ChangedText(client.KeyChanged{Name: "bob", Was: bob, Now: identity.ID{9}}) + `"}`},
 		{client.LinkUp{Title: "Lab", Name: "carol", Node: identity.ID{9}, Epoch: 8, Resumed: true}, `{"type":"link","state":"up","name":"carol","title":"Lab","node":"` + nodeID + `","epoch":"0000000000000008","resumed":true}`},
 		{client.LinkDown{Err: errors.New("reset"), RetryIn: 1500 * time.Millisecond}, `{"type":"link","state":"down","text":"reset","retry_after_ms":1500}`},
 		{client.LinkDown{Code: chat.Stopping}, `{"type":"link","state":"down","code":"stopping","text":"the node is stopping","retry_after_ms":0}`},

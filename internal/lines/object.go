@@ -19,6 +19,9 @@ type messageObject struct {
 	To     string `json:"to,omitempty"`
 	Own    bool   `json:"own,omitempty"`
 
+	Sealed     bool `json:"sealed,omitempty"`
+	Unreadable bool `json:"unreadable,omitempty"`
+
 	Ignored bool `json:"ignored,omitempty"`
 
 	Act *actObject `json:"act,omitempty"`
@@ -48,6 +51,14 @@ type refusedObject struct {
 	Code         string `json:"code"`
 	Text         string `json:"text"`
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"`
+}
+
+type keyChangedObject struct {
+	Type string `json:"type"` // key_changed
+	Name string `json:"name"`
+	Was  string `json:"was"`
+	Now  string `json:"now"`
+	Text string `json:"text"`
 }
 
 type linkObject struct {

@@ -20,6 +20,7 @@ import (
 	"chatnode/internal/frame"
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
+	"chatnode/internal/seal"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
@@ -128,7 +129,7 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 	}
 	guest := hub.Guest{
 		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke,
-		Token: hello.Token, Secure: !caller.Key.IsZero(), Address: caller.Address,
+		Token: hello.Token, Card: hello.Card, Secure: !caller.Key.IsZero(), Address: caller.Address,
 	}
 	guest.Admin = h.Admin != nil && h.Admin(guest.Key)
 	attached, welcome, err := h.Hub.Attach(guest)
@@ -172,8 +173,16 @@ func checkHello(hello *wire.Hello, nonce []byte, caller Caller) chat.Code {
 		return chat.BadProof
 	case !caller.Key.IsZero() && caller.Key != identity.IDOf(hello.Key):
 		return chat.BadProof
+	case len(hello.Card) > 0 && !isCardOf(hello.Card, identity.IDOf(hello.Key)):
+		return chat.BadProof
 	}
 	return chat.OK
+}
+
+// isCardOf reports whether a card is one of that key: nobody else's is passed on in its name.
+func isCardOf(card []byte, key identity.ID) bool {
+	peer, err := seal.ReadCard(card)
+	return err == nil && peer.ID == key
 }
 
 func (h *Host) welcome(a *hub.Attached) *wire.Welcome {

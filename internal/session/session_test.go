@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +10,9 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/hub"
+	"chatnode/internal/identity"
+	"chatnode/internal/seal"
+	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
@@ -60,6 +64,41 @@ func TestHandshakeWithoutHello(t *testing.T) {
 			}
 			if bye := expect[*wire.Bye](g, g.fromControl); bye.Code != chat.Malformed {
 				t.Errorf("the goodbye says %v, want malformed", bye.Code)
+			}
+			g.link.Close()
+			<-g.ended
+		})
+	}
+}
+
+// A card that the key itself has not signed is passed on to nobody, and its client not let in.
+func TestCards(t *testing.T) {
+	if wire.CardLen != seal.CardLen || store.SealLen != seal.CardLen {
+		t.Errorf("a card has %d bytes, on the wire %d, in the store %d", seal.CardLen, wire.CardLen, store.SealLen)
+	}
+	eve, err := identity.NewKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		spoil func(card []byte) []byte
+		good  bool
+	}{
+		"its own":        {func(card []byte) []byte { return card }, true},
+		"none":           {func([]byte) []byte { return nil }, true},
+		"another's":      {func([]byte) []byte { return seal.NewSelf(eve).Card() }, false},
+		"a byte changed": {func(card []byte) []byte { card[40] ^= 1; return card }, false},
+		"half":           {func(card []byte) []byte { return card[:64] }, false},
+		"twice":          {func(card []byte) []byte { return append(card, card...) }, false},
+		"huge":           {func([]byte) []byte { return make([]byte, 60<<10) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := arrive(t, newHost(t))
+			g.hello("carol", func(h *wire.Hello) { h.Card = test.spoil(seal.NewSelf(g.key).Card()) })
+			if test.good {
+				expect[*wire.Welcome](g, g.fromControl)
+			} else if bye := expect[*wire.Bye](g, g.fromControl); bye.Code != chat.BadProof {
+				t.Errorf("the goodbye says %v, want bad_proof", bye.Code)
 			}
 			g.link.Close()
 			<-g.ended

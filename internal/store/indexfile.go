@@ -147,7 +147,7 @@ func (f *indexFile) addRow(id int64, e *wire.Event) error {
 		return err
 	}
 	room, _ := rowAt(id)
-	_, err := f.words.Exec(f.next, roomToken(room), nameToken(e.Name), strings.Join(chat.Words(string(e.Body)), " "))
+	_, err := f.words.Exec(f.next, roomToken(room), nameToken(e.Name), strings.Join(words(e), " "))
 	f.next++
 	return err
 }

@@ -15,5 +15,6 @@ func unhurried(n int) int {
 }
 
 func TestMain(m *testing.M) {
+	searchTime *= 15
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"))
 }

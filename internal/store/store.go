@@ -102,8 +102,8 @@ type Person struct {
 	Gone    bool        // it is forgotten: of what stands above only Key counts
 }
 
-// SealLen is the length of a Person's Seal: an X25519 public key and an Ed25519 signature. A store looks at neither.
-const SealLen = 32 + 64
+// SealLen is the length of a Person's Seal: an Ed25519 public key, an X25519 public key, and the first one's signature. A store looks at none of them.
+const SealLen = 32 + 32 + 64
 
 // Stance is what a key can be to a room. The numbers stand in stores.
 type Stance uint8

@@ -19,6 +19,8 @@ func Sentence(e client.Event) string {
 			return fmt.Sprintf("not done in %s: %s", command.Label(e.Room), RefusedText(e))
 		}
 		return fmt.Sprintf("not sent to %s: %s: %s", command.Label(e.Room), RefusedText(e), e.Text)
+	case client.KeyChanged:
+		return ChangedText(e)
 	case client.LinkDown:
 		return DownReason(e)
 	case client.Opened:
@@ -87,6 +89,12 @@ func RefusedText(e client.Refused) string {
 		text += "; it may be taken in " + Seconds(e.RetryAfter)
 	}
 	return text
+}
+
+// ChangedText tells that a name is another key's now, and how to say that this one is meant.
+func ChangedText(e client.KeyChanged) string {
+	return fmt.Sprintf("%s is another key now, %s, and was %s when you first wrote to them; ask them by another way which is theirs. To go on with the new one: /msg %s TEXT",
+		chat.Shown(e.Name), e.Now.Grouped(), e.Was.Grouped(), e.Now)
 }
 
 // NamedText tells which name the user has now, and why it is not the one that was asked for.

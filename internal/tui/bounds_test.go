@@ -32,6 +32,7 @@ func TestRoomsOfAHostileNode(t *testing.T) {
 
 // However long texts are, and wherever the user reads, what a buffer holds is bounded; what is let go can be fetched again.
 func TestABufferHoldsSoMuchText(t *testing.T) {
+	skipUnderRace(t)
 	for name, scrolled := range map[string]bool{"at the end": false, "scrolled back": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, 80, 20)

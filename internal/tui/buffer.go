@@ -192,7 +192,7 @@ func rowOf(m *client.Message, names []string) row {
 	own := m.Own || slices.Contains(names, m.Name)
 	r := row{
 		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re, hidden: m.Ignored,
-		direct: isDirect(m.Room), mention: !own && m.Kind != chat.Topic && m.Kind != chat.Act && mentions(m.Text, names),
+		direct: isDirect(m.Room), open: m.Open(), mention: !own && m.Kind != chat.Topic && m.Kind != chat.Act && mentions(m.Text, names),
 	}
 	r.enact(m.Whom)
 	return r

@@ -108,7 +108,10 @@ func TestTextAttacks(t *testing.T) {
 	for _, wide := range []int{40, 130} {
 		t.Run(fmt.Sprint(wide), func(t *testing.T) {
 			t.Parallel()
-			for _, a := range screen.Attacks {
+			for i, a := range screen.Attacks {
+				if raceEnabled && i%5 != 0 {
+					continue // what they find is no race, and all of it is looked for without the detector
+				}
 				s := newStage(t, wide, 30)
 				s.up()
 				text := strings.ToValidUTF8(a.Text, "\ufffd")

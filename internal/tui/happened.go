@@ -46,6 +46,9 @@ func (m *model) event(e client.Event) tea.Cmd {
 		m.standing(e)
 	case client.Named:
 		m.named(e)
+	case client.KeyChanged:
+		m.status.note(talk.ChangedText(e), m.cfg.Now())
+		m.open(chat.DirectMark+e.Name).note(talk.ChangedText(e), m.cfg.Now())
 	case client.Notice:
 		m.status.note("the node says: "+e.Text, m.cfg.Now())
 		m.say("the node says: " + e.Text)

@@ -45,6 +45,7 @@ type row struct {
 	state   rowState
 	why     string
 	direct  bool
+	open    bool   // it came to one person alone and was not sealed
 	n       uint64 // of a refused one: what Client.Send returned
 	where   string // the room, in a list of messages of many; else ""
 	deed    string // of an act: what was done, before what stands in text
@@ -268,6 +269,10 @@ func (s *rowStyle) message(r *row, narrow bool, columns int) []markup.Line {
 		lines = append(quoteLines(r, columns-head.Width(), columns), lines...)
 	}
 	lines[0] = append(head, lines[0]...)
+	if r.open {
+		last := len(lines) - 1
+		lines[last] = append(lines[last], markup.Span{Text: command.Unsealed, Style: noteStyled})
+	}
 	switch r.state {
 	case statePending:
 		last := len(lines) - 1
@@ -345,6 +350,8 @@ func deed(r *row) string {
 		return " took the topic away"
 	case r.say == chat.Topic:
 		return " set the topic: "
+	case r.say == chat.Sealed:
+		return ": " + command.Unreadable
 	}
 	return " (" + r.say.String() + "): "
 }

@@ -149,6 +149,7 @@ var scripts = []string{
 
 // TestRowsFit: whatever a row holds, its lines are as wide as the screen at most, and tell a terminal nothing but styles.
 func TestRowsFit(t *testing.T) {
+	skipUnderRace(t)
 	texts := scripts
 	for _, a := range screen.Attacks {
 		if len(a.Text) < 600 {
@@ -191,6 +192,7 @@ func unfit(line string, width int) string {
 
 // TestHeaps: a text that is all marks, or as long as a text can be, draws in its place.
 func TestHeaps(t *testing.T) {
+	skipUnderRace(t)
 	for _, a := range screen.Attacks {
 		if len(a.Text) < 600 {
 			continue
@@ -207,6 +209,7 @@ func TestHeaps(t *testing.T) {
 
 // TestForgedLines: a line that looks like another's stands where no line of another's begins.
 func TestForgedLines(t *testing.T) {
+	skipUnderRace(t)
 	begins := map[int]*regexp.Regexp{ // what stands before text
 		40:  regexp.MustCompile(`^ {6}`),
 		80:  regexp.MustCompile(`^ {18} │ `),

@@ -268,7 +268,7 @@ func (s *stage) said(room, name, text string) client.Message {
 	seq := uint64(len(s.c.logs[room])) + 1
 	m := client.Message{
 		Room: room, Seq: seq, ID: chat.ID{byte(seq >> 16), byte(seq >> 8), byte(seq), room[0], 1}, Epoch: 7, From: originOf(name), Name: name, Kind: chat.Text, Time: s.now, Text: text,
-		Cursor: chat.Cursor{Epoch: 7, Seq: seq},
+		Cursor: chat.Cursor{Epoch: 7, Seq: seq}, Sealed: isDirect(room),
 	}
 	s.c.logs[room] = append(s.c.logs[room], m)
 	return m

@@ -31,6 +31,21 @@ func TestAMessageIsPendingUntilItIsKept(t *testing.T) {
 	}
 }
 
+// What came to one person alone says so where others could read it, and where it can't be read; a name that has changed hands is told where it is used.
+func TestSealed(t *testing.T) {
+	s := newStage(t, 100, 20)
+	s.up()
+	s.open("@bob", 0)
+	open, unreadable := s.said("@bob", "bob", "from an old client"), s.said("@bob", "bob", "")
+	open.Sealed, unreadable.Unreadable, unreadable.Kind = false, true, chat.Sealed
+	s.happen(s.said("@bob", "bob", "for your eyes"), open, unreadable)
+	s.press("alt+2")
+	s.wants("for your eyes", "from an old client (not sealed)", "bob: unreadable message")
+	s.lacks("for your eyes (not sealed)", "message (not sealed)")
+	s.happen(client.KeyChanged{Name: "bob", Was: identity.ID{1}, Now: identity.ID{2}})
+	s.wants("bob is another key now", identity.ID{1}.Grouped()[:20], "To go on with the new one", identity.ID{2}.String()[:20])
+}
+
 // What the node says of a message comes in any order: the ack before the message, behind it, or never.
 func TestAckAndMessageInAnyOrder(t *testing.T) {
 	for name, order := range map[string][]int{"ack first": {0, 1}, "message first": {1, 0}, "batches apart": {0, -1, 1}} {

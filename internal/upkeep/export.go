@@ -23,8 +23,8 @@ const exportPage = `chatnode export: print the messages of a store
     chatnode export -text -room ops       for people to read
     chatnode export -since 2h FILE        the last two hours of a backup
 
-Messages come in the order in which they were written, across rooms. Conversations of two are among them: whoever owns the disk can read
-them. A node may run meanwhile; nothing is changed.
+Messages come in the order in which they were written, across rooms. Conversations of two are among them; what is said there is sealed, and
+printed as it is kept: only the two can read it. A node may run meanwhile; nothing is changed.
 
   -data DIR          the store's folder ($CHATNODE_DATA)
   -room ROOM         this room alone; may be given again; @ stands for all conversations, @bob for those that bob has

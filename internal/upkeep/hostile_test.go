@@ -102,3 +102,15 @@ func TestAttacksOnWhoErrs(t *testing.T) {
 		}
 	}
 }
+
+// TestSealedIsExported: what a node can't read is printed as it is kept, in JSON, and said to be there, for people.
+func TestSealedIsExported(t *testing.T) {
+	body, direct := "\x01\xff\x1b[2J", store.Room{Peers: [2]identity.ID{people[0], people[1]}}
+	if text := printed(t, true, chat.Sealed, direct, "bob", body); !strings.HasSuffix(text, " -- bob: sealed message\n") {
+		t.Errorf("for people: %q", text)
+	}
+	object := printed(t, false, chat.Sealed, direct, "bob", body)
+	if !strings.Contains(object, `"kind":"sealed"`) || !strings.Contains(object, `"text":"","ciphertext":"Af8bWzJK"`) {
+		t.Errorf("in JSON: %s", object)
+	}
+}

@@ -28,6 +28,8 @@ type messageObject struct {
 	Time   string `json:"time"`
 	Text   string `json:"text"`
 	Re     string `json:"re,omitempty"`
+
+	Ciphertext []byte `json:"ciphertext,omitempty"` // in base64: what only the two of the conversation can read
 }
 
 // objects prints messages as JSON, one a line.
@@ -54,6 +56,9 @@ func (o *objects) message(m store.Message) error {
 		Type: "message", Room: chat.OneLine(keyTitle(&m.Room.Room)), Seq: m.Seq, ID: m.ID.String(), Epoch: fmt.Sprintf("%016x", o.epoch), Cursor: cursor.String(),
 		Name: chat.OneLine(m.Name), Author: author, Kind: m.Kind.String(), Time: time.UnixMilli(m.Time).UTC().Format("2006-01-02T15:04:05.000Z"),
 		Text: chat.CleanText(m.Kind, string(m.Body)),
+	}
+	if m.Kind == chat.Sealed {
+		object.Text, object.Ciphertext = "", m.Body
 	}
 	if len(m.Opts.Re) == len(chat.ID{}) {
 		object.Re = chat.ID(m.Opts.Re).String()
@@ -86,6 +91,9 @@ func (t *timeline) message(m store.Message) error {
 	}
 	first, rest, _ := strings.Cut(string(m.Body), "\n")
 	line := command.Told(m.Name, m.Kind, first)
+	if m.Kind == chat.Sealed {
+		line, rest = "-- "+chat.Shown(m.Name)+": sealed message", ""
+	}
 	_, err := fmt.Fprintf(t.out, "%s %s %s\n", at.Format(time.DateTime), chat.OneLine(t.title(&m.Room.Room)), chat.OneLine(line))
 	for rest != "" {
 		first, rest, _ = strings.Cut(rest, "\n")

@@ -164,6 +164,7 @@ type Open struct {
 	Topic  string
 	Peer   []byte // the other's key id, in a direct conversation
 	Terms  Terms  // as of now
+	Card   []byte // what is sealed to the other with, CardLen bytes, in a direct conversation; empty: they have shown none
 }
 
 // Closed stands after the last event of a room.
@@ -248,7 +249,11 @@ type Hello struct {
 	Origin       []byte // 16 random bytes, a secret of this client and the node
 	FirstUnacked uint64 // the lowest cseq that the client has not seen answered
 	Token        []byte // of an invitation, TokenLen bytes; empty: none
+	Card         []byte // what others seal to Key with, CardLen bytes; empty: the client reads nothing that is sealed
 }
+
+// CardLen is the length of a card, in bytes: an ed25519 key, an X25519 key, and the first one's signature over the second (see package seal).
+const CardLen = 128
 
 // Welcome answers a Hello.
 type Welcome struct {
@@ -380,6 +385,8 @@ type WhoisIs struct {
 
 	Away      string // what they said when they went away; may be empty
 	AwaySince int64  // milliseconds; 0: they are not away
+
+	Card []byte // what is sealed to them with, CardLen bytes; empty: they have shown none
 }
 
 // List asks for the node's rooms in the order of their names, from after After on.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
+	"chatnode/internal/seal"
 )
 
 // sample is a record of a small story: carol, who has the key of the seed 00 01 … 1f, comes to a node, joins the lobby, writes, asks
@@ -31,6 +33,7 @@ var (
 	bobID    = keyID(ed25519.NewKeyFromSeed(counting(0x20, 32)).Public().(ed25519.PublicKey))
 	nodeID   = keyID(ed25519.NewKeyFromSeed(counting(0x40, 32)).Public().(ed25519.PublicKey))
 	bobText  = idText(bobID)
+	bobCard  = cardOf(counting(0x20, 32))
 	nonce    = counting(0x60, 32)
 	origin   = counting(0x80, 16)
 )
@@ -51,6 +54,15 @@ func keyID(key ed25519.PublicKey) []byte {
 	}
 	sum := sha256.Sum256(spki)
 	return sum[:]
+}
+
+// cardOf returns the card of the key that has this seed.
+func cardOf(seed []byte) []byte {
+	key, err := identity.NewKey(bytes.NewReader(seed))
+	if err != nil {
+		panic(err)
+	}
+	return seal.NewSelf(key).Card()
 }
 
 // idText is a key id as text.
@@ -91,11 +103,11 @@ func samples() []sample {
 	const cu, cd, hu, hd = "control up", "control down", "chat up", "chat down"
 	return []sample{
 		{"challenge", cd, &Challenge{Version: Version, Nonce: nonce}},
-		{"hello", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1, Token: []byte{}}},
+		{"hello", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1, Token: []byte{}, Card: []byte{}}},
 		{"welcome-new", cd, &Welcome{Version: Version, Node: nodeID, Title: "plant 7", Name: "carol", From: 3, Epoch: storyEpoch, Outcomes: []Outcome{}, Limits: limits, Time: storyTime}},
 		{"watch", cu, &Watch{Rooms: []string{"lobby"}}},
 		{"join-tail", hu, &Join{Room: "lobby", Tail: 50}},
-		{"open-ok", hd, &Open{Room: 1, Name: "lobby", From: 1, Head: 1, Low: 1, Topic: "night shift", Peer: []byte{}}},
+		{"open-ok", hd, &Open{Room: 1, Name: "lobby", From: 1, Head: 1, Low: 1, Topic: "night shift", Peer: []byte{}, Card: []byte{}}},
 		{"event-text", hd, text},
 		{"presence-snapshot", cd, &Presence{Rooms: []Raw{EncodeRaw(&here)}}},
 		{"pub-reply", hu, &Pub{CSeq: 1, Room: "lobby", Kind: chat.Text, Body: []byte("me!"), Opts: Opts{Re: id1[:]}}},
@@ -114,11 +126,11 @@ func samples() []sample {
 		{"nack", hd, &Nack{Expected: 7, Code: chat.NoSpace, RetryAfterMS: 2000}},
 		{"join-cursor", hu, &Join{Room: "lobby", Tail: 50, Cursor: &Cursor{Epoch: storyEpoch, Seq: 3, Hash: hash3}}},
 		{"join-direct", hu, &Join{Room: "@", Tail: 20}},
-		{"open-resume", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}}},
-		{"open-gap", hd, &Open{Room: 1, Name: "lobby", Status: StatusGap, From: 9000, Head: 9900, Low: 9000, Hash: chat.Hash(id3), Topic: "night shift", Peer: []byte{}}},
-		{"open-reset", hd, &Open{Room: 1, Name: "lobby", Status: StatusReset, From: 1, Head: 3, Low: 1, Why: WhyHash, Topic: "night shift", Peer: []byte{}}},
-		{"open-denied", hd, &Open{Name: "Lobby", Status: StatusDenied, Code: chat.BadRoom, Peer: []byte{}}},
-		{"open-direct", hd, &Open{Room: 4, Name: "@bob", From: 1, Low: 1, Peer: bobID}},
+		{"open-resume", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Card: []byte{}}},
+		{"open-gap", hd, &Open{Room: 1, Name: "lobby", Status: StatusGap, From: 9000, Head: 9900, Low: 9000, Hash: chat.Hash(id3), Topic: "night shift", Peer: []byte{}, Card: []byte{}}},
+		{"open-reset", hd, &Open{Room: 1, Name: "lobby", Status: StatusReset, From: 1, Head: 3, Low: 1, Why: WhyHash, Topic: "night shift", Peer: []byte{}, Card: []byte{}}},
+		{"open-denied", hd, &Open{Name: "Lobby", Status: StatusDenied, Code: chat.BadRoom, Peer: []byte{}, Card: []byte{}}},
+		{"open-direct", hd, &Open{Room: 4, Name: "@bob", From: 1, Low: 1, Peer: bobID, Card: bobCard}},
 		{"part", hu, &Part{Room: "lobby"}},
 		{"closed", hd, &Closed{Room: 1, Name: "lobby"}},
 		{"closed-not-joined", hd, &Closed{Name: "annex", Code: chat.NotJoined}},
@@ -135,9 +147,9 @@ func samples() []sample {
 		{"names-are", cd, &NamesAre{People: []Person{{ID: bobID, Name: "bob"}}, Total: 2, More: true, Away: []uint64{}}},
 		{"names-are-away", cd, &NamesAre{People: []Person{{ID: bobID, Name: "bob"}, {ID: carolID, Name: "carol"}}, Total: 2, Away: []uint64{1}}},
 		{"whois", cu, &Whois{Who: "bob"}},
-		{"whois-is", cd, &WhoisIs{Person: Person{ID: bobID, Name: "bob"}, Sessions: 2, Rooms: []string{"lobby"}, Since: storyTime - 120_000}},
+		{"whois-is", cd, &WhoisIs{Person: Person{ID: bobID, Name: "bob"}, Sessions: 2, Rooms: []string{"lobby"}, Since: storyTime - 120_000, Card: bobCard}},
 		{"whois-is-away", cd, &WhoisIs{Person: Person{ID: carolID, Name: "carol"}, Sessions: 1, Rooms: []string{"lobby"}, Since: storyTime - 60_000,
-			Away: "lunch", AwaySince: storyTime}},
+			Away: "lunch", AwaySince: storyTime, Card: []byte{}}},
 		{"list", cu, &List{After: "hall"}},
 		{"list-is", cd, &ListIs{Rooms: []RoomInfo{{Name: "lobby", Members: 2, Head: 3, Topic: "night shift"}}}},
 		{"authors", cu, &Authors{From: []uint64{2, 3, 77}}},
@@ -155,7 +167,8 @@ func samples() []sample {
 		{"keep-default", cu, &Keep{Room: "lobby", Mode: KeepDefault}},
 		{"keep-is", cd, &KeepIs{Set: true, AgeMS: 90 * 24 * 3600 * 1000, Size: 1 << 30}},
 		{"hello-token", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1,
-			Token: counting(0xa0, TokenLen)}},
+			Token: counting(0xa0, TokenLen), Card: []byte{}}},
+		{"hello-card", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1, Token: []byte{}, Card: cardOf(counting(0x00, 32))}},
 		{"bye-not-invited", cd, &Bye{Code: chat.NotInvited}},
 		{"named-too-fast", hd, &Named{Name: "carol", Code: chat.TooFast, RetryAfterMS: 60_000}},
 		{"failed-too-fast", cd, &Failed{Code: chat.TooFast, RetryAfterMS: 5000}},
@@ -174,8 +187,8 @@ func samples() []sample {
 		{"pub-act-room", hu, &Pub{CSeq: 9, Room: "lobby", Kind: chat.Act, Body: []byte(acts[2]), Opts: Opts{Sig: sigs[2]}}},
 		{"event-act", hd, &Event{Room: 1, Seq: 4, From: 3, CSeq: 7, Time: storyTime + 3500, Name: "carol", Kind: chat.Act, Body: []byte(acts[0]), ID: idAct, Opts: Opts{Sig: sigs[0]}}},
 		{"refused-muted", hd, &Refused{CSeq: 7, Code: chat.Muted, RetryAfterMS: 590_000}},
-		{"open-terms", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Terms: terms}},
-		{"open-banned", hd, &Open{Name: "lobby", Status: StatusDenied, Code: chat.Banned, Peer: []byte{}}},
+		{"open-terms", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Terms: terms, Card: []byte{}}},
+		{"open-banned", hd, &Open{Name: "lobby", Status: StatusDenied, Code: chat.Banned, Peer: []byte{}, Card: []byte{}}},
 		{"terms", hd, &TermsAre{Room: 1, Terms: Terms{Role: chat.RoleOwner, SlowMS: 30_000}}},
 		{"terms-none", hd, &TermsAre{Room: 1}},
 		{"closed-kicked", hd, &Closed{Room: 1, Name: "lobby", Code: chat.Kicked}},
