@@ -17,7 +17,7 @@ var toPerson = map[string]chat.Verb{
 
 // switches are acts that are turned on and off.
 var switches = map[string][2]chat.Verb{
-	readonly: {chat.ReadOnly, chat.Writable}, archive: {chat.Archive, chat.Unarchive},
+	readonly: {chat.ReadOnly, chat.Writable}, archive: {chat.Archive, chat.Unarchive}, private: {chat.Private, chat.Open},
 }
 
 // off is what turns something off, and on what turns it on again.
@@ -72,7 +72,7 @@ func actOf(call Call) (act chat.ActOf, err error) {
 		act.Verb = chat.Slow
 		act.For, err = parseSlow(rest)
 		rest = ""
-	case readonly, archive:
+	case readonly, archive, private:
 		act.Verb, err = parseSwitch(call.Name, rest)
 		rest = ""
 	case pin, unpin:

@@ -37,6 +37,8 @@ func TestActs(t *testing.T) {
 		"/readonly off":                  {"act in ops: writable"},
 		"/archive":                       {"act in ops: archive"},
 		"/archive off":                   {"act in ops: unarchive"},
+		"/private":                       {"act in ops: private"},
+		"/private off":                   {"act in ops: open"},
 		"/pin":                           {id, "act in ops: pin 0100000000000000"},
 		"/pin 7":                         {"message 7 of ops", "act in ops: pin 0107000000000000"},
 		"/pin 00000000000000ff":          {"act in ops: pin 00000000000000ff"},

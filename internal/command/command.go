@@ -87,6 +87,7 @@ const (
 	pins     = "pins"
 	welcome  = "welcome"
 	archive  = "archive"
+	private  = "private"
 
 	reply    = "reply"
 	mentions = "mentions"
@@ -127,7 +128,7 @@ var table = []Entry{
 	{search, []string{"find", "grep"}, []Arg{{"WORDS [in ROOM] [from NAME]", Free, false}}, "find messages by the words in them, the newest first", Anyone},
 	{mentions, nil, []Arg{{"before N", Free, true}}, "find messages with your name in them, the newest first", Anyone},
 	{keep, nil, []Arg{{"90d 1GB | all | default", Free, true}}, "show how long the room is kept, or change it, if it is yours", Anyone},
-	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h", Anyone},
+	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h | @NAME ROOM", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h; @NAME makes somebody a member of a private room", Anyone},
 	{pins, nil, nil, "show the messages that are pinned in the room", Anyone},
 	{welcome, nil, []Arg{{"TEXT | -delete", Free, true}}, "show what the room says to those who come in; a moderator sets it, and -delete takes it away", Anyone},
 	{pin, nil, []Arg{{"N", Free, true}}, "pin the message that is selected, else the last one that somebody else said here, or that of a number", Moderator},
@@ -143,6 +144,7 @@ var table = []Entry{
 	{op, []string{"mod"}, []Arg{{"NAME", Person, false}}, "make somebody a moderator of the room", Owner},
 	{deop, []string{"unmod"}, []Arg{{"NAME", Person, false}}, "make somebody a moderator no longer", Owner},
 	{archive, nil, []Arg{{"on | off", Free, true}}, "have nobody write in the room any more; it can still be read", Owner},
+	{private, nil, []Arg{{"on | off", Free, true}}, "keep the room to those who are in it now: nobody else finds or reads it; /invite @NAME lets others in", Owner},
 	{release, nil, []Arg{{"NAME", Person, false}}, "take a name from the key that owns it", Admin},
 	{redact, nil, []Arg{{"ID", Free, true}}, "take the text of a message away for good: yours, or as a moderator others'; of the selected one without ID", Anyone},
 	{notify, nil, []Arg{{"on | all | off", Free, true}}, "tell which messages of this room ring, or change it: on is those with your name in them", Anyone},

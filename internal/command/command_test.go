@@ -67,7 +67,7 @@ func TestAllIsACopy(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for name, want := range map[string]string{"msg": "/msg NAME TEXT", "part": "/part [ROOM]", "quit": "/quit", "help": "/help [COMMAND]",
 		"history": "/history [N | before SEQ | since 2h]", "search": "/search WORDS [in ROOM] [from NAME]", "keep": "/keep [90d 1GB | all | default]",
-		"invite": "/invite [ROOM uses N for 24h]", "release": "/release NAME",
+		"invite": "/invite [ROOM uses N for 24h | @NAME ROOM]", "release": "/release NAME",
 		"query": "/query NAME [TEXT]", "buffer": "/buffer N | ROOM | @NAME", "notify": "/notify [on | all | off]"} {
 		e, _ := Lookup(name)
 		if got := e.Usage(); got != want {

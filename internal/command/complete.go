@@ -165,6 +165,9 @@ func (c *completer) free(grammar string, given []string) {
 	if parts[0] == "ROOM" {
 		c.rooms(false)
 	}
+	if strings.HasPrefix(c.word, chat.DirectMark) && len(given) == 0 && slices.Contains(parts, "@NAME") {
+		c.people(false)
+	}
 	if isText {
 		c.talk()
 	}

@@ -111,6 +111,8 @@ func TestComplete(t *testing.T) {
 		"/invite |":               {"uses ", "for ", "#ops ", "#lobby ", "#opera "},
 		"/invite op|":             {"#ops ", "#opera "},
 		"/invite uses |":          nil,
+		"/invite @ca|":            {"@carol ", "@Carla ", "@carol~7q2f "},
+		"/invite uses @ca|":       nil,
 		"/invite uses 3 f|":       {"for "},
 		"/keep |":                 {"all ", "default "},
 		"/keep d|":                {"default "},

@@ -57,8 +57,12 @@ func parseInvite(text string) (InviteQuery, error) {
 
 func inviteUsage(format string, args ...any) error { return badUsage(byName[invite], format, args...) }
 
-// runInvite invites to the room that is named, or to the one where the user is; nobody is invited to a conversation.
+// runInvite invites to the room that is named, or to the one where the user is; nobody is invited to a conversation. Who is named with an @ becomes a
+// member of it; anybody else comes by a link.
 func runInvite(ctx context.Context, env Env, text string) error {
+	if name, named := strings.CutPrefix(text, chat.DirectMark); named {
+		return admit(ctx, env, name)
+	}
 	q, err := parseInvite(text)
 	if err != nil {
 		return err
@@ -67,6 +71,33 @@ func runInvite(ctx context.Context, env Env, text string) error {
 		q.Room = env.Room()
 	}
 	return show(env)(env.Invite(ctx, q))
+}
+
+// admit makes a person a member of a private room: text is NAME [ROOM].
+func admit(ctx context.Context, env Env, text string) error {
+	words := strings.Fields(text)
+	switch {
+	case len(words) == 0 || strings.HasPrefix(text, " "):
+		return inviteUsage("who is invited is missing behind the @")
+	case len(words) > 2:
+		return inviteUsage("%s is too much", quote(words[2]))
+	}
+	room := env.Room()
+	if len(words) == 2 {
+		if room = strings.ToLower(strings.TrimPrefix(words[1], "#")); !chat.MayBeRoom(room) {
+			return inviteUsage("%s is no room's name", quote(words[1]))
+		}
+	}
+	return inRoom(env, room, func(room string) error {
+		if strings.HasPrefix(room, chat.DirectMark) {
+			return inviteUsage("nobody can be invited to a conversation: name the room")
+		}
+		who, err := env.Key(ctx, room, words[0])
+		if err != nil {
+			return err
+		}
+		return env.Act(ctx, room, chat.ActOf{Verb: chat.Invite, Who: who})
+	})
 }
 
 // InviteAnswer is an invitation.

@@ -54,6 +54,30 @@ func TestInviteToWhereOneIs(t *testing.T) {
 	}
 }
 
+// TestInviteMembers: who is named with an @ is invited into the room by an act, here or there.
+func TestInviteMembers(t *testing.T) {
+	for text, want := range map[string][]string{
+		"@bob": {"key of bob in ops", "act in ops: invite cn1b"}, "@bob #Lab": {"key of bob in lab", "act in lab: invite cn1b"}, "@bob  lab ": {"key of bob in lab", "act in lab: invite cn1b"},
+	} {
+		env, failing := &deskEnv{room: "ops"}, &deskEnv{room: "ops", fail: errTest}
+		if err := Run(t.Context(), Call{Name: invite, Args: []string{text}}, env); err != nil || !cmp.Equal(env.did, want) {
+			t.Errorf("%q: %v, did %q, want %q", text, err, env.did, want)
+		}
+		if err := Run(t.Context(), Call{Name: invite, Args: []string{text}}, failing); !errors.Is(err, errTest) || len(failing.did) != 1 {
+			t.Errorf("%q, which fails: %v, did %q", text, err, failing.did)
+		}
+	}
+	for text, room := range map[string]string{"@": "ops", "@ bob": "ops", "@bob lab now": "ops", "@bob No!": "ops", "@bob @eve": "ops", "@bob uses 5": "ops", "@bob": "@eve"} {
+		env := &deskEnv{room: room}
+		if err := Run(t.Context(), Call{Name: invite, Args: []string{text}}, env); !isUsage(err, "usage: /invite") || len(env.did) > 0 {
+			t.Errorf("%q in %s: %v, did %q", text, room, err, env.did)
+		}
+	}
+	if err := Run(t.Context(), Call{Name: invite, Args: []string{"@bob"}}, &deskEnv{}); !errors.Is(err, ErrNoRoom) {
+		t.Errorf("in no room: %v", err)
+	}
+}
+
 func TestLinesOfAnInvitation(t *testing.T) {
 	at := time.Date(2026, 11, 22, 15, 4, 5, 0, time.UTC)
 	quotes := `to join by it, quotes and all: chatnode -connect "LINK" -name YOU`

@@ -141,7 +141,7 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return runLog(ctx, call, env, first)
 	case invite:
 		return runInvite(ctx, env, first)
-	case op, deop, kick, ban, unban, banned, mute, unmute, slow, readonly, pin, unpin, pins, welcome, archive:
+	case op, deop, kick, ban, unban, banned, mute, unmute, slow, readonly, pin, unpin, pins, welcome, archive, private:
 		return runAct(ctx, call, env, first)
 	case ignore, unignore:
 		return runIgnore(ctx, call, env, first)

@@ -180,7 +180,7 @@ func TestRunHasEveryCommand(t *testing.T) {
 		for range e.Args {
 			call.Args = append(call.Args, "help")
 		}
-		if slices.Contains([]string{history, keep, invite, mentions, notify, redact, pin, unpin, readonly, archive}, e.Name) {
+		if slices.Contains([]string{history, keep, invite, mentions, notify, redact, pin, unpin, readonly, archive, private}, e.Name) {
 			call.Args = nil // all that they take has a grammar
 		}
 		if e.Name == slow {

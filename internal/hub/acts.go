@@ -67,6 +67,9 @@ var effects = map[chat.Verb]func(*acting) chat.Code{
 	chat.Unpin:     (*acting).unpin,
 	chat.Welcome:   (*acting).welcome,
 	chat.Redact:    (*acting).redact,
+	chat.Private:   (*acting).private,
+	chat.Open:      (*acting).open,
+	chat.Invite:    (*acting).invite,
 }
 
 // decideAct does an act and makes a row of it, or says why it can't be one. It makes no room: there is nothing to moderate in one that is not there.
@@ -136,6 +139,9 @@ func (a *acting) op() chat.Code {
 	if a.room.has(a.who, store.Moderator) {
 		return chat.BadAct
 	}
+	if _, code := a.room.gate.first(a.who); code != chat.OK {
+		return code
+	}
 	return a.stand(store.Moderator)
 }
 
@@ -148,21 +154,22 @@ func (a *acting) deop() chat.Code {
 	return code
 }
 
+// kick takes a member's place in a private room, whether or not it is there.
 func (a *acting) kick() chat.Code {
 	a.sendAway(a.h.accounts[a.who], func(*Session) bool { return true })
-	if len(a.evict) == 0 {
+	if expelled := a.room.Rules.Private && a.expel(); !expelled && len(a.evict) == 0 {
 		return chat.BadAct
 	}
 	return chat.OK
 }
 
-// ban takes a moderator's role too. By an admin, where anybody can come with a new key, it keeps those out as well who come from where the banned one
+// ban takes a moderator's role and a member's place too. By an admin, where anybody can come with a new key, it keeps those out as well who come from where the banned one
 // is; not from where the admin is.
 func (a *acting) ban() chat.Code {
 	if code := a.stand(store.Banned); code != chat.OK {
 		return code
 	}
-	a.unstand(store.Moderator)
+	a.expel()
 	target := a.h.accounts[a.who]
 	a.sendAway(target, func(*Session) bool { return true })
 	if a.by.admin && !a.h.cfg.InviteOnly {

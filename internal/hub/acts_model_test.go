@@ -31,6 +31,9 @@ type court struct {
 	pins      []string
 	rows      []string
 	in        map[*citizen]bool
+	private   bool
+	open      int            // the first row that everybody reads while it is not private
+	members   map[string]int // the first row that each reads
 }
 
 type bar struct{ network, banned string }
@@ -126,7 +129,8 @@ func (x *town) settlers() {
 	x.hub.cfg.InviteOnly = !x.open
 	for _, name := range []string{"room1", "room2"} {
 		if x.courts[name] == nil {
-			x.courts[name] = &court{owner: "owner", moderator: map[string]bool{}, banned: map[string]int64{}, muted: map[string]int64{}, barred: map[bar]int64{}, spoke: map[string]int64{}}
+			x.courts[name] = &court{owner: "owner", moderator: map[string]bool{}, banned: map[string]int64{}, muted: map[string]int64{}, barred: map[bar]int64{}, spoke: map[string]int64{},
+				open: 1, members: map[string]int{}}
 			owner := x.citizens[1]
 			owner.do(owner.pub(name, "first"))
 			owner.client.answers = nil
@@ -159,6 +163,8 @@ func (x *town) step() {
 		c.submit(&wire.Join{Room: name, Tail: 3})
 		if room.isOut(c, now) {
 			x.denied[c] = append(x.denied[c], "open "+name+" banned")
+		} else if room.first(c.who) == 0 {
+			x.denied[c] = append(x.denied[c], "open "+name+" not_member")
 		} else {
 			room.in[c] = true
 		}
@@ -191,7 +197,7 @@ func (x *town) expect(c *citizen, p *wire.Pub, row int) {
 // randomAct makes one, of verbs that matter more often than of others.
 func (x *town) randomAct() (act chat.ActOf, target string) {
 	verbs := []chat.Verb{chat.Op, chat.Op, chat.Deop, chat.Kick, chat.Kick, chat.Ban, chat.Ban, chat.Unban, chat.Unban, chat.Mute, chat.Mute, chat.Unmute, chat.Slow, chat.ReadOnly,
-		chat.Writable, chat.Writable, chat.Pin, chat.Unpin, chat.Welcome, chat.Archive, chat.Unarchive, chat.Unarchive, chat.Private, chat.Invite}
+		chat.Writable, chat.Writable, chat.Pin, chat.Unpin, chat.Welcome, chat.Archive, chat.Unarchive, chat.Unarchive, chat.Private, chat.Private, chat.Invite, chat.Invite, chat.Invite, chat.Open}
 	act.Verb = verbs[x.rng.IntN(len(verbs))]
 	if act.Verb == chat.Archive && x.rng.IntN(3) > 0 {
 		act.Verb = chat.Kick // most of what is worth comparing happens in other rooms
@@ -257,6 +263,20 @@ func (r *court) isOut(c *citizen, now int64) bool {
 	return false
 }
 
+// first returns the first row that somebody reads who is not banned; 0: none.
+func (r *court) first(who string) int {
+	first, member := r.members[who]
+	switch {
+	case who == r.owner:
+		return 1
+	case member && !r.private:
+		return min(first, r.open)
+	case member || r.private:
+		return first
+	}
+	return r.open
+}
+
 // say returns the row that a text becomes, or the code of its refusal, negative.
 func (r *court) say(c *citizen, text string, now int64) int {
 	rank := r.rank(c.who)
@@ -264,6 +284,8 @@ func (r *court) say(c *citizen, text string, now int64) int {
 	switch {
 	case r.isOut(c, now):
 		return -int(chat.Banned)
+	case r.first(c.who) == 0:
+		return -int(chat.NotMember)
 	case r.archived:
 		return -int(chat.Archived)
 	case rank < 3 && lasts(r.muted, c.who, now):
@@ -283,20 +305,22 @@ func (r *court) say(c *citizen, text string, now int64) int {
 // judge does an act and returns its row, or the code of its refusal, negative.
 func (x *town) judge(r *court, c *citizen, act chat.ActOf, target string, now int64) int {
 	rank := r.rank(c.who)
-	owners := slices.Contains([]chat.Verb{chat.Op, chat.Deop, chat.Archive, chat.Unarchive}, act.Verb)
+	owners := slices.Contains([]chat.Verb{chat.Op, chat.Deop, chat.Archive, chat.Unarchive, chat.Private, chat.Open}, act.Verb)
 	switch {
-	case act.Verb == chat.Private || act.Verb == chat.Invite:
-		return -int(chat.NotAllowed)
 	case r.isOut(c, now):
 		return -int(chat.Banned)
+	case r.first(c.who) == 0:
+		return -int(chat.NotMember)
 	case rank < 1 || owners && rank < 2:
 		return -int(chat.NotAllowed)
 	case r.archived && act.Verb != chat.Unarchive:
 		return -int(chat.Archived)
-	case target != "" && r.rank(target) >= rank:
+	case target != "" && act.Verb != chat.Invite && r.rank(target) >= rank:
 		return -int(chat.NotAllowed)
 	case rank < 3 && lasts(r.muted, c.who, now):
 		return -int(chat.Muted)
+	case act.Verb == chat.Op && r.first(target) == 0:
+		return -int(chat.NotMember)
 	}
 	if !x.effect(r, c, act, target, now) {
 		return -int(chat.BadAct)
@@ -323,10 +347,16 @@ func (x *town) effect(r *court, c *citizen, act chat.ActOf, target string, now i
 		x.leave(r, func(o *citizen) bool { return o.who == target && r.isOut(o, now) })
 		return had
 	case chat.Kick:
-		return x.leave(r, func(o *citizen) bool { return o.who == target })
+		_, member := r.members[target]
+		if r.private {
+			delete(r.members, target)
+			delete(r.moderator, target)
+		}
+		return x.leave(r, func(o *citizen) bool { return o.who == target }) || r.private && (member || had)
 	case chat.Ban:
 		r.banned[target] = until
 		delete(r.moderator, target)
+		delete(r.members, target)
 		if c.admin && x.open {
 			for _, o := range x.citizens {
 				if o.who == target && network(o) != "" && network(o) != network(c) {
@@ -342,6 +372,33 @@ func (x *town) effect(r *court, c *citizen, act chat.ActOf, target string, now i
 		}
 		delete(r.banned, target)
 		maps.DeleteFunc(r.barred, func(b bar, _ int64) bool { return b.banned == target })
+		return true
+	case chat.Private:
+		if r.private {
+			return false
+		}
+		stay := maps.Clone(r.moderator)
+		stay[c.who] = true
+		for o := range r.in {
+			stay[o.who] = true
+		}
+		delete(stay, r.owner)
+		for who := range stay {
+			r.members[who] = r.first(who)
+		}
+		r.private = true
+		return true
+	case chat.Open:
+		was := r.private
+		if r.private = false; was {
+			r.open = len(r.rows) + 1
+		}
+		return was
+	case chat.Invite:
+		if !r.private || r.first(target) > 0 || lasts(r.banned, target, now) {
+			return false
+		}
+		r.members[target] = len(r.rows) + 1
 		return true
 	case chat.Mute:
 		r.muted[target] = until
@@ -428,15 +485,14 @@ func (x *town) compareIn(name string, room *court, c *citizen, now int64) {
 	if in, _ := c.in(name); in != room.in[c] {
 		x.t.Errorf("%s is in %s: %v, want %v", c.label, name, in, room.in[c])
 	}
-	answer := c.ask(&wire.History{Room: name, N: 1})
-	if _, failed := answer.(*wire.Failed); failed != room.isOut(c, now) {
-		x.t.Errorf("%s asks for the history of %s and gets %+v", c.label, name, answer)
+	if x.rng.IntN(6) == 0 { // it takes long
+		x.compareQuestions(name, room, c, now)
 	}
 	if !room.in[c] {
 		return
 	}
 	got := c.view(name).terms
-	want := wire.Terms{Role: chat.Role(room.rank(c.who)), ReadOnly: room.readonly, Archived: room.archived, SlowMS: uint64(room.slow), Welcome: room.welcome}
+	want := wire.Terms{Role: chat.Role(room.rank(c.who)), ReadOnly: room.readonly, Archived: room.archived, Private: room.private, SlowMS: uint64(room.slow), Welcome: room.welcome}
 	for _, p := range room.pins {
 		id, err := chat.ParseID(p)
 		if err != nil {
@@ -453,4 +509,80 @@ func (x *town) compareIn(name string, room *court, c *citizen, now int64) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		x.t.Errorf("%s is told of %s (-want +got):\n%s", c.label, name, diff)
 	}
+}
+
+// compareQuestions holds what a device is answered about a room to the model: all that it may read, and nothing else.
+func (x *town) compareQuestions(name string, room *court, c *citizen, now int64) {
+	x.t.Helper()
+	first := room.first(c.who)
+	kept := room.isOut(c, now) || first == 0
+	answers := map[string]wire.Record{}
+	for what, q := range map[string]wire.Record{
+		"history": &wire.History{Room: name, N: chat.MaxTail}, "names": &wire.Names{Room: name}, "keep": &wire.Keep{Room: name}, "search": &wire.Search{Room: name, Words: "first", N: 5},
+	} {
+		answers[what] = c.ask(q)
+		if _, failed := answers[what].(*wire.Failed); failed != kept {
+			x.t.Errorf("%s asks for the %s of %s and gets %+v; kept out %v", c.label, what, name, answers[what], kept)
+		}
+	}
+	list, ok := c.ask(&wire.List{}).(*wire.ListIs)
+	if listed := ok && slices.ContainsFunc(list.Rooms, func(r wire.RoomInfo) bool { return r.Name == name }); listed != (first > 0) {
+		x.t.Errorf("%s sees that there is %s: %v, want %v", c.label, name, listed, first > 0)
+	}
+	var hits, told int
+	if found, ok := c.ask(&wire.Search{From: "owner", N: chat.MaxHits}).(*wire.SearchIs); ok {
+		for _, raw := range found.Events {
+			e := decodeEvent(x.t, raw)
+			if told++; x.titles()[e.Room] == name {
+				hits++
+				if kept || e.Seq < uint64(first) {
+					x.t.Errorf("%s searches and finds row %d of %s, which it reads from %d on; kept out %v", c.label, e.Seq, name, first, kept)
+				}
+			}
+		}
+	}
+	visible := 0
+	for _, e := range x.rows(name) {
+		if !kept && e.Name == "owner" && e.Seq >= uint64(first) {
+			visible++
+		}
+	}
+	if told < chat.MaxHits && hits != visible {
+		x.t.Errorf("%s finds %d rows of %s, want %d", c.label, hits, name, visible)
+	}
+	is, ok := answers["history"].(*wire.HistoryIs)
+	if !ok || kept {
+		return
+	}
+	var got []string
+	for _, raw := range is.Events {
+		got = append(got, string(decodeEvent(x.t, raw).Body))
+	}
+	want := room.rows[first-1:]
+	if n := len(want) - len(got); n < 0 || n > 0 && !is.More || !slices.Equal(got, want[n:]) || is.Low != uint64(first) {
+		x.t.Errorf("%s reads %s from %d, want from %d (-want +got):\n%s", c.label, name, is.Low, first, cmp.Diff(want, got))
+	}
+}
+
+// titles returns the rooms' names by number.
+func (x *town) titles() map[uint64]string {
+	titles := map[uint64]string{}
+	state, err := x.store.Load()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, r := range state.Rooms {
+		titles[r.Num] = r.Name
+	}
+	return titles
+}
+
+func decodeEvent(t testing.TB, raw wire.Raw) *wire.Event {
+	t.Helper()
+	r, err := wire.Decode(raw)
+	e, ok := r.(*wire.Event)
+	if err != nil || !ok {
+		t.Fatalf("%+v, %v is no event", r, err)
+	}
+	return e
 }

@@ -127,7 +127,7 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 		"unban": {1, below, "", "ban"}, "unmute": {1, below, "", "mute"}, "slow": {1, none, "5s", ""}, "readonly": {1, none, "", ""}, "writable": {1, none, "", "readonly"},
 		"pin": {1, none, "0123456789abcdef", ""}, "unpin": {1, none, "0123456789abcdef", "pin 0123456789abcdef"}, "welcome": {1, none, "hello", ""},
 		"archive": {2, none, "", ""}, "unarchive": {2, none, "", "archive"},
-		"private": {9, none, "", ""}, "open": {9, none, "", ""}, "invite": {9, below, "", ""},
+		"private": {2, none, "", ""}, "open": {2, none, "", "private"}, "invite": {1, none, "OUTSIDER", "private"},
 		"redact": {9, none, "0123456789abcdef", ""}, // see TestRedact
 	}
 	if len(least) != len(chat.Verbs()) || len(least) != len(rights) {
@@ -151,6 +151,10 @@ func TestEveryVerbByEveryRole(t *testing.T) {
 								target, rank = actor, role
 							}
 							body := strings.TrimSpace(verb + " " + is.args)
+							if verb == "invite" {
+								outsider := h.signer("outsider").come()
+								body = strings.Replace(body, "OUTSIDER", outsider.key.String(), 1)
+							}
 							if target != nil {
 								body = fmt.Sprintf("%s %v%s", verb, target.key, is.args)
 							}
@@ -317,7 +321,7 @@ func TestHostileActs(t *testing.T) {
 			"welcome " + strings.Repeat("x", chat.MaxReason+1): chat.BadAct, strings.Repeat("kick ", 5000): chat.BadAct, "kick " + guest[:len(guest)-1] + "2": chat.BadAct,
 			"mute " + stranger + " 0s": chat.NoSuchUser, "ban " + stranger + " 0s": chat.NoSuchUser, "kick " + stranger: chat.NoSuchUser, "op " + stranger: chat.NoSuchUser,
 			"unmute " + stranger: chat.BadAct, "unban " + guest: chat.BadAct, "unmute " + guest: chat.BadAct, "deop " + guest: chat.BadAct, "writable": chat.BadAct, "slow 0s": chat.BadAct,
-			"welcome": chat.BadAct, "unpin 0123456789abcdef": chat.BadAct, "unarchive": chat.BadAct, "private": chat.NotAllowed, "redact 0123456789abcdef": chat.BadAct,
+			"welcome": chat.BadAct, "unpin 0123456789abcdef": chat.BadAct, "unarchive": chat.BadAct, "open": chat.BadAct, "invite " + guest: chat.BadAct, "private " + guest: chat.BadAct, "invite": chat.BadAct, "invite " + stranger: chat.NoSuchUser, "redact 0123456789abcdef": chat.NotAllowed,
 			"kick " + h.owner.key.String(): chat.NotAllowed, "op " + h.mod.key.String(): chat.BadAct, "op " + h.admin.key.String(): chat.NotAllowed,
 		} {
 			h.owner.wants(h.owner.act("room", "%s", body), want)

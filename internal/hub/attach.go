@@ -260,8 +260,9 @@ func (h *Hub) join(s *Session, j *wire.Join) {
 		return
 	}
 	room, code := h.joinable(s, j.Room)
-	if code == chat.OK && s.isOut(room) {
-		code = chat.Banned
+	st := start{tail: tail, asked: true}
+	if code == chat.OK {
+		st.first, code = s.reads(room)
 	}
 	if code != chat.OK {
 		h.answer(s, requestSize, &wire.Open{Name: j.Room, Status: wire.StatusDenied, Code: code})
@@ -270,7 +271,6 @@ func (h *Hub) join(s *Session, j *wire.Join) {
 	if old := s.in(room); old != nil {
 		h.unsubscribeAgain(s, old)
 	}
-	st := start{tail: tail, asked: true}
 	if c := j.Cursor; c != nil {
 		st.cursor = &chat.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
 	}

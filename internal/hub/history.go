@@ -38,13 +38,16 @@ func (n *numbers) remove(r *room) {
 	delete(n.rooms, r.Num)
 }
 
-// readable returns the room of that number if a session may read it, else nil: rooms with a name are everybody's who is not kept out, conversations
+// readable returns the room of that number if a session may read its row seq, else nil: rooms with a name are everybody's who is not kept out, conversations
 // their two keys'.
-func (n *numbers) readable(num uint64, s *Session) *room {
+func (n *numbers) readable(num, seq uint64, s *Session) *room {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
 	r := n.rooms[num]
-	if r == nil || r.Direct() && !slices.Contains(r.Peers[:], s.account.id) || s.isOut(r) {
+	if r == nil || r.Direct() && !slices.Contains(r.Peers[:], s.account.id) {
+		return nil
+	}
+	if first, code := s.reads(r); code != chat.OK || seq < first {
 		return nil
 	}
 	return r
@@ -56,11 +59,11 @@ func (s *Session) readable(name string) (*room, chat.Code) {
 	who, direct := strings.CutPrefix(name, chat.DirectMark)
 	if !direct {
 		r := s.hub.rooms[name]
-		switch {
-		case r == nil:
+		if r == nil {
 			return nil, chat.NoSuchRoom
-		case s.isOut(r):
-			return nil, chat.Banned
+		}
+		if _, code := s.reads(r); code != chat.OK {
+			return nil, code
 		}
 		return r, chat.OK
 	}
@@ -71,32 +74,35 @@ func (s *Session) readable(name string) (*room, chat.Code) {
 	return s.hub.directs[peers(s.account, other)], chat.OK
 }
 
-// history answers with the newest rows of those that are asked for, up to the last that is published.
+// history answers with the newest rows of those that are asked for, up to the last that was there when the asker was seen to be allowed to read them.
 func (s *Session) history(q *wire.History) (wire.Record, error) {
 	var r *room
 	var code chat.Code
-	if err := s.hub.call(func() { r, code = s.readable(q.Room) }); err != nil {
+	var first, head uint64
+	err := s.hub.call(func() {
+		if r, code = s.readable(q.Room); r != nil {
+			head = r.head
+			first, _ = s.reads(r)
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
 	if code != chat.OK {
 		return &wire.Failed{Code: code}, nil
 	}
-	head := uint64(0)
-	if r != nil {
-		_, head = r.log.now()
-	}
 	if head == 0 {
 		return &wire.HistoryIs{Low: 1}, nil
 	}
-	answer, err := s.hub.historyPage(r.Num, head, q)
+	answer, err := s.hub.historyPage(r.Num, first, head, q)
 	if err != nil {
 		return nil, s.hub.fault(fmt.Errorf("read the history of room %d: %w", r.Num, err))
 	}
 	return answer, nil
 }
 
-func (h *Hub) historyPage(num, head uint64, q *wire.History) (*wire.HistoryIs, error) {
-	p := backwards{store: h.cfg.Store, num: num, first: head + 1, left: pageBytes}
+func (h *Hub) historyPage(num, first, head uint64, q *wire.History) (*wire.HistoryIs, error) {
+	p := backwards{store: h.cfg.Store, num: num, bottom: first, first: head + 1, left: pageBytes}
 	if q.Before > 0 {
 		p.first = min(p.first, q.Before)
 	}
@@ -114,7 +120,7 @@ func (h *Hub) historyPage(num, head uint64, q *wire.History) (*wire.HistoryIs, e
 	if err := p.read(p.first - n); err != nil {
 		return nil, err
 	}
-	answer := &wire.HistoryIs{Low: p.low}
+	answer := &wire.HistoryIs{Low: max(p.low, first)}
 	for _, block := range slices.Backward(p.blocks) {
 		answer.Events = cut(answer.Events, block)
 	}
@@ -184,7 +190,7 @@ func (s *Session) search(q *wire.Search) (wire.Record, error) {
 	}
 	query := store.Query{
 		Words: q.Words, Name: q.From, Before: q.Before, Hits: int(min(q.N, chat.MaxHits)), Bytes: pageBytes,
-		Allowed: func(num uint64) bool { return s.hub.numbers.readable(num, s) != nil },
+		Allowed: func(num, seq uint64) bool { return s.hub.numbers.readable(num, seq, s) != nil },
 	}
 	if q.Room != "" {
 		var r *room
@@ -219,7 +225,7 @@ func (s *Session) found(found *store.Found) (wire.Record, error) {
 	answer := &wire.SearchIs{Next: found.Next, Behind: found.Behind}
 	rooms := map[uint64]*room{}
 	for _, hit := range found.Hits {
-		if r := s.hub.numbers.readable(hit.Room, s); r != nil {
+		if r := s.hub.numbers.readable(hit.Room, hit.Seq, s); r != nil {
 			rooms[hit.Room] = r
 			answer.Events = append(answer.Events, wire.Raw(hit.Record[wire.HeaderLen:]))
 		}

@@ -270,7 +270,7 @@ func TestHistoryEndsWhereChatDoes(t *testing.T) {
 			if err := h.cfg.Store.Append(&h.batch.Batch); err != nil {
 				t.Error(err)
 			}
-			page, err := h.historyPage(r.Num, func() uint64 { _, head := r.log.now(); return head }(), &wire.History{N: 5})
+			page, err := h.historyPage(r.Num, 0, func() uint64 { _, head := r.log.now(); return head }(), &wire.History{N: 5})
 			if err != nil {
 				t.Error(err)
 			}

@@ -31,7 +31,7 @@ func (s *Session) Ask(question wire.Record) (answer wire.Record, err error) {
 		case *wire.Whois:
 			answer = s.whois(q)
 		case *wire.List:
-			answer = s.hub.list(q)
+			answer = s.list(q)
 		case *wire.Authors:
 			answer = s.hub.authorsOf(q)
 		case *wire.Keep:
@@ -104,7 +104,7 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 			answer.Since = chat.Millis(x.since)
 		}
 		for _, sub := range x.subs {
-			if !sub.room.Direct() && !s.isOut(sub.room) {
+			if !sub.room.Direct() && s.mayRead(sub.room) {
 				answer.Rooms = append(answer.Rooms, sub.room.Name)
 			}
 		}
@@ -115,11 +115,13 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 	return answer
 }
 
-// list answers which rooms there are.
-func (h *Hub) list(q *wire.List) wire.Record {
-	all := make([]*room, 0, len(h.rooms))
-	for _, r := range h.rooms {
-		all = append(all, r)
+// list answers which rooms there are: of those that are private, the asker's own.
+func (s *Session) list(q *wire.List) wire.Record {
+	all := make([]*room, 0, len(s.hub.rooms))
+	for _, r := range s.hub.rooms {
+		if _, code := r.gate.first(s.account.id); code == chat.OK {
+			all = append(all, r)
+		}
 	}
 	rooms, more := page(all, func(r *room) string { return r.Name }, q.After)
 	answer := &wire.ListIs{More: more}

@@ -33,9 +33,9 @@ var rights = map[chat.Verb]right{
 	chat.Welcome:   {least: chat.RoleModerator},
 	chat.Archive:   {least: chat.RoleOwner},
 	chat.Unarchive: {least: chat.RoleOwner, archived: true},
-	chat.Private:   {later: true},
-	chat.Open:      {later: true},
-	chat.Invite:    {later: true},
+	chat.Private:   {least: chat.RoleOwner},
+	chat.Open:      {least: chat.RoleOwner},
+	chat.Invite:    {least: chat.RoleModerator, known: true},
 	chat.Redact:    {least: chat.RoleModerator, outranks: true, archived: true, own: true},
 }
 
@@ -76,9 +76,10 @@ func (s *Session) mayWrite(r *room) (code chat.Code, again int64) {
 	}
 	now := chat.Millis(s.hub.cfg.Now())
 	role := s.role(r)
+	_, code = s.reads(r)
 	switch {
-	case r.gate.shuts(s, now):
-		return chat.Banned, 0
+	case code != chat.OK:
+		return code, 0
 	case r.Rules.Archived:
 		return chat.Archived, 0
 	case role >= chat.RoleAdmin:
@@ -104,11 +105,12 @@ func (s *Session) mayAct(r *room, act *heard) (code chat.Code, again int64) {
 	now, role, right := chat.Millis(s.hub.cfg.Now()), s.role(r), rights[act.Verb]
 	target := s.hub.accounts[act.who]
 	own := right.own && act.who == s.account.id
+	_, code = s.reads(r)
 	switch {
 	case right.least == chat.RoleNone || right.later:
 		return chat.NotAllowed, 0
-	case r.gate.shuts(s, now):
-		return chat.Banned, 0
+	case code != chat.OK:
+		return code, 0
 	case own: // in a conversation nothing else is
 	case r.Direct() || role < right.least:
 		return chat.NotAllowed, 0

@@ -47,6 +47,7 @@ func newRoom(r store.Room) *room {
 		standings: map[standingOf]store.Standing{},
 	}
 	made.gate.owner = r.Owner
+	made.gate.rule(r.Rules)
 	return made
 }
 

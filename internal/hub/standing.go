@@ -40,7 +40,7 @@ func (r *room) standing(id identity.ID, stance store.Stance, now int64) (store.S
 
 // isModerated reports whether anybody could be kept from writing in the room.
 func (r *room) isModerated() bool {
-	return len(r.standings) > 0 || r.barred > 0 || r.Rules.ReadOnly || r.Rules.Archived || r.Rules.Slow > 0
+	return r.Rules.Private || len(r.standings) > 0 || r.barred > 0 || r.Rules.ReadOnly || r.Rules.Archived || r.Rules.Slow > 0
 }
 
 // soonest returns when a key may write again in a room that is slow.
@@ -128,7 +128,7 @@ func (h *Hub) restoreStandings(state *store.State) {
 	}
 }
 
-// gate says who is kept out of a room.
+// gate says who is kept out of a room, and from which row on the others read it.
 type gate struct {
 	// mu promises that the maps agree with each other.
 	mu       sync.RWMutex
@@ -136,6 +136,9 @@ type gate struct {
 	banned   map[identity.ID]int64 // until when; 0: without an end
 	trusted  map[identity.ID]bool  // moderators, who may come from anywhere
 	networks map[netip.Addr]map[identity.ID]int64
+	members  map[identity.ID]uint64 // the first row that each reads
+	private  bool                   // nobody else reads any
+	open     uint64                 // the first row that everybody reads when not
 }
 
 // set takes notice of a standing.
@@ -143,7 +146,7 @@ func (g *gate) set(s store.Standing) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.banned == nil {
-		g.banned, g.trusted = map[identity.ID]int64{}, map[identity.ID]bool{}
+		g.banned, g.trusted, g.members = map[identity.ID]int64{}, map[identity.ID]bool{}, map[identity.ID]uint64{}
 	}
 	switch {
 	case s.Stance == store.Banned && s.Gone:
@@ -154,6 +157,10 @@ func (g *gate) set(s store.Standing) {
 		delete(g.trusted, s.Key)
 	case s.Stance == store.Moderator:
 		g.trusted[s.Key] = true
+	case s.Stance == store.Member && s.Gone:
+		delete(g.members, s.Key)
+	case s.Stance == store.Member:
+		g.members[s.Key] = s.From
 	}
 }
 

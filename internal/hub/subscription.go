@@ -57,6 +57,7 @@ const (
 type start struct {
 	cursor *chat.Cursor
 	tail   uint64
+	first  uint64 // row that its key reads; 0: as many as there are
 	head   uint64 // the room's last row then
 	hash   chat.Hash
 	asked  bool // its Open answers a Join
@@ -214,13 +215,15 @@ func (s *subscription) gap(seq uint64) (*wire.Open, error) {
 	return s.openFrom(&wire.Open{Status: wire.StatusGap, From: seq})
 }
 
-// openFrom completes an Open that begins at From, or later when that is not kept any more; behind a cursor that is a gap.
+// openFrom completes an Open that begins at From, or later when that is not kept any more or not for the subscription's key; behind a cursor that is a
+// gap.
 func (s *subscription) openFrom(o *wire.Open) (*wire.Open, error) {
 	for {
 		low, err := s.session.hub.cfg.Store.Low(s.room.Num)
 		if err != nil {
 			return nil, fmt.Errorf("low of room %d: %w", s.room.Num, err)
 		}
+		low = max(low, s.start.first)
 		if o.From < low && o.Status == wire.StatusOK && s.start.cursor != nil {
 			o.Status = wire.StatusGap
 		}

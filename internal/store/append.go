@@ -59,10 +59,10 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		&w.begin: "BEGIN IMMEDIATE", &w.commit: "COMMIT", &w.rollback: "ROLLBACK",
 		&w.row:  "INSERT INTO message VALUES " + oneRow,
 		&w.rows: "INSERT INTO message VALUES " + strings.Repeat(oneRow+",", chunk-1) + oneRow,
-		&w.room: "INSERT INTO room VALUES (?,?,?,?,?,?,?,1,zeroblob(8),0,?,?,?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (name, topic, created, owner, peer1, " +
-			"peer2, keep_set, keep_age, keep_size, flags, slow, welcome, pins) = (excluded.name, excluded.topic, excluded.created, excluded.owner, " +
+		&w.room: "INSERT INTO room VALUES (?,?,?,?,?,?,?,1,zeroblob(8),0,?,?,?,?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (name, topic, created, owner, peer1, " +
+			"peer2, keep_set, keep_age, keep_size, flags, slow, welcome, pins, open) = (excluded.name, excluded.topic, excluded.created, excluded.owner, " +
 			"excluded.peer1, excluded.peer2, excluded.keep_set, excluded.keep_age, excluded.keep_size, excluded.flags, excluded.slow, excluded.welcome, " +
-			"excluded.pins)",
+			"excluded.pins, excluded.open)",
 		&w.low:  "UPDATE room SET low = ?2, base = ?3, base_time = ?4 WHERE num = ?1",
 		&w.trim: "DELETE FROM message WHERE id BETWEEN ? AND ?",
 		&w.origin: "INSERT INTO origin VALUES (?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (token, key, last, outcomes) = " +
@@ -74,8 +74,8 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		&w.invite: "INSERT INTO invite VALUES (?,?,?,?,?,?) ON CONFLICT (hash) DO UPDATE SET (room, uses, expires, made, inviter) = " +
 			"(excluded.room, excluded.uses, excluded.expires, excluded.made, excluded.inviter)",
 		&w.forgetInvite: "DELETE FROM invite WHERE hash = ?",
-		&w.standing: "INSERT INTO standing VALUES (?,?,?,?,?,?,?) ON CONFLICT (room, key, stance) DO UPDATE SET (since, until, by, text) = " +
-			"(excluded.since, excluded.until, excluded.by, excluded.text)",
+		&w.standing: "INSERT INTO standing VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (room, key, stance) DO UPDATE SET (since, until, by, text, start) = " +
+			"(excluded.since, excluded.until, excluded.by, excluded.text, excluded.start)",
 		&w.forgetStanding: "DELETE FROM standing WHERE (room, key, stance) = (?,?,?)",
 		&w.bar:            "INSERT INTO bar VALUES (?,?,?,?) ON CONFLICT (room, network, key) DO UPDATE SET until = excluded.until",
 		&w.forgetBar:      "DELETE FROM bar WHERE (room, network, key) = (?,?,?)",
@@ -253,7 +253,7 @@ func (w *writer) writeRows(rows []Row, era int) error {
 
 func (w *writer) writeRoom(r *Room) error {
 	_, err := w.room.Exec(int64(r.Num), r.Name, r.Topic, r.Created, idOrNull(r.Owner), idOrNull(r.Peers[0]), idOrNull(r.Peers[1]),
-		r.Keep.Set, int64(r.Keep.Age), r.Keep.Size, flagsOf(&r.Rules), int64(r.Rules.Slow), r.Rules.Welcome, pinsOf(r.Rules.Pins))
+		r.Keep.Set, int64(r.Keep.Age), r.Keep.Size, flagsOf(&r.Rules), int64(r.Rules.Slow), r.Rules.Welcome, pinsOf(r.Rules.Pins), int64(r.Rules.Open))
 	return err
 }
 

@@ -133,14 +133,14 @@ func (c *checker) meta(ctx context.Context) error {
 
 func (c *checker) rooms(ctx context.Context) error {
 	titles := map[string]uint64{}
-	const query = "SELECT num, name, topic, owner, peer1, peer2, low, base, base_time, keep_set, keep_age, keep_size, flags, slow, welcome, pins " +
+	const query = "SELECT num, name, topic, owner, peer1, peer2, low, base, base_time, keep_set, keep_age, keep_size, flags, slow, welcome, pins, open " +
 		"FROM room ORDER BY num"
 	return each(ctx, c.archive.conn, query, func(scan scan) error {
 		var r roomBase
-		var num, low, keepSet, flags int64
+		var num, low, keepSet, flags, open int64
 		var owner, peer1, peer2, base, pins []byte
 		if err := scan(&num, &r.Name, &r.Topic, &owner, &peer1, &peer2, &low, &base, &r.time, &keepSet, &r.Keep.Age, &r.Keep.Size,
-			&flags, &r.Rules.Slow, &r.Rules.Welcome, &pins); err != nil {
+			&flags, &r.Rules.Slow, &r.Rules.Welcome, &pins, &open); err != nil {
 			return err
 		}
 		r.Num, r.low = uint64(num), uint64(low)
@@ -166,7 +166,7 @@ func (c *checker) rooms(ctx context.Context) error {
 			return faultf("%s: its log can't begin with row %d, hash %x and time %d", r.label(), low, base, r.time)
 		case keepSet < 0 || keepSet > 1 || r.Keep.Age < 0 || r.Keep.Size < 0:
 			return faultf("%s: what is to be kept of it makes no sense", r.label())
-		case rulesOf(&r.Rules, flags, pins) != nil || r.Rules.Slow > chat.MaxSlow || !isReason(r.Rules.Welcome):
+		case rulesOf(&r.Rules, flags, open, pins) != nil || r.Rules.Slow > chat.MaxSlow || !isReason(r.Rules.Welcome):
 			return faultf("%s: what its moderators have set makes no sense", r.label())
 		case r.Direct() && !r.Rules.none():
 			return faultf("%s: a conversation has no moderators", r.label())

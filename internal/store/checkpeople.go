@@ -73,11 +73,11 @@ func (c *checker) invites(ctx context.Context) error {
 
 // standings looks at what keys are to rooms.
 func (c *checker) standings(ctx context.Context) error {
-	return each(ctx, c.archive.conn, "SELECT room, key, stance, since, until, by, text FROM standing", func(scan scan) error {
-		var room, stance, since, until int64
+	return each(ctx, c.archive.conn, "SELECT room, key, stance, since, until, by, text, start FROM standing", func(scan scan) error {
+		var room, stance, since, until, start int64
 		var key, by []byte
 		var text string
-		if err := scan(&room, &key, &stance, &since, &until, &by, &text); err != nil {
+		if err := scan(&room, &key, &stance, &since, &until, &by, &text, &start); err != nil {
 			return err
 		}
 		switch {
@@ -89,6 +89,8 @@ func (c *checker) standings(ctx context.Context) error {
 			return faultf("room %d: there is no standing %d, which %v has", room, stance, identity.ID(key))
 		case since < 0 || until < 0 || until > 0 && until < since:
 			return faultf("room %d: the standing of %v can't begin at %d and end at %d", room, identity.ID(key), since, until)
+		case start < 0 || (start > 0) != (stance == int64(Member)):
+			return faultf("room %d: the standing %d of %v can't let it read from row %d on", room, stance, identity.ID(key), start)
 		case !isReason(text):
 			return faultf("room %d: the reason for the standing of %v can't be one", room, identity.ID(key))
 		}

@@ -106,6 +106,7 @@ func (m *model) batch(rng *rand.Rand) *Batch {
 // randomRules returns some that a room can have.
 func randomRules(rng *rand.Rand) Rules {
 	r := Rules{ReadOnly: rng.IntN(2) == 0, Archived: rng.IntN(2) == 0, Private: rng.IntN(2) == 0, Slow: time.Duration(rng.IntN(3)) * time.Second}
+	r.Open = rng.Uint64N(3)
 	r.Welcome = []string{"", "willkommen ☕"}[rng.IntN(2)]
 	for range rng.IntN(3) {
 		r.Pins = append(r.Pins, chat.ID{byte(rng.IntN(256))})
@@ -118,6 +119,9 @@ func (m *model) moderate(rng *rand.Rand, b *Batch) {
 	for range rng.IntN(4) {
 		s := Standing{Room: 1 + rng.Uint64N(m.lastRoom), Key: key(byte(1 + rng.IntN(3))), Stance: Stance(1 + rng.IntN(4)), Gone: rng.IntN(3) == 0}
 		if !s.Gone {
+			if s.Stance == Member {
+				s.From = 1 + rng.Uint64N(9)
+			}
 			s.Since, s.Until, s.By, s.Text = rng.Int64N(1000), rng.Int64N(1000), key(byte(1+rng.IntN(3))), fmt.Sprint("reason ", rng.IntN(9))
 		}
 		b.Standings = append(b.Standings, s)

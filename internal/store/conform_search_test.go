@@ -117,8 +117,9 @@ func testSearch(t *testing.T, open func(*testing.T, int64) engine) {
 		"in a room":                 {Query{Room: 2, Words: "fox"}, []int{1}},
 		"in a room by name":         {Query{Room: 3, Name: "carol"}, []int{6, 3}},
 		"in no room":                {Query{Room: 9, Words: "fox"}, nil},
-		"in a room that is allowed": {Query{Words: "fox", Allowed: func(room uint64) bool { return room == 2 }}, []int{1}},
-		"nothing allowed":           {Query{Words: "fox", Allowed: func(uint64) bool { return false }}, nil},
+		"in a room that is allowed": {Query{Words: "fox", Allowed: func(room, _ uint64) bool { return room == 2 }}, []int{1}},
+		"from a row on":             {Query{Name: "carol", Room: 3, Allowed: func(_, seq uint64) bool { return seq >= 2 }}, []int{6}},
+		"nothing allowed":           {Query{Words: "fox", Allowed: func(_, _ uint64) bool { return false }}, nil},
 		"no words":                  {Query{}, nil},
 		"no words in a room":        {Query{Room: 1}, nil},
 		"signs alone":               {Query{Words: ` ... "" * ( ) `}, nil},
@@ -166,12 +167,13 @@ func testSearchPages(t *testing.T, open func(*testing.T, int64) engine) {
 			q.Name = names[rng.IntN(len(names))]
 		}
 		if rng.IntN(3) == 0 {
-			q.Allowed = func(room uint64) bool { return room%2 == 0 }
+			from := 1 + rng.Uint64N(150)
+			q.Allowed = func(room, seq uint64) bool { return room%2 == 0 && seq >= from }
 		}
 		var want []int
 		for i, row := range slices.Backward(l.rows) {
 			said := chat.MatchWords(chat.Words(string(row.Body)), chat.QueryTerms(q.Words))
-			if said && (q.Room == 0 || q.Room == row.Room) && (q.Name == "" || strings.EqualFold(q.Name, row.Name)) && (q.Allowed == nil || q.Allowed(row.Room)) {
+			if said && (q.Room == 0 || q.Room == row.Room) && (q.Name == "" || strings.EqualFold(q.Name, row.Name)) && (q.Allowed == nil || q.Allowed(row.Room, row.Seq)) {
 				want = append(want, i)
 			}
 		}

@@ -365,19 +365,20 @@ func testInvites(t *testing.T, open func(*testing.T, int64) engine) {
 // testModeration: what moderators set and do is there after the batch, and a batch may change it twice.
 func testModeration(t *testing.T, open func(*testing.T, int64) engine) {
 	e := open(t, unlimited)
-	rules := Rules{ReadOnly: true, Private: true, Slow: time.Minute, Welcome: "hello", Pins: []chat.ID{{2}, {1}}}
+	rules := Rules{ReadOnly: true, Private: true, Open: 7, Slow: time.Minute, Welcome: "hello", Pins: []chat.ID{{2}, {1}}}
 	seal := bytes.Repeat([]byte{7}, SealLen)
 	mute := Standing{Room: 1, Key: key(2), Stance: Muted, Since: 5, Until: 9, By: key(1), Text: "spam"}
 	ban := Standing{Room: 1, Key: key(2), Stance: Banned, Since: 6, By: key(1)}
+	member := Standing{Room: 1, Key: key(4), Stance: Member, Since: 7, From: 1 << 40, By: key(2)}
 	bar := Bar{Room: 1, Network: netip.MustParseAddr("192.0.2.1"), Key: key(2)}
 	mustAppend(t, e, &Batch{Rooms: []Room{{Num: 1, Name: "lobby", Rules: Rules{Archived: true}}, {Num: 1, Name: "lobby", Rules: rules}},
 		People: []Person{{Key: key(2), Seal: seal}, {Key: key(3), Seal: seal}, {Key: key(3)}}, Bars: []Bar{bar, {Room: 1, Network: bar.Network, Key: key(4)}},
-		Standings: []Standing{ban, {Room: 1, Key: key(2), Stance: Muted, By: key(9)}, mute, {Room: 1, Key: key(3), Stance: Moderator, By: key(1)}}})
+		Standings: []Standing{ban, {Room: 1, Key: key(2), Stance: Muted, By: key(9)}, mute, {Room: 1, Key: key(4), Stance: Member, From: 1}, member, {Room: 1, Key: key(3), Stance: Moderator, By: key(1)}}})
 	mustAppend(t, e, &Batch{Standings: []Standing{{Room: 1, Key: key(3), Stance: Moderator, Gone: true}, {Room: 1, Key: key(9), Stance: Member, Gone: true}},
 		Bars: []Bar{{Room: 1, Network: bar.Network, Key: key(4), Gone: true}}})
 	for range 2 { // the second: what was loaded is the caller's
 		got := mustLoad(t, e)
-		if diff := cmp.Diff([]Standing{mute, ban}, got.Standings); diff != "" {
+		if diff := cmp.Diff([]Standing{mute, ban, member}, got.Standings); diff != "" {
 			t.Errorf("standings mismatch (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff([]Bar{bar}, got.Bars, cmpopts.EquateComparable(netip.Addr{})); diff != "" {

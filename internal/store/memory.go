@@ -351,9 +351,9 @@ func (m *Memory) Search(q *Query) (Found, error) {
 			break
 		}
 		looked++
-		if match.row(row.record) {
+		seq := next.seq()
+		if (q.Allowed == nil || q.Allowed(next.room.Num, seq)) && match.row(row.record) {
 			size += len(row.record)
-			seq := next.room.Low + uint64(next.left) - 1
 			found.Hits = append(found.Hits, Hit{Room: next.room.Num, Seq: seq, Record: bytes.Clone(row.record)})
 		}
 	}
@@ -368,6 +368,9 @@ type tape struct {
 
 // row returns the row that comes next.
 func (t *tape) row() *memoryRow { return &t.room.rows[t.left-1] }
+
+// seq returns that row's.
+func (t *tape) seq() uint64 { return t.room.Low + uint64(t.left) - 1 }
 
 // tapes is a heap (container/heap) of those whose next row is the newest first.
 type tapes []*tape
@@ -386,7 +389,7 @@ func (t *tapes) Pop() (x any) {
 func (m *Memory) newestLocked(q *Query) iter.Seq[*tape] {
 	var all tapes
 	for num, r := range m.rooms {
-		if (q.Room == 0 || q.Room == num) && (q.Allowed == nil || q.Allowed(num)) {
+		if (q.Room == 0 || q.Room == num) && (q.Allowed == nil || q.Allowed(num, r.Head)) {
 			before := len(r.rows)
 			if q.Before != 0 {
 				before = sort.Search(before, func(i int) bool { return r.rows[i].order >= q.Before })

@@ -181,7 +181,7 @@ func story(t *testing.T, s *subject) {
 		{Num: 2, Created: 1_700_000_000_500, Owner: owner, Peers: [2]identity.ID{owner, {9}}},
 		{Num: 4, Name: "kürzer", Created: 1_700_000_001_000, Owner: identity.ID{9}, Keep: Keep{Set: true, Size: 2500}},
 		{Num: 5, Name: "empty", Created: 1_700_000_002_000, Keep: Keep{Set: true, Age: 1}, Rules: Rules{ReadOnly: true, Slow: time.Minute}},
-		{Num: 6, Name: "old", Created: 1_700_000_002_500, Owner: owner, Rules: Rules{Archived: true, Private: true, Welcome: "größe ☕", Pins: []chat.ID{{1}, {2}}}},
+		{Num: 6, Name: "old", Created: 1_700_000_002_500, Owner: owner, Rules: Rules{Archived: true, Private: true, Open: 9, Welcome: "größe ☕", Pins: []chat.ID{{1}, {2}}}},
 	}
 	outcomes := []Outcome{{CSeq: 4, Seq: 40, ID: chat.ID{1}, Time: 1_700_000_003_000}, {CSeq: 5, Code: chat.BadText, Time: 1_700_000_003_001}, {CSeq: 6, Time: 1_700_000_002_999}}
 	b := &Batch{
@@ -192,7 +192,7 @@ func story(t *testing.T, s *subject) {
 			{Key: identity.ID{10}, Since: 7, Seen: 7, Seal: bytes.Repeat([]byte{5}, SealLen)}},
 		Standings: []Standing{{Room: 1, Key: identity.ID{9}, Stance: Moderator, Since: 1_700_000_000_500, By: owner},
 			{Room: 1, Key: identity.ID{10}, Stance: Banned, Since: 1_700_000_000_600, Until: 1_700_100_000_000, By: identity.ID{9}, Text: "spam — again"},
-			{Room: 6, Key: identity.ID{9}, Stance: Member, Since: 5, By: owner}},
+			{Room: 6, Key: identity.ID{9}, Stance: Member, Since: 5, From: 3, By: owner}},
 		Bars: []Bar{{Room: 1, Network: netip.MustParseAddr("192.0.2.7"), Key: identity.ID{10}, Until: 1_700_100_000_000},
 			{Room: 1, Network: netip.MustParseAddr("2001:db8::"), Key: identity.ID{10}}},
 		Invites: []Invite{{Hash: [32]byte{1}, Room: "kürzer", Uses: 3, Expires: 1_700_100_000_000, Made: 1_700_000_000_000, Inviter: owner},

@@ -58,20 +58,20 @@ func loadState(ctx context.Context, db querier) (state State, err error) {
 // loadRooms reads the rooms and the last row of each, in the order of their numbers.
 func loadRooms(ctx context.Context, db querier, found func(*ends)) error {
 	const query = "SELECT r.num, r.name, r.topic, r.created, r.owner, r.peer1, r.peer2, r.low, r.base, r.base_time, r.keep_set, r.keep_age, r.keep_size, " +
-		"r.flags, r.slow, r.welcome, r.pins, m.id, m.time, m.hash FROM room r LEFT JOIN message m ON m.id = (SELECT max(id) FROM message WHERE id BETWEEN r.num << ?1 AND (r.num << ?1) + ?2) " +
+		"r.flags, r.slow, r.welcome, r.pins, r.open, m.id, m.time, m.hash FROM room r LEFT JOIN message m ON m.id = (SELECT max(id) FROM message WHERE id BETWEEN r.num << ?1 AND (r.num << ?1) + ?2) " +
 		"ORDER BY r.num"
 	return each(ctx, db, query, func(scan scan) error {
 		var e ends
 		var owner, peer1, peer2, base, pins, hash []byte
 		var id, at sql.NullInt64
-		var flags int64
+		var flags, open int64
 		err := scan(&e.Num, &e.Name, &e.Topic, &e.Created, &owner, &peer1, &peer2, &e.Low, &base, &e.Time, &e.Keep.Set, &e.Keep.Age, &e.Keep.Size,
-			&flags, &e.Rules.Slow, &e.Rules.Welcome, &pins, &id, &at, &hash)
+			&flags, &e.Rules.Slow, &e.Rules.Welcome, &pins, &open, &id, &at, &hash)
 		if err != nil {
 			return err
 		}
 		err = errors.Join(fill(e.Owner[:], owner), fill(e.Peers[0][:], peer1), fill(e.Peers[1][:], peer2), fillWhole(e.base[:], base),
-			rulesOf(&e.Rules, flags, pins))
+			rulesOf(&e.Rules, flags, open, pins))
 		e.Head, e.Hash = e.Low-1, e.base
 		if id.Valid {
 			_, e.Head = rowAt(id.Int64)

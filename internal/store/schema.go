@@ -91,15 +91,16 @@ func people(ctx context.Context, tx *sql.Conn) error {
 }
 
 // schema3 is version 3: what moderators have set and done, and the keys that messages are sealed with. Of a room's flags each bit is a rule (see
-// flagsOf), its pins are ids of messages, one behind the other; a network has 4 or 16 bytes.
+// flagsOf), its pins are ids of messages, one behind the other, and everybody reads from row open on; a member does from row start. A network has 4 or 16 bytes.
 const schema3 = `
 ALTER TABLE room ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE room ADD COLUMN slow INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE room ADD COLUMN welcome TEXT NOT NULL DEFAULT '';
 ALTER TABLE room ADD COLUMN pins BLOB;
+ALTER TABLE room ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE person ADD COLUMN seal BLOB;
 CREATE TABLE standing (room INTEGER NOT NULL, key BLOB NOT NULL, stance INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, by BLOB NOT NULL,
-	text TEXT NOT NULL, PRIMARY KEY (room, key, stance)) STRICT, WITHOUT ROWID;
+	text TEXT NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (room, key, stance)) STRICT, WITHOUT ROWID;
 CREATE TABLE bar (room INTEGER NOT NULL, network BLOB NOT NULL, key BLOB NOT NULL, until INTEGER NOT NULL,
 	PRIMARY KEY (room, network, key)) STRICT, WITHOUT ROWID;
 `

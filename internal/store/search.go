@@ -72,7 +72,7 @@ func (p *searchPage) add(doc, id int64) error {
 		return errPageFull
 	}
 	room, seq := rowAt(id)
-	if p.query.Allowed != nil && !p.query.Allowed(room) {
+	if p.query.Allowed != nil && !p.query.Allowed(room, seq) {
 		return nil
 	}
 	var record []byte

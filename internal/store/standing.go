@@ -29,7 +29,7 @@ func flagsOf(r *Rules) (flags int64) {
 
 // none reports whether nothing has been set.
 func (r *Rules) none() bool {
-	return flagsOf(r) == 0 && r.Slow == 0 && r.Welcome == "" && len(r.Pins) == 0
+	return flagsOf(r) == 0 && r.Open == 0 && r.Slow == 0 && r.Welcome == "" && len(r.Pins) == 0
 }
 
 // pinsOf returns the pinned messages as a store keeps them.
@@ -40,12 +40,13 @@ func pinsOf(pins []chat.ID) (b []byte) {
 	return b
 }
 
-// rulesOf returns the rules of a room as a store keeps them; slow and welcome are as they are.
-func rulesOf(r *Rules, flags int64, pins []byte) error {
+// rulesOf fills in the rules of a room from what a store keeps; slow and welcome are as they are.
+func rulesOf(r *Rules, flags, open int64, pins []byte) error {
 	const size = len(chat.ID{})
-	if flags&^allFlags != 0 || len(pins)%size != 0 || len(pins) > size*chat.MaxPins || r.Slow < 0 {
+	if flags&^allFlags != 0 || len(pins)%size != 0 || len(pins) > size*chat.MaxPins || r.Slow < 0 || open < 0 {
 		return fmt.Errorf("%w (flags %d, slow %d and %d bytes of pins)", ErrDamaged, flags, r.Slow, len(pins))
 	}
+	r.Open = uint64(open)
 	r.ReadOnly, r.Archived, r.Private = flags&flagReadOnly != 0, flags&flagArchived != 0, flags&flagPrivate != 0
 	for ; len(pins) > 0; pins = pins[size:] {
 		r.Pins = append(r.Pins, chat.ID(pins))
@@ -57,7 +58,7 @@ func (w *writer) writeStanding(s *Standing) (err error) {
 	if s.Gone {
 		_, err = w.forgetStanding.Exec(int64(s.Room), s.Key[:], s.Stance)
 	} else {
-		_, err = w.standing.Exec(int64(s.Room), s.Key[:], s.Stance, s.Since, s.Until, s.By[:], s.Text)
+		_, err = w.standing.Exec(int64(s.Room), s.Key[:], s.Stance, s.Since, s.Until, s.By[:], s.Text, int64(s.From))
 	}
 	return err
 }
@@ -73,10 +74,10 @@ func (w *writer) writeBar(b *Bar) (err error) {
 
 // loadStandings reads what keys are to rooms, in the order of rooms, keys and stances.
 func loadStandings(ctx context.Context, db querier, found func(Standing)) error {
-	return each(ctx, db, "SELECT room, key, stance, since, until, by, text FROM standing ORDER BY room, key, stance", func(scan scan) error {
+	return each(ctx, db, "SELECT room, key, stance, since, until, by, text, start FROM standing ORDER BY room, key, stance", func(scan scan) error {
 		var s Standing
 		var key, by []byte
-		if err := scan(&s.Room, &key, &s.Stance, &s.Since, &s.Until, &by, &s.Text); err != nil {
+		if err := scan(&s.Room, &key, &s.Stance, &s.Since, &s.Until, &by, &s.Text, &s.From); err != nil {
 			return err
 		}
 		if err := errors.Join(fillWhole(s.Key[:], key), fillWhole(s.By[:], by)); err != nil {

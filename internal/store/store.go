@@ -51,6 +51,7 @@ type Rules struct {
 	ReadOnly bool          // only its owner and moderators write
 	Archived bool          // nobody writes
 	Private  bool          // it is for its members
+	Open     uint64        // first row that everybody reads while it is not private; 0: as many as there are
 	Slow     time.Duration // that lies between two messages of one person; 0: nothing
 	Welcome  string        // told to whoever joins; empty: nothing is
 	Pins     []chat.ID     // at most chat.MaxPins, the oldest first
@@ -121,6 +122,7 @@ type Standing struct {
 	Stance Stance
 	Since  int64
 	Until  int64       // 0: without an end
+	From   uint64      // of a Member: the first row that it reads; 0 of any other
 	By     identity.ID // whose act it was
 	Text   string      // the reason that was given
 	Gone   bool        // it does not hold any more: of what stands above only Room, Key and Stance count
@@ -203,8 +205,8 @@ type Query struct {
 	Before uint64 // Found.Next of the page before; 0: begin with the newest
 	Hits   int    // at most
 	Bytes  int    // of records, at most, but one hit always fits
-	// Allowed reports whether rows of a room may be shown to whoever asks. Nil: all may.
-	Allowed func(room uint64) bool
+	// Allowed reports whether a row of a room may be shown to whoever asks: with one, all that follow it. Nil: all may.
+	Allowed func(room, seq uint64) bool
 }
 
 // Hit is a row that a Query asked for.
