@@ -73,8 +73,7 @@ func TestRowOfAnActIsKept(t *testing.T) {
 			t.Errorf("%d bytes of a record of %d are taken", n, len(record))
 		}
 	}
-	e := entry{cseq: 1, draft: draft}
-	if p := e.pub(); p.Opts.Row != draft.Row {
+	if p := newOutbox(1, 1).pub(&entry{cseq: 1, draft: draft}, nil); p.Opts.Row != draft.Row {
 		t.Errorf("sent %+v", p.Opts)
 	}
 }
