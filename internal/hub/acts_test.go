@@ -321,7 +321,7 @@ func TestHostileActs(t *testing.T) {
 			"welcome " + strings.Repeat("x", chat.MaxReason+1): chat.BadAct, strings.Repeat("kick ", 5000): chat.BadAct, "kick " + guest[:len(guest)-1] + "2": chat.BadAct,
 			"mute " + stranger + " 0s": chat.NoSuchUser, "ban " + stranger + " 0s": chat.NoSuchUser, "kick " + stranger: chat.NoSuchUser, "op " + stranger: chat.NoSuchUser,
 			"unmute " + stranger: chat.BadAct, "unban " + guest: chat.BadAct, "unmute " + guest: chat.BadAct, "deop " + guest: chat.BadAct, "writable": chat.BadAct, "slow 0s": chat.BadAct,
-			"welcome": chat.BadAct, "unpin 0123456789abcdef": chat.BadAct, "unarchive": chat.BadAct, "open": chat.BadAct, "invite " + guest: chat.BadAct, "private " + guest: chat.BadAct, "invite": chat.BadAct, "invite " + stranger: chat.NoSuchUser, "redact 0123456789abcdef": chat.NotAllowed,
+			"welcome": chat.BadAct, "unpin 0123456789abcdef": chat.BadAct, "unarchive": chat.BadAct, "open": chat.BadAct, "invite " + guest: chat.BadAct, "private " + guest: chat.BadAct, "invite": chat.BadAct, "invite " + stranger: chat.NoSuchUser, "redact 0123456789abcdef": chat.BadAct,
 			"kick " + h.owner.key.String(): chat.NotAllowed, "op " + h.mod.key.String(): chat.BadAct, "op " + h.admin.key.String(): chat.NotAllowed,
 		} {
 			h.owner.wants(h.owner.act("room", "%s", body), want)

@@ -13,7 +13,6 @@ type right struct {
 	known    bool      // to somebody who has been here
 	archived bool      // also in a room where nobody writes
 	own      bool      // to what one has written oneself, whatever one's role
-	later    bool      // this version knows the word, and lets nobody do it
 }
 
 // rights are all of them. What is not here nobody may. Nothing but this says who may do what.
@@ -107,7 +106,7 @@ func (s *Session) mayAct(r *room, act *heard) (code chat.Code, again int64) {
 	own := right.own && act.who == s.account.id
 	_, code = s.reads(r)
 	switch {
-	case right.least == chat.RoleNone || right.later:
+	case right.least == chat.RoleNone:
 		return chat.NotAllowed, 0
 	case code != chat.OK:
 		return code, 0
