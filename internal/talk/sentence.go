@@ -187,8 +187,11 @@ func Again(text string, after time.Duration) string {
 	return strings.TrimSuffix(text, "; try again later") + "; try again in " + Seconds(after)
 }
 
-// Seconds tells a duration in whole seconds, rounded up: a promise of 2.1 s is kept by 3.
+// Seconds is a time as a sentence has it, rounded up: a promise of 2.1 s is kept by 3, and one of more than two minutes by whole ones.
 func Seconds(d time.Duration) string {
+	if d > 2*time.Minute {
+		return chat.FormatDuration((d + time.Minute - 1).Truncate(time.Minute))
+	}
 	return fmt.Sprintf("%d s", (d+time.Second-1)/time.Second)
 }
 

@@ -76,3 +76,11 @@ func TestUpText(t *testing.T) {
 		}
 	}
 }
+
+func TestSeconds(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0 s", 2100 * time.Millisecond: "3 s", 2 * time.Minute: "120 s", 9*time.Minute + time.Second: "10m", time.Hour: "1h"} {
+		if got := Seconds(d); got != want {
+			t.Errorf("Seconds(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
