@@ -241,12 +241,18 @@ func TestActsOverLinks(t *testing.T) {
 	if bans, err := owner.Banned(ctx, "lobby"); err != nil || len(bans) != 1 || bans[0].Who.Name != "carol" || bans[0].By.Name != "alice" || bans[0].Text != "spam" {
 		t.Errorf("bans %+v, %v", bans, err)
 	}
-	archive, err := store.OpenArchive(ctx, dir)
+	checkArchive(t, dir, 1)
+}
+
+// checkArchive has check look at the store in dir, which is to hold so many messages.
+func checkArchive(t *testing.T, dir string, messages int64) {
+	t.Helper()
+	archive, err := store.OpenArchive(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer archive.Close()
-	if tally, err := archive.Check(ctx, func(store.Step) {}); err != nil || tally.Messages != 1 {
+	if tally, err := archive.Check(t.Context(), func(store.Step) {}); err != nil || int64(tally.Messages) != messages {
 		t.Errorf("check: %+v, %v", tally, err)
 	}
 }

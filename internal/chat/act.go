@@ -89,6 +89,15 @@ var forms = map[Verb]form{
 	Welcome: {text: anyText}, Invite: {who: true},
 }
 
+// SignedRoom returns what the signature of an act calls a room that has a name, or "@" and one. A conversation has a name for each of its two, which can
+// change: all of them are signed as DirectMark. The only act there names a message, which is of one conversation alone.
+func SignedRoom(name string) string {
+	if strings.HasPrefix(name, DirectMark) {
+		return DirectMark
+	}
+	return name
+}
+
 // RemovedText stands in place of a text that was taken away.
 const RemovedText = "(message removed)"
 

@@ -17,7 +17,7 @@ import (
 
 // signed reports whether an act is signed for the place it goes to.
 func signed(p *wire.Pub, epoch, from uint64) bool {
-	act := identity.SignedAct{Epoch: epoch, From: from, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
+	act := identity.SignedAct{Epoch: epoch, From: from, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
 	return act.SignedBy(testKey().ID(), p.Opts.Sig)
 }
 

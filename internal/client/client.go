@@ -61,8 +61,9 @@ type Client struct {
 	stop     context.CancelFunc // ends Run at once; nil before it
 	finish   context.CancelFunc // ends Run when the events that are left are taken
 	stats    Stats
-	ended    error                  // what Run returns
-	forgets  bool                   // cfg.State could not be written, and that was logged
+	ended    error // what Run returns
+	forgets  bool  // cfg.State could not be written, and that was logged
+	redacted redactions
 	ignored  map[identity.ID]string // by key, names as they were then; never changed, but replaced with filing held
 }
 

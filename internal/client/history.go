@@ -180,7 +180,7 @@ func (h *reading) message(e *wire.Event) Message {
 	c := h.client
 	h.events = append(h.events, e)
 	c.mu.Lock()
-	own := c.isOwnLocked(e.From) && c.epoch == h.epoch
+	own, redacted := c.isOwnLocked(e.From) && c.epoch == h.epoch, c.redacted.known[e.ID]
 	c.mu.Unlock()
 	room := h.numbers[e.Room]
 	m := Message{
@@ -193,7 +193,7 @@ func (h *reading) message(e *wire.Event) Message {
 	if len(e.Opts.Re) == len(m.Re) {
 		m.Re = chat.ID(e.Opts.Re)
 	}
-	m.removed(e)
+	m.removed(e, redacted)
 	return m
 }
 

@@ -233,7 +233,7 @@ func (c *Client) eventLocked(r *wire.Event) error {
 	if len(r.Opts.Re) == len(m.Re) {
 		m.Re = chat.ID(r.Opts.Re)
 	}
-	switch removed := m.removed(r); {
+	switch removed := m.removed(r, c.redacted.known[r.ID]); {
 	case removed: // and nothing is left to be opened
 	case r.Kind == chat.Topic:
 		room.topic = m.Text
@@ -243,6 +243,7 @@ func (c *Client) eventLocked(r *wire.Event) error {
 	c.feed.put(m)
 	if redacted, ok := redactedBy(r); ok {
 		redacted.Room = room.name
+		c.redacted.note(redacted.ID)
 		c.feed.put(redacted)
 	}
 	return nil

@@ -77,3 +77,48 @@ func TestRowOfAnActIsKept(t *testing.T) {
 		t.Errorf("sent %+v", p.Opts)
 	}
 }
+
+// TestRedactedWhileAsked: an answer that was on its way when a text was taken away does not bring it back; the act itself stays.
+func TestRedactedWhileAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, func(c *Config) { c.Rooms = []string{"lobby"} })
+		defer r.end()
+		p := r.accept(nil)
+		event[LinkUp](r)
+		onChat[*wire.Join](p)
+		lobby := &row{number: 1}
+		p.say(lobby.open("lobby"))
+		event[Opened](r)
+		secret := lobby.next("secret")
+		p.say(secret)
+		event[Message](r)
+		history := asked(func() (list []Message, err error) {
+			list, _, err = r.History(r.ctx, "lobby", HistoryQuery{N: 2})
+			return list, err
+		})
+		onControl[*wire.History](p)
+		act := lobby.next("redact " + secret.ID.String())
+		act.Kind, act.Opts.Row = chat.Act, 1
+		p.say(act)
+		event[Message](r)
+		event[Redacted](r)
+		p.tell(&wire.HistoryIs{Low: 1, Events: raw(secret, act)})
+		list, err := history()
+		if err != nil || len(list) != 2 || !list[0].Removed || list[0].Text != chat.RemovedText || list[1].Removed {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}
+
+// TestRedactionsAreBounded: the oldest is forgotten, and one that comes again takes nobody's place.
+func TestRedactionsAreBounded(t *testing.T) {
+	var x redactions
+	id := func(n int) chat.ID { return chat.ID{byte(n >> 8), byte(n)} }
+	for n := range maxRedacted + 10 {
+		x.note(id(n))
+		x.note(id(n))
+	}
+	if len(x.known) != maxRedacted || len(x.ids) != maxRedacted || x.known[id(9)] || !x.known[id(10)] || !x.known[id(maxRedacted+9)] {
+		t.Errorf("%d are known, of %d", len(x.known), len(x.ids))
+	}
+}

@@ -167,7 +167,7 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 	}
 	p := c.outbox.pub(e, c.self)
 	if p.Kind == chat.Act { // signed for the origin that it goes out under, which can change
-		act := identity.SignedAct{Epoch: c.epoch, From: c.from, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
+		act := identity.SignedAct{Epoch: c.epoch, From: c.from, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
 		p.Opts.Sig = c.cfg.Key.SignAct(&act)
 	}
 	return p

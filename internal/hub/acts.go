@@ -26,7 +26,7 @@ func (s *Session) hear(p *wire.Pub) *heard {
 	if err == nil && act.Who != "" {
 		a.who, err = identity.ParseID(act.Who)
 	}
-	covers := identity.SignedAct{Epoch: s.hub.epoch, From: s.origin.Num, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
+	covers := identity.SignedAct{Epoch: s.hub.epoch, From: s.origin.Num, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
 	switch {
 	case err != nil || act.Who != "" && a.who.String() != act.Who || len(p.Opts.Re) > 0 || (a.row > 0) != (a.Verb == chat.Redact):
 		a.code = chat.BadAct
@@ -78,16 +78,14 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code != chat.OK {
 		return out
 	}
-	r := h.rooms[p.Room]
-	if strings.HasPrefix(p.Room, chat.DirectMark) {
-		r, out.Code = s.readable(p.Room)
-	}
+	r, code := s.readable(p.Room)
 	switch {
-	case out.Code != chat.OK:
+	case code != chat.OK:
+		out.Code = code
 	case r == nil:
 		out.Code = chat.NoSuchRoom
 	case act.Verb == chat.Redact:
-		out.Code = h.findText(r, act)
+		out.Code = s.findText(r, act)
 	}
 	if out.Code != chat.OK {
 		return out
@@ -168,6 +166,11 @@ func (a *acting) kick() chat.Code {
 func (a *acting) ban() chat.Code {
 	if code := a.stand(store.Banned); code != chat.OK {
 		return code
+	}
+	for _, b := range a.room.gate.bars() {
+		if b.Key == a.who { // it ends when this ban does, or nothing could lift it
+			a.h.bar(a.room, store.Bar{Network: b.Network, Key: b.Key, Until: a.until()})
+		}
 	}
 	a.expel()
 	target := a.h.accounts[a.who]

@@ -177,3 +177,22 @@ func TestBanSparesTheAdminsNetwork(t *testing.T) {
 		h.wantIn("the neighbour", h.guest2)
 	})
 }
+
+// TestBarsEndWithTheirBan: when a ban is shortened, so is that of the networks, which nothing could lift once it has ended.
+func TestBarsEndWithTheirBan(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHouse(t)
+		for _, c := range []*client{h.guest, h.guest2} {
+			c.leave(false)
+			c.address = netip.MustParseAddr("192.0.2.9")
+			c.come("room")
+		}
+		h.admin.wants(h.admin.act("room", "ban %v 0s", h.guest.key), chat.OK)
+		h.wantOut("another of the network", h.guest2)
+		h.owner.wants(h.owner.act("room", "ban %v 1h", h.guest.key), chat.OK)
+		h.wantOut("another of the network", h.guest2)
+		h.skip(time.Hour)
+		h.wantIn("the banned one, at the end", h.guest)
+		h.wantIn("another of the network, at the end", h.guest2)
+	})
+}

@@ -321,3 +321,27 @@ func TestPrivateTakesEverybodyOrNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestRedactReadsNothing: of a row that somebody can't read they take no text, whatever their role, and learn nothing: not even whether they know its id.
+func TestRedactReadsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLodge(t)
+		l.owner.wants(l.owner.act("den", "op %v", l.invitee.key), chat.OK)
+		rows := l.rows("den")
+		l.invitee.wants(l.invitee.redact("den", rows[2]), chat.BadAct)
+		l.member.wants(l.member.pub("den", "low"), chat.OK)
+		l.invitee.wants(l.invitee.redact("den", l.owner.last("den")), chat.OK)
+		for _, c := range []*client{l.former, l.stranger, l.admin} {
+			l.wantsNotMember(c, rows[2])
+		}
+	})
+}
+
+func (l *lodge) wantsNotMember(c *client, row *wire.Event) {
+	l.t.Helper()
+	c.wants(c.redact("den", row), chat.NotMember)
+	other := *row
+	other.ID[0]++
+	c.wants(c.redact("den", &other), chat.NotMember)
+	c.wants(c.act("den", "readonly"), chat.NotMember)
+}

@@ -14,11 +14,12 @@ import (
 // until there is another.
 var redactable = []chat.Kind{chat.Text, chat.Action, chat.Sealed}
 
-// findText notes whose the message is that an act takes the text of, or returns why there is none: it is not there, it is another one than the act names,
-// or it has no text any more. The row's number comes from the client: so finding it costs one look, however long the room.
-func (h *Hub) findText(r *room, act *heard) chat.Code {
+// findText notes whose the message is that an act takes the text of, or returns why there is none: it is not there, it is another one than the act
+// names, it has no text any more, or it is not the session's to read. The row's number comes from the client: so finding it costs one look, however long the room.
+func (s *Session) findText(r *room, act *heard) chat.Code {
+	h := s.hub
 	id, err := chat.ParseID(act.Text)
-	if err != nil || act.row > r.head {
+	if first, _ := s.reads(r); err != nil || act.row < first || act.row > r.head {
 		return chat.BadAct
 	}
 	record, _, err := h.cfg.Store.Page(r.Num, act.row, act.row, 1)

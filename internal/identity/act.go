@@ -18,7 +18,7 @@ type SignedAct struct {
 	Epoch uint64 // of the store that took it
 	From  uint64 // the origin's number there
 	CSeq  uint64
-	Room  string
+	Room  string // as chat.SignedRoom returns it
 	Body  []byte
 }
 

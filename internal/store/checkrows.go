@@ -110,6 +110,9 @@ func (c *checker) signed(room *roomBase, event *wire.Event, epoch uint64) error 
 		return nil
 	}
 	act := identity.SignedAct{Epoch: epoch, From: event.From, CSeq: event.CSeq, Room: room.Name, Body: event.Body}
+	if room.Direct() {
+		act.Room = chat.DirectMark
+	}
 	if _, err := chat.ParseAct(string(event.Body)); err != nil {
 		return room.faultf(event.Seq, "it is meant as an act, and is none: %v", err)
 	}

@@ -37,14 +37,22 @@ func (m *model) redacted(e *client.Redacted) {
 // redact does it for one pane.
 func redact(p *scroll.Pane[row], id chat.ID) {
 	for i := p.First(); i < p.End(); i++ {
-		switch r := p.At(i); {
-		case r.kind == rowSaid && r.id == id && r.say != chat.Act:
-			r.text, r.mention = chat.RemovedText, false
-		case r.re == id:
-			r.quote = chat.RemovedText
-		default:
-			continue
+		if p.At(i).redact(id) {
+			p.Changed(i)
 		}
-		p.Changed(i)
 	}
+}
+
+// redact does it for one row and those that are folded in it, and reports whether anything is different.
+func (r *row) redact(id chat.ID) (changed bool) {
+	switch {
+	case r.kind == rowSaid && r.id == id && r.say != chat.Act:
+		r.text, r.mention, changed = chat.RemovedText, false, true
+	case r.re == id:
+		r.quote, changed = chat.RemovedText, true
+	}
+	for i := range r.folded {
+		changed = r.folded[i].redact(id) || changed
+	}
+	return changed
 }

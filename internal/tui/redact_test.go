@@ -39,6 +39,22 @@ func TestRedactedTextsGo(t *testing.T) {
 	s.wants("oh no")
 }
 
+// A text that is folded away, as the user ignores who wrote it, goes all the same, and so do quotes of it: nothing of it comes back with them.
+func TestRedactedTextsGoWhereHidden(t *testing.T) {
+	s := newStage(t, 80, 24)
+	s.up()
+	secret := s.said("lobby", "bob", "my password is hunter2")
+	answer := s.said("lobby", "bob", "oh no")
+	answer.Re = secret.ID
+	s.happen(secret, answer)
+	s.say("/ignore bob")
+	s.wants("2 messages of somebody")
+	s.happen(client.Redacted{Room: "lobby", Seq: secret.Seq, ID: secret.ID})
+	s.say("/unignore bob")
+	s.wants(chat.RemovedText, "oh no")
+	s.lacks("hunter2")
+}
+
 // /redact takes the selected message, or the one that is named, and says so where there is none.
 func TestRedact(t *testing.T) {
 	s := newStage(t, 80, 24)
