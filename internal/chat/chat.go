@@ -31,6 +31,9 @@ const (
 	MaxInvite    = 30 * 24 * time.Hour // how long one is good
 )
 
+// Reports is the name of the room that a node's admins alone read, and everybody can write to: what is reported to them.
+const Reports = "reports"
+
 // Kind says what a message is. Only kinds listed here are accepted; their numbers never change.
 type Kind uint8
 

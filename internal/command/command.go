@@ -98,6 +98,7 @@ const (
 
 	ignore   = "ignore"
 	unignore = "unignore"
+	report   = "report"
 
 	notify = "notify"
 	resend = "resend"
@@ -122,6 +123,7 @@ var table = []Entry{
 	{whois, []string{"wi"}, []Arg{{"NAME", Person, false}}, "tell a person's key, rooms and since when they are here", Anyone},
 	{ignore, []string{"block"}, []Arg{{"NAME", Person, true}}, "not see what somebody says, or list whom you ignore; nobody is told", Anyone},
 	{unignore, []string{"unblock"}, []Arg{{"NAME", Person, false}}, "see again what somebody says", Anyone},
+	{report, nil, []Arg{{"TEXT", Free, true}}, "show the node's admins the message that is selected, else the last one that somebody else said here, also of a conversation; TEXT says why", Anyone},
 	{topic, []string{"t"}, []Arg{{"TEXT | -delete", Free, true}}, "show the room's topic, or set it; -delete takes it away", Anyone},
 	{list, []string{"channels", "rooms", "ls"}, nil, "list the rooms of this node", Anyone},
 	{history, []string{"hist", "backlog"}, []Arg{{"N | before SEQ | since 2h", Free, true}}, "show the last messages of the room, or those before them", Anyone},

@@ -28,6 +28,9 @@ type Env interface {
 	// Reply says text as the answer to a message of room: the one that is selected, else the last one that somebody else said and that was shown. It
 	// returns ErrNoMessage when there is none.
 	Reply(ctx context.Context, room, text string) error
+	// Report tells the node's admins of a message of room, the one that Reply would answer, in the words of the user: see Reported. It returns
+	// ErrNoMessage when there is none.
+	Report(ctx context.Context, room, text string) error
 	// Redact has the text of a message of room taken away: of the one with that id, or, if it is zero, of the one that is selected. It returns
 	// ErrNoMessage when there is none. What the node makes of it is told when it has answered.
 	Redact(ctx context.Context, room string, id chat.ID) error
@@ -145,6 +148,8 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return runAct(ctx, call, env, first)
 	case ignore, unignore:
 		return runIgnore(ctx, call, env, first)
+	case report:
+		return runReport(ctx, env, first)
 	case release:
 		return show(env)(env.Release(ctx, first))
 	case redact:

@@ -69,6 +69,9 @@ func (e *deskEnv) Invite(_ context.Context, q InviteQuery) (InviteAnswer, error)
 func (e *deskEnv) Release(_ context.Context, name string) (ReleaseAnswer, error) {
 	return ReleaseAnswer{Name: name, Owner: Who{ID: "cn1b", Name: name}}, e.note("release %s", name)
 }
+func (e *deskEnv) Report(_ context.Context, room, text string) error {
+	return e.note("report in %s: %q", room, text)
+}
 func (e *deskEnv) Redact(_ context.Context, room string, id chat.ID) error {
 	return e.note("redact %v in %s", id, room)
 }
@@ -117,6 +120,8 @@ func TestRun(t *testing.T) {
 	for line, want := range map[string][]string{
 		"/redact":                  {"redact 0000000000000000 in lobby"},
 		"/redact 0123456789ABCDEF": {"redact 0123456789abcdef in lobby"},
+		"/report":                  {`report in lobby: ""`, "show reported to the admins of this node"},
+		"/report  it is \x1bspam":  {`report in lobby: "it is \x1bspam"`, "show reported to the admins of this node"},
 		"hi":                       {`text to lobby: "hi"`},
 		"//hi":                     {`text to lobby: "/hi"`},
 		"/me waves":                {`action to lobby: "waves"`},

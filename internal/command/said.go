@@ -79,7 +79,12 @@ func told(who string, kind chat.Kind, text string) string {
 // Quote returns the beginning of a message as an answer to it is told with: `bob "are you there"`. It is short, fit for one line, and has no
 // quotation marks but its own.
 func Quote(name, text string) string {
-	return chat.Shown(name) + ` "` + strings.ReplaceAll(chat.Truncate(chat.OneLine(strings.Join(strings.Fields(text), " ")), maxQuote), `"`, "'") + `"`
+	return chat.Shown(name) + ` "` + quoted(text, maxQuote) + `"`
+}
+
+// quoted returns the beginning of a text, of so many columns, as it can stand between quotation marks on one line.
+func quoted(text string, columns int) string {
+	return strings.ReplaceAll(chat.Truncate(chat.OneLine(strings.Join(strings.Fields(text), " ")), columns), `"`, "'")
 }
 
 // saidLines returns one line for each message that the user is to see, with its day and number, and its room where that is asked for.

@@ -262,7 +262,9 @@ func (h *Hub) join(s *Session, j *wire.Join) {
 	room, code := h.joinable(s, j.Room)
 	st := start{tail: tail, asked: true}
 	if code == chat.OK {
-		st.first, code = s.reads(room)
+		if st.first, code = s.reads(room); code != chat.OK {
+			h.dropIfUnused(room)
+		}
 	}
 	if code != chat.OK {
 		h.answer(s, requestSize, &wire.Open{Name: j.Room, Status: wire.StatusDenied, Code: code})

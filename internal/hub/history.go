@@ -59,7 +59,10 @@ func (s *Session) readable(name string) (*room, chat.Code) {
 	who, direct := strings.CutPrefix(name, chat.DirectMark)
 	if !direct {
 		r := s.hub.rooms[name]
-		if r == nil {
+		switch {
+		case r == nil && name == chat.Reports && !s.admin:
+			return nil, chat.NotMember // whether or not anything was ever reported
+		case r == nil:
 			return nil, chat.NoSuchRoom
 		}
 		if _, code := s.reads(r); code != chat.OK {

@@ -18,8 +18,22 @@ func (s *Session) reads(r *room) (first uint64, code chat.Code) {
 	case s.isOut(r):
 		return 0, chat.Banned
 	}
-	return r.gate.first(s.account.id)
+	return s.admitted(r)
 }
+
+// admitted is reads of a room that has a name, without its bans.
+func (s *Session) admitted(r *room) (first uint64, code chat.Code) {
+	switch {
+	case !r.isReports():
+		return r.gate.first(s.account.id)
+	case s.admin:
+		return 1, chat.OK
+	}
+	return 0, chat.NotMember
+}
+
+// isReports reports whether the room is the one that admins alone read, whatever its rules say. Nobody owns it, or is its member.
+func (r *room) isReports() bool { return r.Name == chat.Reports }
 
 // mayRead reports whether a session reads any row of a room.
 func (s *Session) mayRead(r *room) bool {
@@ -57,7 +71,7 @@ func (g *gate) rule(r store.Rules) {
 // once is not made to forget it.
 func (a *acting) private() chat.Code {
 	r := a.room
-	if r.Rules.Private {
+	if r.Rules.Private || r.isReports() {
 		return chat.BadAct
 	}
 	stay := []identity.ID{a.by.account.id}

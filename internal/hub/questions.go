@@ -115,11 +115,11 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 	return answer
 }
 
-// list answers which rooms there are: of those that are private, the asker's own.
+// list answers which rooms there are: of those that not everybody reads, the asker's own.
 func (s *Session) list(q *wire.List) wire.Record {
 	all := make([]*room, 0, len(s.hub.rooms))
 	for _, r := range s.hub.rooms {
-		if _, code := r.gate.first(s.account.id); code == chat.OK {
+		if _, code := s.admitted(r); code == chat.OK {
 			all = append(all, r)
 		}
 	}

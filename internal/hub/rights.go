@@ -68,8 +68,8 @@ func (s *Session) birthright(r *room) chat.Role {
 	return chat.RoleNone
 }
 
-// mayWrite says why a session can't write in a room now, and from when on it can, in milliseconds since the Unix epoch; 0: not by waiting.
-func (s *Session) mayWrite(r *room) (code chat.Code, again int64) {
+// mayWrite says why a session can't write a message of some kind in a room now, and from when on it can, in milliseconds since the Unix epoch; 0: not by waiting.
+func (s *Session) mayWrite(r *room, kind chat.Kind) (code chat.Code, again int64) {
 	if !r.isModerated() {
 		return chat.OK, 0
 	}
@@ -77,8 +77,11 @@ func (s *Session) mayWrite(r *room) (code chat.Code, again int64) {
 	role := s.role(r)
 	_, code = s.reads(r)
 	switch {
+	case r.isReports() && code == chat.NotMember && kind == chat.Text: // nothing but texts comes from those who don't read there
 	case code != chat.OK:
 		return code, 0
+	}
+	switch {
 	case r.Rules.Archived:
 		return chat.Archived, 0
 	case role >= chat.RoleAdmin:

@@ -168,7 +168,8 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code = code; code != chat.OK {
 		return out
 	}
-	if out.Code, out.Time = s.mayWrite(room); out.Code != chat.OK {
+	if out.Code, out.Time = s.mayWrite(room, p.Kind); out.Code != chat.OK {
+		h.dropIfUnused(room)
 		return out
 	}
 	row := h.row(s, room, p, body, re)

@@ -40,7 +40,7 @@ func (r *room) standing(id identity.ID, stance store.Stance, now int64) (store.S
 
 // isModerated reports whether anybody could be kept from writing in the room.
 func (r *room) isModerated() bool {
-	return r.Rules.Private || len(r.standings) > 0 || r.barred > 0 || r.Rules.ReadOnly || r.Rules.Archived || r.Rules.Slow > 0
+	return r.Rules.Private || r.isReports() || len(r.standings) > 0 || r.barred > 0 || r.Rules.ReadOnly || r.Rules.Archived || r.Rules.Slow > 0
 }
 
 // soonest returns when a key may write again in a room that is slow.

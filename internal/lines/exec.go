@@ -216,6 +216,15 @@ func (e env) Reply(ctx context.Context, room, text string) error {
 	return e.x.send(ctx, client.Draft{Room: room, Kind: chat.Text, Text: text, Re: re})
 }
 
+// Report sends the last message that somebody else said in room and that was printed to the admins' room.
+func (e env) Report(ctx context.Context, room, text string) error {
+	said := e.x.heard.lastIn(room)
+	if said.ID.IsZero() {
+		return command.ErrNoMessage
+	}
+	return e.x.send(ctx, client.Draft{Room: chat.Reports, Kind: chat.Text, Text: said.Line(text)})
+}
+
 // Act hands an act over as a message, which it is.
 func (e env) Act(ctx context.Context, room string, act chat.ActOf) error {
 	return e.x.send(ctx, client.Draft{Room: room, Kind: chat.Act, Text: act.String()})
@@ -226,7 +235,7 @@ func (e env) Message(ctx context.Context, room string, seq uint64) (chat.ID, err
 	if seq > 0 {
 		return e.MessageAt(ctx, room, seq)
 	}
-	id := e.x.heard.lastIn(room)
+	id := e.x.heard.lastIn(room).ID
 	if id.IsZero() {
 		return id, command.ErrNoMessage
 	}

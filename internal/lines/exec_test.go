@@ -131,6 +131,33 @@ func TestReply(t *testing.T) {
 	}
 }
 
+// TestReport: /report tells the admins' room what somebody else said last where the user is, as it stands there now.
+func TestReport(t *testing.T) {
+	said := func(room, text string) client.Message {
+		return client.Message{Room: room, Seq: 42, ID: chat.ID{1}, Name: "bob", Kind: chat.Text, Text: text, Time: noon}
+	}
+	for name, c := range map[string]struct {
+		told []client.Event
+		room string
+		want []string
+	}{
+		"the last":             {[]client.Event{said("lobby", "buy\x1b[2J now")}, "lobby", []string{`reports text #lobby 42 0100000000000000 by bob: "buy` + "\ufffd" + `[2J now" — spam`}},
+		"of a conversation":    {[]client.Event{said("@bob", "psst")}, "@bob", []string{`reports text @bob 42 0100000000000000 by bob: "psst" — spam`}},
+		"not what was removed": {[]client.Event{said("lobby", "secret"), client.Redacted{Room: "lobby", Seq: 42, ID: chat.ID{1}}}, "lobby", []string{`reports text #lobby 42 0100000000000000 by bob: "(message removed)" — spam`}},
+		"of another room":      {[]client.Event{said("ops", "buy now")}, "lobby", nil},
+		"nothing":              {nil, "lobby", nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := start(t, newDesk(), func(cfg *Config) { cfg.Terminal = true; cfg.Rooms = []string{c.room} })
+			r.told(c.told...)
+			r.typed("/report  spam \n")
+			if diff := cmp.Diff(c.want, r.desk.texts()); diff != "" {
+				t.Errorf("%s: sent mismatch (-want +got):\n%s", name, diff)
+			}
+		})
+	}
+}
+
 // What was typed for one room is not read in another because the first was closed or denied in between; joining it again asks again.
 func TestClosedRoomKeepsItsLines(t *testing.T) {
 	for _, e := range []client.Event{client.ClosedRoom{Room: "ops", Code: chat.Denied}, client.Denied{Room: "ops", Code: chat.RoomRate}} {

@@ -11,7 +11,7 @@ import (
 const (
 	// maxHeard is how many of the last messages can be quoted by the line of an answer to them.
 	maxHeard = 500
-	// maxAnswerable is how many rooms' last messages /reply can answer.
+	// maxAnswerable is how many rooms' last messages /reply can answer, and /report tell of.
 	maxAnswerable = 1000
 )
 
@@ -22,11 +22,13 @@ type heard struct {
 	ids    []chat.ID          // of those, in a ring
 	oldest int                // in ids, once that is full
 
-	mu   sync.Mutex         // holding it promises that no message is being noted
-	last map[string]chat.ID // by folded room: what somebody else said there last
+	mu   sync.Mutex                  // holding it promises that no message is being noted
+	last map[string]command.Reported // by folded room: what somebody else said there last
 }
 
-func newHeard() *heard { return &heard{quotes: map[chat.ID]string{}, last: map[string]chat.ID{}} }
+func newHeard() *heard {
+	return &heard{quotes: map[chat.ID]string{}, last: map[string]command.Reported{}}
+}
 
 // note takes in a message that was printed; self is the user's name, by which other connections of theirs speak.
 func (h *heard) note(m *client.Message, self string) {
@@ -46,23 +48,31 @@ func (h *heard) note(m *client.Message, self string) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if room := chat.Fold(m.Room); len(h.last) < maxAnswerable || !h.last[room].IsZero() {
-		h.last[room] = m.ID
+	if room := chat.Fold(m.Room); len(h.last) < maxAnswerable || !h.last[room].ID.IsZero() {
+		h.last[room] = command.Reported{Room: m.Room, Seq: m.Seq, ID: m.ID, Name: m.Name, Text: m.Text}
 	}
 }
 
-// forget has nothing quote a message whose text was taken away.
+// forget has nothing quote or report a message whose text was taken away.
 func (h *heard) forget(id chat.ID) {
 	if _, known := h.quotes[id]; known {
 		h.quotes[id] = chat.RemovedText
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for room, said := range h.last {
+		if said.ID == id {
+			said.Text = chat.RemovedText
+			h.last[room] = said
+		}
 	}
 }
 
 // quote returns what a line quotes of a message; empty: it was not printed of late.
 func (h *heard) quote(id chat.ID) string { return h.quotes[id] }
 
-// lastIn returns the last message that somebody else said in a room; zero: none was printed.
-func (h *heard) lastIn(room string) chat.ID {
+// lastIn returns the last message that somebody else said in a room; one without an id: none was printed.
+func (h *heard) lastIn(room string) command.Reported {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.last[chat.Fold(room)]

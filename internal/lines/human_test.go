@@ -73,7 +73,7 @@ func TestHeardIsBounded(t *testing.T) {
 		t.Errorf("of the messages around %d it knows %q and %q", first, h.quote(id(first-1)), h.quote(id(first)))
 	}
 	m := client.Message{Room: "room0", ID: id(9999), Name: "bob", Kind: chat.Text}
-	if h.note(&m, "carol"); h.lastIn("room0") != m.ID {
+	if h.note(&m, "carol"); h.lastIn("room0").ID != m.ID {
 		t.Error("with as many rooms as it takes, those that it has stand still")
 	}
 }

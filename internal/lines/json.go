@@ -184,6 +184,7 @@ func (o *objects) answer(from source, a command.Answer) {
 		})
 	case command.AwayAnswer:
 		o.print(awayObject{"away", from, a.Away, chat.OneLine(a.Text)})
+	case command.ReportAnswer: // the ack of the report tells it, or its refusal
 	case command.ListAnswer:
 		rooms := make([]roomInfoObject, len(a.Rooms))
 		for i, r := range a.Rooms {

@@ -46,6 +46,15 @@ func (e *env) Act(_ context.Context, room string, act chat.ActOf) error { return
 
 // Message returns the id of the selected message, or of the last that another has said here; those with numbers are asked for elsewhere.
 func (e *env) Message(context.Context, string, uint64) (chat.ID, error) {
+	r, err := e.meant()
+	if err != nil {
+		return chat.ID{}, err
+	}
+	return r.id, nil
+}
+
+// meant returns the row of the selected message, or of the last that another has said here.
+func (e *env) meant() (*row, error) {
 	r := e.b.view().At(e.b.picked)
 	for i := e.b.pane.End() - 1; r == nil && i >= e.b.pane.First(); i-- {
 		if said := e.b.pane.At(i); said.kind == rowSaid && !said.own && said.id != (chat.ID{}) && (said.say == chat.Text || said.say == chat.Action) {
@@ -53,9 +62,9 @@ func (e *env) Message(context.Context, string, uint64) (chat.ID, error) {
 		}
 	}
 	if r == nil || r.id == (chat.ID{}) {
-		return chat.ID{}, errors.New("nobody else has said anything here that could be meant; Alt-↑ selects a message")
+		return nil, errors.New("nobody else has said anything here that could be meant; Alt-↑ selects a message")
 	}
-	return r.id, nil
+	return r, nil
 }
 
 func (e *env) Show(a command.Answer) { e.answers = append(e.answers, a) }
@@ -72,6 +81,16 @@ func (e *env) Reply(ctx context.Context, room, text string) error {
 		return err
 	}
 	return e.m.send(client.Draft{Room: room, Kind: chat.Text, Text: text, Re: id})
+}
+
+// Report sends the message that Reply would answer to the admins' room.
+func (e *env) Report(_ context.Context, room, text string) error {
+	r, err := e.meant()
+	if err != nil {
+		return err
+	}
+	said := command.Reported{Room: room, Seq: r.seq, ID: r.id, Name: r.name, Text: r.text}
+	return e.m.send(client.Draft{Room: chat.Reports, Kind: chat.Text, Text: said.Line(text)})
 }
 
 func (e *env) Join(_ context.Context, room string) error { return e.m.enter(room) }
