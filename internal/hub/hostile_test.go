@@ -73,3 +73,13 @@ func TestHostileSubmits(t *testing.T) {
 		}
 	})
 }
+
+// TestAllThatWaitsCounts: a client can't have the node keep more for it in the fields that are mostly short.
+func TestAllThatWaitsCounts(t *testing.T) {
+	long := make([]byte, 60000)
+	for what, p := range map[string]*wire.Pub{"body": {Body: long}, "room": {Room: string(long)}, "signature": {Opts: wire.Opts{Sig: long}}} {
+		if got := recordSize(p); got < len(long) {
+			t.Errorf("a pub with a long %s counts as %d bytes", what, got)
+		}
+	}
+}

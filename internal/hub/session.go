@@ -109,7 +109,7 @@ const requestSize = 128
 // recordSize is what a record counts for there.
 func recordSize(r wire.Record) int {
 	if p, ok := r.(*wire.Pub); ok {
-		return requestSize + len(p.Body)
+		return requestSize + len(p.Body) + len(p.Room) + len(p.Opts.Sig) // all of which waits, of use or not
 	}
 	return requestSize
 }
