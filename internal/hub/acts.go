@@ -168,7 +168,7 @@ func (a *acting) ban() chat.Code {
 		return code
 	}
 	for _, b := range a.room.gate.bars() {
-		if b.Key == a.who { // it ends when this ban does, or nothing could lift it
+		if b.Key == a.who && holds(b.Until, a.now) { // it ends when this ban does, or nothing could lift it
 			a.h.bar(a.room, store.Bar{Network: b.Network, Key: b.Key, Until: a.until()})
 		}
 	}

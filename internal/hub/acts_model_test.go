@@ -355,6 +355,11 @@ func (x *town) effect(r *court, c *citizen, act chat.ActOf, target string, now i
 		return x.leave(r, func(o *citizen) bool { return o.who == target }) || r.private && (member || had)
 	case chat.Ban:
 		r.banned[target] = until
+		for b, ends := range r.barred {
+			if b.banned == target && (ends == 0 || ends > now) {
+				r.barred[b] = until
+			}
+		}
 		delete(r.moderator, target)
 		delete(r.members, target)
 		if c.admin && x.open {
