@@ -90,7 +90,7 @@ func (h *reading) back(ctx context.Context, ask *wire.History) (page []Message, 
 	if page, err = h.page(&question, is); err != nil || len(page) == 0 {
 		return nil, false, err
 	}
-	if err := h.client.unsealAll(ctx, page, h.events); err != nil {
+	if err := h.client.unsealAll(ctx, page, h.events, false); err != nil {
 		return nil, false, err
 	}
 	ask.Before, h.follows = page[0].Seq, true
@@ -241,7 +241,7 @@ func (c *Client) Search(ctx context.Context, q SearchQuery) (found Found, err er
 		is := answer.(*wire.SearchIs)
 		hits, err := h.hits(ask, is)
 		if err == nil {
-			err = c.unsealAll(ctx, hits, h.events)
+			err = c.unsealAll(ctx, hits, h.events, true)
 		}
 		if err != nil {
 			return Found{}, err

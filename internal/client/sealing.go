@@ -282,8 +282,10 @@ func (c *Client) trustShown(m *Message) {
 	c.complain(c.cfg.State.pin(folded, id))
 }
 
-// unsealAll opens what is sealed among messages of an answer. Whose conversation it is that was asked for, the node is asked where that is not known.
-func (c *Client) unsealAll(ctx context.Context, page []Message, events []*wire.Event) error {
+// unsealAll opens what is sealed among messages of an answer. Whose conversation it is that was asked for, the node is asked where that is not known. Where the
+// node can't tell, or names another key than the one that was pinned, that is an error if a conversation was asked for; of all that a search has found it is
+// Unreadable alone.
+func (c *Client) unsealAll(ctx context.Context, page []Message, events []*wire.Event, found bool) error {
 	met := map[string]Person{}
 	for i := range page {
 		m := &page[i]
@@ -293,7 +295,9 @@ func (c *Client) unsealAll(ctx context.Context, page []Message, events []*wire.E
 		with, known := met[m.Room]
 		if !known {
 			var err error
-			if with, err = c.personOf(ctx, m.Room); err != nil {
+			with, err = c.personOf(ctx, m.Room)
+			var refused *RefusedError
+			if err != nil && !(found && errors.As(err, &refused)) {
 				return err
 			}
 			met[m.Room] = with

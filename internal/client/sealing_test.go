@@ -467,3 +467,27 @@ func TestPinsAreBounded(t *testing.T) {
 		t.Errorf("pinned are %q, want acb", got)
 	}
 }
+
+// TestSearchPassesOverStrangers: one conversation whose name is another key's does not keep a search from the rest of what it found.
+func TestSearchPassesOverStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, nil)
+		defer r.end()
+		bob, eve, carol := newSomeone(t, "bob", 0x20), newSomeone(t, "bob", 0x40), carolsCard(t)
+		p := r.accept(nil)
+		event[LinkUp](r)
+		r.mu.Lock()
+		r.contacts.pins.set("bob", eve.id) // whose name it was
+		r.mu.Unlock()
+		search := asked(func() (Found, error) { return r.Search(r.ctx, SearchQuery{From: "bob", N: 2}) })
+		onControl[*wire.Search](p)
+		sealed, aloud := (&row{number: 8}).says(bob, carol, "psst"), (&row{number: 1}).next("aloud")
+		p.tell(&wire.SearchIs{Rooms: []wire.RoomName{{Room: 1, Name: "lobby"}, {Room: 8, Name: "@bob"}}, Events: raw(sealed, aloud)})
+		onControl[*wire.Whois](p)
+		p.tell(&wire.WhoisIs{Person: wire.Person{ID: bob.id[:], Name: "bob"}, Card: bob.Card()})
+		f, err := search()
+		if err != nil || len(f.Hits) != 2 || !f.Hits[0].Unreadable || f.Hits[0].Text != "" || f.Hits[1].Text != "aloud" {
+			t.Errorf("found %+v, %v", f, err)
+		}
+	})
+}
