@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -23,10 +22,14 @@ import (
 	"chatnode/internal/wire"
 )
 
+// counters has each state have other origins than the one before it.
+var counters atomic.Uint32
+
 // openState opens the state in dir, to be closed with the test at the latest.
 func openState(t testing.TB, dir string) *State {
 	t.Helper()
-	s, err := OpenState(filepath.Join(dir, "journal"), &counter{n: byte(rand.UintN(200))})
+	const apart = 7 // more than a test asks of one
+	s, err := OpenState(filepath.Join(dir, "journal"), &counter{n: byte(counters.Add(apart))})
 	if err != nil {
 		t.Fatal(err)
 	}
