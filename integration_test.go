@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,7 +28,9 @@ import (
 	"chatnode/internal/faults"
 	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
+	"chatnode/internal/store"
 	"chatnode/internal/story"
+	"chatnode/internal/talk"
 	"chatnode/internal/trial"
 	"chatnode/internal/typist"
 )
@@ -758,3 +761,121 @@ var pictureFlag = flag.String("picture", "", "a file that TestPicture draws a sc
 func BenchmarkKeyToScreen(b *testing.B)     { typist.KeyToScreen(b, home, false) }
 func BenchmarkKeyToBusyScreen(b *testing.B) { typist.KeyToScreen(b, home, true) }
 func BenchmarkFirstScreen(b *testing.B)     { typist.FirstScreen(b, home) }
+
+// TestPrivateRoomOverLinks: a room is made private, somebody comes too late, is invited, reads from there on, and is put out; what the node keeps of that
+// is sound.
+func TestPrivateRoomOverLinks(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	dir := t.TempDir()
+	kept, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	tw, end := newTownOf(t, false, kept)
+	defer end()
+	var group sync.WaitGroup
+	defer group.Wait()
+	alice, carol := tw.client("alice", faults.Never, faults.Never, new(traffic)), tw.client("carol", faults.Never, faults.Never, new(traffic))
+	defer alice.Close()
+	defer carol.Close()
+	say := func(kind chat.Kind, text string) {
+		t.Helper()
+		if _, err := alice.Send(ctx, client.Draft{Room: "lobby", Kind: kind, Text: text}); err != nil {
+			t.Fatal(err)
+		}
+		await[client.Ack](t, alice)
+	}
+	group.Go(func() { _ = alice.Run(ctx) })
+	await[client.Opened](t, alice)
+	say(chat.Text, "secret one")
+	say(chat.Act, "private")
+	say(chat.Text, "secret two")
+	group.Go(func() { _ = carol.Run(ctx) })
+	if denied := await[client.Denied](t, carol); denied.Room != "lobby" || denied.Code != chat.NotMember {
+		t.Errorf("carol comes too late and gets %+v", denied)
+	}
+	var refused *client.RefusedError
+	if _, _, err := carol.History(ctx, "lobby", client.HistoryQuery{N: 10}); !errors.As(err, &refused) || refused.Code != chat.NotMember {
+		t.Errorf("carol asks for the history: %v", err)
+	}
+	if rooms, err := carol.List(ctx); err != nil || len(rooms) != 0 {
+		t.Errorf("carol sees %+v, %v", rooms, err)
+	}
+	info, err := alice.Whois(ctx, "carol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	say(chat.Act, "invite "+info.ID.String())
+	if notice, want := await[client.Notice](t, carol), "alice invites you to #lobby, a room for its members: /join lobby"; notice.Text != want {
+		t.Errorf("carol is told %q, want %q", notice.Text, want)
+	}
+	if err := carol.Join("lobby"); err != nil {
+		t.Fatal(err)
+	}
+	if opened := await[client.Opened](t, carol); opened.From != 4 || !opened.Rules.Private {
+		t.Errorf("carol comes in at %+v", opened)
+	}
+	say(chat.Text, "secret three")
+	list, more, err := carol.History(ctx, "lobby", client.HistoryQuery{N: 10})
+	var texts []string
+	for _, m := range list {
+		texts = append(texts, m.Text)
+	}
+	if want := []string{"invite " + info.ID.String(), "secret three"}; !slices.Equal(texts, want) || more || err != nil {
+		t.Errorf("carol reads %q, more %v, %v; want %q", texts, more, err, want)
+	}
+	say(chat.Act, "kick "+info.ID.String())
+	if closed := await[client.ClosedRoom](t, carol); closed.Code != chat.Kicked {
+		t.Errorf("the room is closed for %v", closed.Code)
+	}
+	if err := carol.Join("lobby"); err != nil {
+		t.Fatal(err)
+	}
+	if denied := await[client.Denied](t, carol); denied.Code != chat.NotMember {
+		t.Errorf("carol comes back and gets %+v", denied)
+	}
+	archive, err := store.OpenArchive(ctx, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	if tally, err := archive.Check(ctx, func(store.Step) {}); err != nil || tally.Messages != 6 {
+		t.Errorf("check: %+v, %v", tally, err)
+	}
+}
+
+// TestRedactionInAConversationIsSound: check finds a store in order in which one of two has taken their own text away, whatever the conversation is called to them.
+func TestRedactionInAConversationIsSound(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	dir := t.TempDir()
+	kept, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	tw, end := newTownOf(t, false, kept)
+	defer end()
+	var group sync.WaitGroup
+	defer group.Wait()
+	join := func(name string) *client.Client {
+		c := tw.client(name, faults.Never, faults.Never, new(traffic))
+		group.Go(func() { _ = c.Run(ctx) })
+		await[client.Opened](t, c)
+		return c
+	}
+	alice, carol := join("alice"), join("carol")
+	defer alice.Close()
+	defer carol.Close()
+	if _, err := alice.Send(ctx, client.Draft{Room: "@carol", Kind: chat.Text, Text: "secret"}); err != nil {
+		t.Fatal(err)
+	}
+	said := await[client.Ack](t, alice)
+	if _, err := alice.Send(ctx, talk.RedactDraft("@carol", said.Seq, said.ID)); err != nil {
+		t.Fatal(err)
+	}
+	await[client.Ack](t, alice)
+	checkArchive(t, dir, 2)
+}

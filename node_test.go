@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"runtime/debug"
@@ -763,6 +764,17 @@ var owners = map[string][]string{
 	"charm.land/lipgloss/v2":                {"tui"},
 	"github.com/charmbracelet/colorprofile": {"tui"},
 	"github.com/charmbracelet/x/ansi":       {"tui"},
+}
+
+// The root is the front of the house: everything further lives in the rooms.
+func TestRootHoldsNoOtherFiles(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"integration_test.go", "main.go", "mux.go", "node.go", "node_test.go"}, files); diff != "" {
+		t.Errorf("Go files of the root (-want +got):\n%s", diff)
+	}
 }
 
 func TestFloors(t *testing.T) {
