@@ -259,11 +259,11 @@ func randomRun(t *testing.T, seed uint64) {
 			m.mu.Unlock()
 		}
 		if rnd.IntN(30) == 0 {
-			time.Sleep(time.Duration(rnd.IntN(1000)) * time.Millisecond)
+			elapse(time.Duration(rnd.IntN(1000)) * time.Millisecond)
 		}
 	}
 	for r.Pending() > 0 {
-		time.Sleep(time.Second)
+		elapse(time.Second)
 	}
 	m.mu.Lock()
 	m.faults = false
@@ -272,7 +272,7 @@ func randomRun(t *testing.T, seed uint64) {
 	}
 	m.deliver()
 	m.mu.Unlock()
-	for deadline := time.Now().Add(time.Hour); r.Pending() > 0 || !m.shown(r); time.Sleep(time.Second) {
+	for deadline := time.Now().Add(time.Hour); r.Pending() > 0 || !m.shown(r); elapse(time.Second) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not settled: %d pending; %s", r.Pending(), m.state(r))
 		}

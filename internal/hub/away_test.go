@@ -48,14 +48,14 @@ func TestAway(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		alice, bob := w.attach("alice", "lobby", "attic"), w.attach("bob", "lobby", "attic")
-		time.Sleep(presenceEvery)
+		elapse(presenceEvery)
 		alice.watch("lobby", "attic")
 		alice.presence()
 		if is := bob.away(true, "lunch"); !is.Away || is.Text != "lunch" || is.Since != chat.Millis(w.now()) {
 			t.Errorf("the answer is %+v", is)
 		}
 		wantPresence(t, alice, "attic 2 here: bob-", "lobby 2 here: bob-")
-		time.Sleep(4 * time.Second)
+		elapse(4 * time.Second)
 		wantAway(t, alice, "bob", "lunch 5s")
 		wantAway(t, alice, "alice", "here")
 
@@ -195,7 +195,7 @@ type onlooker struct {
 // follow takes what has been told by the next tick, and returns who is there by that.
 func (o *onlooker) follow() []string {
 	o.t.Helper()
-	time.Sleep(presenceEvery)
+	elapse(presenceEvery)
 	o.w.settle()
 	for _, r := range o.control {
 		p, ok := r.(*wire.Presence)

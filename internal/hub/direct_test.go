@@ -139,7 +139,7 @@ func TestOnlyTheNewestConversationsOpen(t *testing.T) {
 		const people = chat.MaxDirect + 6
 		for i := range people {
 			c := w.attach(fmt.Sprint("p", i))
-			time.Sleep(time.Second)
+			elapse(time.Second)
 			c.say("@alice", fmt.Sprint("from ", i))
 		}
 		alice.do(&wire.Join{Room: "@", Tail: 9}, &wire.Join{Room: "@", Tail: 9})

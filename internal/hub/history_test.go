@@ -62,7 +62,7 @@ func TestHistory(t *testing.T) {
 		begin := time.Now()
 		for n := range 10 {
 			carol.say("lobby", fmt.Sprint(n+1))
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 		}
 		at := func(row int) int64 { return chat.Millis(begin.Add(time.Duration(row-1) * time.Minute)) }
 		tests := map[string]struct {
@@ -134,7 +134,7 @@ func TestHistoryByPages(t *testing.T) {
 					}
 					alice.submit(alice.pub("lobby", strings.Repeat("x", 1+rng.IntN(largest))))
 					if rng.IntN(5) == 0 {
-						time.Sleep(time.Duration(rng.IntN(1000)) * time.Millisecond)
+						elapse(time.Duration(rng.IntN(1000)) * time.Millisecond)
 					}
 				}
 				w.settle()

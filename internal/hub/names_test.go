@@ -309,7 +309,7 @@ func TestNamesThatLookAlikeInAStore(t *testing.T) {
 		}
 		for range 2 {
 			w := newWorld(t, func(c *Config) { c.Store = &slowStore{Memory: kept} })
-			time.Sleep(2 * time.Second)
+			elapse(2 * time.Second)
 			for label, want := range map[string]string{"old": "", "new": "Carol", "last": "bob", "first": ""} {
 				if got := w.stored(label); got.Name != want || got.Since == 0 {
 					t.Errorf("the store has %+v, want the name %q", got, want)

@@ -56,14 +56,14 @@ func allPublish(t *testing.T, rooms int, delay time.Duration) {
 			for n := range messages {
 				c.submit(c.pub(fmt.Sprint("room", (i+n)%rooms), fmt.Sprint(c.asked, " ", n)))
 				if n%7 == i%7 {
-					time.Sleep(time.Millisecond)
+					<-time.After(time.Millisecond) // of the bubble
 				}
 			}
 		})
 	}
 	wg.Wait()
 	synctest.Wait()
-	time.Sleep(time.Second)
+	elapse(time.Second)
 	synctest.Wait()
 	total := 0
 	for r := range rooms {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -61,7 +60,7 @@ func people(all []wire.Person, away []uint64) string {
 // wantPresence waits for the next tick and compares what a client is told then.
 func wantPresence(t *testing.T, c *client, want ...string) {
 	t.Helper()
-	time.Sleep(presenceEvery)
+	elapse(presenceEvery)
 	c.w.settle()
 	if diff := cmp.Diff(want, c.presence()); diff != "" {
 		t.Errorf("presence told to %s (-want +got):\n%s", c.asked, diff)
@@ -80,7 +79,7 @@ func TestPresence(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		alice, bob := w.attach("alice", "lobby", "attic"), w.attach("bob", "lobby")
-		time.Sleep(presenceEvery)
+		elapse(presenceEvery)
 		alice.watch("lobby", "attic", "nowhere", "lobby")
 		if diff := cmp.Diff([]string{"attic 1 all: alice", "lobby 2 all: alice bob"}, alice.presence()); diff != "" {
 			t.Errorf("at once (-want +got):\n%s", diff)
@@ -133,7 +132,7 @@ func TestPresenceOfARoomThatWasLeft(t *testing.T) {
 		w := newWorld(t)
 		alice := w.attach("alice", "lobby")
 		alice.watch("lobby")
-		time.Sleep(presenceEvery)
+		elapse(presenceEvery)
 		w.settle()
 		alice.presence()
 		alice.do(&wire.Part{Room: "lobby"})
@@ -157,12 +156,12 @@ func TestPresenceNotTaken(t *testing.T) {
 		alice.stuck = true
 		for i := range 100 {
 			c := w.attach(fmt.Sprint("p", i), "lobby")
-			time.Sleep(presenceEvery)
+			elapse(presenceEvery)
 			c.leave(true)
-			time.Sleep(presenceEvery)
+			elapse(presenceEvery)
 		}
 		w.attach("bob", "lobby")
-		time.Sleep(presenceEvery)
+		elapse(presenceEvery)
 		alice.stuck = false
 		wantPresence(t, alice, "attic 1 all: alice", "lobby 2 all: alice bob")
 	})
@@ -181,7 +180,7 @@ func TestPresenceOfACrowd(t *testing.T) {
 			all[i].attach()
 			all[i].submit(&wire.Join{Room: "lobby"})
 		}
-		time.Sleep(presenceEvery)
+		elapse(presenceEvery)
 		w.settle()
 		if got := alice.presence(); len(got) != 1 || !strings.HasPrefix(got[0], "lobby 500 all: alice p0 p1 ") {
 			t.Errorf("presence of a full room = %.80v", got)
@@ -198,7 +197,7 @@ func TestPresenceOfACrowd(t *testing.T) {
 		}
 		wantPresence(t, alice, "lobby 501 all: ")
 		more.leave(true)
-		time.Sleep(presenceEvery)
+		elapse(presenceEvery)
 		w.settle()
 		if got := alice.presence(); len(got) != 1 || !strings.Contains(got[0], "500 all: alice last p1 ") {
 			t.Errorf("presence of a room that is no crowd any more = %.80v", got)

@@ -150,7 +150,7 @@ func TestNewRoomsAreLimited(t *testing.T) {
 		if open := alice.replies[0].(*wire.Open); open.Status != wire.StatusDenied || open.Code != chat.RoomRate || open.Room != 0 {
 			t.Errorf("Join was answered with %v, want denied, room_rate", open)
 		}
-		time.Sleep(roomsEach)
+		elapse(roomsEach)
 		alice.do(alice.pub("onemore", "z"))
 		wantAnswers(t, alice, "ack 13=1")
 	})
@@ -373,7 +373,7 @@ func TestReturnAfterABreak(t *testing.T) {
 		from := alice.welcome.From
 		alice.leave(false)
 		bob.say("lobby", "meanwhile")
-		time.Sleep(time.Hour)
+		elapse(time.Hour)
 		alice.attach()
 		if alice.welcome.From != from || alice.welcome.LastCSeq != 1 {
 			t.Errorf("welcome = %+v, want origin %d at 1", alice.welcome, from)

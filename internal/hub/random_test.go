@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -325,7 +324,7 @@ func (a *actor) part(room string) {
 
 func (a *actor) nick(name string) {
 	synctest.Wait()
-	time.Sleep(nicksEach) // or it would be too fast
+	elapse(nicksEach) // or it would be too fast
 	current := a.m.people[a.key].name
 	if a.m.free(name, a.key) == name {
 		a.m.rename(a.key, name)

@@ -150,7 +150,7 @@ func TestQueueIsBounded(t *testing.T) {
 			t.Errorf("%d bytes wait, want %d and a batch less or two more", got, maxQueueBytes)
 		}
 		go func() {
-			time.Sleep(time.Second)
+			<-time.After(time.Second) // of the bubble
 			release()
 		}()
 		w.end()
@@ -217,7 +217,7 @@ func TestDelay(t *testing.T) {
 		if d := bob.session.Delay(p); d != 50*time.Millisecond {
 			t.Errorf("the message that is too much for the room waits %v, want 50ms", d)
 		}
-		time.Sleep(10 * time.Second)
+		elapse(10 * time.Second)
 		w.settle()
 		if n := len(w.hub.rates.rooms); n != 0 {
 			t.Errorf("%d limiters are kept for rooms that rest", n)

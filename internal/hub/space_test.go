@@ -54,11 +54,11 @@ func TestNoSpace(t *testing.T) {
 			t.Errorf("%d people are kept, want those of all three", len(state.People))
 		}
 		free.Store(reserve + reserve/8 - 1) // not enough to begin again
-		time.Sleep(3 * time.Second)
+		elapse(3 * time.Second)
 		alice.do(two)
 		wantAnswers(t, alice, "nack 2 no_space")
 		free.Store(reserve + reserve/8)
-		time.Sleep(presenceEvery) // noticed while nobody publishes
+		elapse(presenceEvery) // noticed while nobody publishes
 		w.settle()
 		alice.answers, bob.answers = nil, nil
 		alice.do(two, three)
@@ -84,7 +84,7 @@ func TestNoSpaceBeginsOnce(t *testing.T) {
 			free.Store(0)
 			alice.do(pub(1, "x"))
 			free.Store(1 << 40)
-			time.Sleep(presenceEvery)
+			elapse(presenceEvery)
 			w.settle()
 		}
 		if got := strings.Join(alice.lines(), "; "); strings.Count(got, fullText) != 2 || strings.Count(got, roomyText) != 2 {
@@ -121,7 +121,7 @@ func TestFreeFails(t *testing.T) {
 			if !byTick {
 				alice.submit(pub(1, "x"))
 			}
-			time.Sleep(2 * presenceEvery)
+			elapse(2 * presenceEvery)
 			synctest.Wait()
 			if err := w.hub.call(func() {}); !errors.Is(err, ErrStopped) {
 				t.Errorf("by tick %v: the hub goes on: %v", byTick, err)

@@ -102,7 +102,7 @@ func (s *slowStore) Append(b *store.Batch) error {
 		<-gate
 	}
 	if delay > 0 {
-		time.Sleep(delay)
+		<-time.After(delay) // of the bubble
 	}
 	if fail != nil {
 		return fail
@@ -205,7 +205,7 @@ func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Lo
 // of times.
 func (w *world) skip(d time.Duration) {
 	w.ahead.Add(int64(d - presenceEvery))
-	time.Sleep(presenceEvery)
+	elapse(presenceEvery)
 	synctest.Wait()
 }
 
@@ -295,4 +295,10 @@ func (w *world) checkHistory() {
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, f)
+}
+
+// elapse lets time pass that is a bubble's own, so that nobody waits, and what comes of it happen. Outside of a bubble it panics.
+func elapse(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
 }

@@ -19,7 +19,7 @@ func TestIndexGivesWay(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				x := &index{store: &SQLite{}, seen: 7, since: time.Now()}
 				x.store.rows.Store(7 + tt.rows)
-				time.Sleep(time.Second) // of fake time
+				<-time.After(time.Second) // of fake time
 				began := time.Now()
 				if err := x.giveWay(t.Context(), time.Second); err != nil {
 					t.Fatal(err)
@@ -30,7 +30,7 @@ func TestIndexGivesWay(t *testing.T) {
 				x.store.rows.Add(1 << 30)
 				ctx, cancel := context.WithCancel(t.Context())
 				cancel()
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				began = time.Now()
 				if err := x.giveWay(ctx, time.Hour); !errors.Is(err, context.Canceled) || time.Since(began) != 0 {
 					t.Errorf("at the end: %v after %v", err, time.Since(began))
