@@ -765,16 +765,7 @@ func BenchmarkFirstScreen(b *testing.B)     { typist.FirstScreen(b, home) }
 // TestPrivateRoomOverLinks: a room is made private, somebody comes too late, is invited, reads from there on, and is put out; what the node keeps of that
 // is sound.
 func TestPrivateRoomOverLinks(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	dir := t.TempDir()
-	kept, err := store.Open(dir, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer kept.Close()
-	tw, end := newTownOf(t, false, kept)
-	defer end()
+	ctx, tw, dir := keptTown(t)
 	var group sync.WaitGroup
 	defer group.Wait()
 	alice, carol := tw.client("alice", faults.Never, faults.Never, new(traffic)), tw.client("carol", faults.Never, faults.Never, new(traffic))
@@ -848,24 +839,10 @@ func TestPrivateRoomOverLinks(t *testing.T) {
 
 // TestRedactionInAConversationIsSound: check finds a store in order in which one of two has taken their own text away, whatever the conversation is called to them.
 func TestRedactionInAConversationIsSound(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	dir := t.TempDir()
-	kept, err := store.Open(dir, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer kept.Close()
-	tw, end := newTownOf(t, false, kept)
-	defer end()
+	ctx, tw, dir := keptTown(t)
 	var group sync.WaitGroup
 	defer group.Wait()
-	join := func(name string) *client.Client {
-		c := tw.client(name, faults.Never, faults.Never, new(traffic))
-		group.Go(func() { _ = c.Run(ctx) })
-		await[client.Opened](t, c)
-		return c
-	}
+	join := func(name string) *client.Client { return tw.comes(ctx, &group, name) }
 	alice, carol := join("alice"), join("carol")
 	defer alice.Close()
 	defer carol.Close()
