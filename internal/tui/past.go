@@ -360,7 +360,7 @@ func (b *buffer) pickNext(n int) {
 	}
 }
 
-// status of what is looked at, for the status line: how much is below, and whether something is being fetched.
+// scrolled says where in the log the user is, for the status line: how much is below, and whether something is being fetched.
 func (b *buffer) scrolled() string {
 	switch below := b.view().Below(); {
 	case b.isFetching() && b.view().AtTop():

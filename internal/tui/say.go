@@ -15,7 +15,7 @@ import (
 	"chatnode/internal/talk"
 )
 
-// enter is the key: what is typed is said or done. What can't be stays in the input, with the reason.
+// submit is Enter: what is typed is said or done. What can't be stays in the input, with the reason.
 func (m *model) submit() tea.Cmd {
 	text := m.input.value()
 	if strings.TrimSpace(text) == "" {
@@ -82,12 +82,13 @@ func (m *model) answered(msg answered) tea.Cmd {
 	if msg.err != nil {
 		m.say(faultText(msg.err))
 	}
+	room := msg.b.name // an act is for that one, wherever the user is by now
 	if !slices.Contains(m.buffers, msg.b) {
 		msg.b = m.shown
 	}
 	m.answer(msg.b, msg.answers)
 	for _, act := range msg.acts {
-		if err := m.act(msg.b.name, act); err != nil {
+		if err := m.act(room, act); err != nil {
 			m.say(faultText(err))
 		}
 	}

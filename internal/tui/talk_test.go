@@ -372,3 +372,17 @@ func TestWhatWasRefusedIsToldAtTheEnd(t *testing.T) {
 		t.Errorf("the end is %v", err)
 	}
 }
+
+// What a moderator does in a room is done there, although they have left it before the node has said whom they mean.
+func TestAnActGoesToTheRoomWhereItWasTyped(t *testing.T) {
+	s := newStage(t, 80, 16)
+	s.up()
+	s.open("ops", 0)
+	s.press("alt+2")
+	ops := s.m.shown
+	s.happen(client.Left{Room: "ops"})
+	s.do(answered{b: ops, acts: []chat.ActOf{{Verb: chat.Archive}}})
+	if len(s.c.sends) != 1 || s.c.sends[0].Room != "ops" {
+		t.Errorf("sent %+v", s.c.sends)
+	}
+}
