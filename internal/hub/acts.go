@@ -152,10 +152,17 @@ func (a *acting) deop() chat.Code {
 	return code
 }
 
-// kick takes a member's place in a private room, whether or not it is there.
+// kick takes a member's place, whether or not they are there, and in a private room any role. A room that is open now may have members from when it was
+// private, who would be that again.
 func (a *acting) kick() chat.Code {
 	a.sendAway(a.h.accounts[a.who], func(*Session) bool { return true })
-	if expelled := a.room.Rules.Private && a.expel(); !expelled && len(a.evict) == 0 {
+	taken := false
+	if a.room.Rules.Private {
+		taken = a.expel()
+	} else {
+		taken = a.unstand(store.Member) == chat.OK
+	}
+	if !taken && len(a.evict) == 0 {
 		return chat.BadAct
 	}
 	return chat.OK

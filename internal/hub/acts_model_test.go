@@ -348,11 +348,11 @@ func (x *town) effect(r *court, c *citizen, act chat.ActOf, target string, now i
 		return had
 	case chat.Kick:
 		_, member := r.members[target]
+		delete(r.members, target)
 		if r.private {
-			delete(r.members, target)
 			delete(r.moderator, target)
 		}
-		return x.leave(r, func(o *citizen) bool { return o.who == target }) || r.private && (member || had)
+		return x.leave(r, func(o *citizen) bool { return o.who == target }) || member || r.private && had
 	case chat.Ban:
 		r.banned[target] = until
 		for b, ends := range r.barred {
