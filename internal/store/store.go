@@ -9,6 +9,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
+	"chatnode/internal/wire"
 )
 
 var (
@@ -147,6 +148,79 @@ type Invite struct {
 	Inviter identity.ID
 }
 
+// Log is one log of a room: what one node adds to it. See wire.Log.
+type Log struct {
+	Num     uint64   // in this store, from 1
+	Key     [32]byte // the node's ed25519 public key
+	Nonce   uint64
+	Room    uint64
+	Low     uint64 // first entry that is kept; Head+1 when none is
+	Head    uint64
+	HeadID  wire.EntryID
+	Lamport uint64 // of the head
+	Forked  uint64 // the first entry of which there are two; 0: none is known
+}
+
+// Entry is one entry of a log. Of each row of a room in a store that is shared there is one; of some entries there is no row.
+type Entry struct {
+	Log     uint64
+	Seq     uint64
+	Lamport uint64
+	ID      wire.EntryID
+	Room    uint64
+	Row     uint64 // the row's seq, or, with Hidden, that of the last row before it was taken
+	Hidden  bool   // it has no row: another one says the same, or its log forks there
+	Act     bool   // its kind is chat.Act
+	Header  []byte // the encoded wire.Entry
+	Sig     []byte // its node's; nil: this node's own, which signs when it passes the entry on
+	Salt    []byte // of a hidden one, which has no row to keep them; nil: the text was taken away
+	Body    []byte
+}
+
+// Abroad is what a number of an origin stands for on another node: From is that node's own, of its epoch, and Num is this store's.
+type Abroad struct {
+	Epoch uint64
+	From  uint64
+	Num   uint64
+	Name  [16]byte // see wire.OriginName
+	Via   [32]byte // the public key of the node whose entry it was first seen in
+}
+
+// Pair is a publish by the name that all nodes know it by, see wire.As: what came under it once gets no second row. Of entries of other nodes, and of
+// what was offered to another node before.
+type Pair struct {
+	Origin [16]byte
+	CSeq   uint64
+	Room   uint64
+	Row    uint64
+}
+
+// Peer is another node that this one knows.
+type Peer struct {
+	Node    identity.ID
+	Key     [32]byte
+	Mode    uint64 // wire.AdmitGuest and so on
+	Title   string
+	Hosts   []string
+	Expires int64  // of Hosts, milliseconds
+	Seen    int64  // when there last was a link, milliseconds
+	Fault   string // what it did wrong, with the time; empty: nothing
+	Gone    bool   // it is forgotten
+}
+
+// Sharing is what a store is among others: it changes seldom, and as a whole.
+type Sharing struct {
+	Space  [16]byte // made with the store; another's, once it has joined that
+	Nonce  uint64   // of the logs that it writes
+	Shared bool     // its rows have entries, or are being given them
+}
+
+// ForkProof is a log that says two things at one place: see wire.Fork.
+type ForkProof struct {
+	Log   uint64
+	Proof []byte // the encoded wire.Fork, length and all
+}
+
 // Redaction takes the text of a row away for good: what is left of it is that it was there. See Gone.
 type Redaction struct{ Room, Seq uint64 }
 
@@ -163,6 +237,17 @@ type Batch struct {
 	Bars      []Bar
 
 	Redactions []Redaction
+
+	// Of a store that is shared. Entries of a log are in the order of their seq, without a hole but where a log begins above 1, and the log is known or
+	// among Logs; Marked are rows whose records get the option Forked.
+	Sharing *Sharing
+	Logs    []Log
+	Entries []Entry
+	Abroad  []Abroad
+	Pairs   []Pair
+	Peers   []Peer
+	Forks   []ForkProof
+	Marked  []Redaction
 }
 
 // Empty reports whether the batch changes nothing.
@@ -195,6 +280,13 @@ type State struct {
 	Invites   []Invite   // in the order of their hashes
 	Standings []Standing // in the order of their rooms, keys and stances
 	Bars      []Bar      // in the order of their rooms, networks and keys
+
+	Sharing Sharing
+	Logs    []Log   // in the order of their numbers
+	Acts    []Entry // in the order of their rooms and (lamport, id): those with Act
+	Abroad  []Abroad
+	Peers   []Peer
+	Forks   []ForkProof
 }
 
 // Query asks for rows by the words in them.

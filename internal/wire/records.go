@@ -21,10 +21,10 @@ const (
 	TypeJoin = 9
 	TypePart = 10
 	TypeNick = 11
-	TypeMark = 12 // reserved: links between nodes
 
 	// Chat stream, node to client.
 	TypeTerms = 20
+	TypeMark  = 12
 
 	// Control stream.
 	TypeChallenge = 13
@@ -34,6 +34,7 @@ const (
 	TypeNotice    = 17
 	TypePresence  = 18
 	TypeWatch     = 19
+	TypeNodes     = 21
 
 	// Control stream: questions (even) and their answers (odd). One question at a time.
 	TypeFailed     = 31
@@ -59,6 +60,12 @@ const (
 	TypeAwayIs     = 51
 	TypeBanned     = 52
 	TypeBannedAre  = 53
+	TypeCausal     = 54
+	TypeCausalIs   = 55
+	TypePeers      = 56
+	TypePeersAre   = 57
+	TypeAdmit      = 58
+	TypeAdmitIs    = 59
 
 	firstQuestion, lastQuestion = 32, 126
 )
@@ -71,6 +78,7 @@ const (
 	StatusGap    Status = 1 // rows between the cursor and From are not kept any more
 	StatusReset  Status = 2 // the cursor is not one of this log: see Why
 	StatusDenied Status = 3 // the room is not opened: see Code
+	StatusMoved  Status = 4 // another node of the space goes on: see Seen
 )
 
 // Why a cursor was reset.
@@ -110,17 +118,21 @@ type Event struct {
 type Opts struct {
 	Re  []byte `cbor:"1,keyasint,omitempty"` // id of the message answered, 8 bytes
 	Sig []byte `cbor:"2,keyasint,omitempty"` // of an act: its author's public key and signature, identity.ActSigLen bytes
-	As  *As    `cbor:"3,keyasint,omitempty"` // reserved: the pair under which it was first offered to another node
+	As  *As    `cbor:"3,keyasint,omitempty"` // of a publish: the pair under which it was first offered to another node
 	// Row is the seq of the message whose text the act redact takes away, in the log of the node that is told, or tells.
 	Row uint64 `cbor:"4,keyasint,omitempty"`
 	// Gone is, in an event whose body was taken away, what its id has of that: SHA-256(salt ‖ body). Of such an event the body is empty.
 	Gone []byte `cbor:"5,keyasint,omitempty"`
+	// At is, in an event that has come from another node late, when it was written there, by that node's clock, in milliseconds since the Unix epoch.
+	At int64 `cbor:"6,keyasint,omitempty"`
+	// Forked marks an event whose node has signed two histories: it is not to be shown.
+	Forked bool `cbor:"7,keyasint,omitempty"`
 }
 
-// As is reserved for links between nodes.
+// As names a publish for all nodes.
 type As struct {
 	_      struct{} `cbor:",toarray"`
-	Origin []byte
+	Origin []byte   // OriginName of the origin's token, 16 bytes
 	CSeq   uint64
 }
 
@@ -166,9 +178,10 @@ type Open struct {
 	Why    Why       // for StatusReset
 	Code   chat.Code // for StatusDenied
 	Topic  string
-	Peer   []byte // the other's key id, in a direct conversation
-	Terms  Terms  // as of now
-	Card   []byte // what is sealed to the other with, CardLen bytes, in a direct conversation; empty: they have shown none
+	Peer   []byte      // the other's key id, in a direct conversation
+	Terms  Terms       // as of now
+	Card   []byte      // what is sealed to the other with, CardLen bytes, in a direct conversation; empty: they have shown none
+	Seen   [][2]uint64 // for StatusMoved: rows from From on that the client has seen, from and to, in ascending order; at most MaxSeen
 }
 
 // Closed stands after the last event of a room.
@@ -210,6 +223,113 @@ type Join struct {
 	Room   string
 	Tail   uint64
 	Cursor *Cursor
+	Moved  *Moved // what a client has seen of the room on another node of the same space, in place of a cursor
+}
+
+// Moved is a client's place in a room, for a node on which it has not been: a Mark of the node before, and what it was shown beyond that.
+type Moved struct {
+	_     struct{} `cbor:",toarray"`
+	Heads []Grown
+	IDs   []chat.ID // at most MaxMovedIDs
+}
+
+// Bounds on what a client says that it has seen.
+const (
+	MaxSeen     = 1024
+	MaxMovedIDs = 1024
+)
+
+// Mark says what the rows up to Seq of a room are for other nodes: of which logs, and how much of each. A node that has peers sends one now and then.
+type Mark struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Room  uint64
+	Seq   uint64
+	Heads []Grown
+}
+
+// Nodes tells a client where else its rooms are: each is another node of the space. It replaces the last one.
+type Nodes struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Nodes []NodeAt // at most MaxAddresses
+}
+
+// NodeAt is a node and where it is reached.
+type NodeAt struct {
+	_     struct{} `cbor:",toarray"`
+	Node  []byte   // key id
+	Hosts []string // host:port, the best first
+}
+
+// Causal asks for a room's rows in the order that is the same on all nodes which have the same rows: by Lamport and EntryID.
+type Causal struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Room  string
+	After []byte // CausalIs.Next of the page before; empty: from the first
+	Last  bool   // of the end of the list: its last rows in place of the first
+}
+
+// CausalIs answers Causal.
+type CausalIs struct {
+	_      struct{} `cbor:",toarray"`
+	Type   uint8
+	Events []Raw  // events, with the name that their author has on this node, and Opts.At
+	Next   []byte // empty: these were the last
+	Digest []byte // of all that the node has of the room, 8 bytes: see Digests
+	Total  uint64
+}
+
+// Peers asks for a node's links.
+type Peers struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+}
+
+// PeersAre answers Peers.
+type PeersAre struct {
+	_     struct{} `cbor:",toarray"`
+	Type  uint8
+	Space []byte
+	Peers []PeerInfo
+}
+
+// PeerInfo is what a node knows of another one.
+type PeerInfo struct {
+	_        struct{} `cbor:",toarray"`
+	Node     []byte   // key id; empty: an address that was never reached
+	Title    string
+	Address  string
+	State    string // linked, dialing, waiting, known, dropped
+	Admitted bool
+	RTT      uint64 // microseconds; 0: not known
+	Behind   uint64 // entries that it has and this node lacks
+	Ahead    uint64 // entries that this node has and it lacks
+	Seen     int64  // when it was last linked, milliseconds
+	Note     string // why it is not linked, or what it did wrong
+}
+
+// Admit changes what another node is to this one, for admins.
+type Admit struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Node string // key id as text, or a title that only one of them has
+	Mode uint64 // AdmitIt, AdmitGuest, AdmitDrop
+}
+
+// What another node can be.
+const (
+	AdmitGuest = 0 // it gets what any guest may read
+	AdmitIt    = 1 // private rooms and conversations too, and what it says of rights counts
+	AdmitDrop  = 2 // no link to it is made or taken
+)
+
+// AdmitIs answers Admit.
+type AdmitIs struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+	Peer PeerInfo
 }
 
 // Cursor is a chat.Cursor on the wire.
@@ -273,6 +393,7 @@ type Welcome struct {
 	Outcomes []Outcome // of cseq FirstUnacked to LastCSeq, as far as remembered
 	Limits   Limits
 	Time     int64
+	Space    []byte // 16 bytes: nodes of one space have the same rooms
 }
 
 // Outcome is what became of one publish.
@@ -391,6 +512,7 @@ type WhoisIs struct {
 	AwaySince int64  // milliseconds; 0: they are not away
 
 	Card []byte // what is sealed to them with, CardLen bytes; empty: they have shown none
+	Via  string // the other node that vouches for them, its title and id; empty: they come to this one
 }
 
 // List asks for the node's rooms in the order of their names, from after After on.
@@ -523,6 +645,7 @@ type Invite struct {
 	Room  string // where it leads; empty: nowhere in particular
 	Uses  uint64 // how many keys may come in by it, at most chat.MaxUses
 	ForMS uint64 // how long it is good, at most chat.MaxInvite
+	Node  bool   // it is for nodes: who comes by it is admitted, with its history
 }
 
 // InviteIs answers Invite.

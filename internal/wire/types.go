@@ -44,6 +44,25 @@ func (r *AwayIs) stamp()     { r.Type = TypeAwayIs }
 func (r *TermsAre) stamp()   { r.Type = TypeTerms }
 func (r *Banned) stamp()     { r.Type = TypeBanned }
 func (r *BannedAre) stamp()  { r.Type = TypeBannedAre }
+func (r *Peer) stamp()       { r.Type = TypePeer }
+func (r *Digests) stamp()    { r.Type = TypeDigests }
+func (r *Heads) stamp()      { r.Type = TypeHeads }
+func (r *Want) stamp()       { r.Type = TypeWant }
+func (r *Entries) stamp()    { r.Type = TypeEntries }
+func (r *Have) stamp()       { r.Type = TypeHave }
+func (r *Lazy) stamp()       { r.Type = TypeLazy }
+func (r *Fork) stamp()       { r.Type = TypeFork }
+func (r *Addresses) stamp()  { r.Type = TypeAddresses }
+func (r *PeerPeople) stamp() { r.Type = TypePeerPeople }
+func (r *Trimmed) stamp()    { r.Type = TypeTrimmed }
+func (r *Mark) stamp()       { r.Type = TypeMark }
+func (r *Causal) stamp()     { r.Type = TypeCausal }
+func (r *CausalIs) stamp()   { r.Type = TypeCausalIs }
+func (r *Peers) stamp()      { r.Type = TypePeers }
+func (r *PeersAre) stamp()   { r.Type = TypePeersAre }
+func (r *Admit) stamp()      { r.Type = TypeAdmit }
+func (r *AdmitIs) stamp()    { r.Type = TypeAdmitIs }
+func (r *Nodes) stamp()      { r.Type = TypeNodes }
 
 // makers makes an empty record for each type that this package knows.
 var makers = map[uint8]func() Record{
@@ -68,4 +87,23 @@ var makers = map[uint8]func() Record{
 	TypeReleaseIs: func() Record { return new(ReleaseIs) }, TypeAway: func() Record { return new(Away) },
 	TypeAwayIs: func() Record { return new(AwayIs) }, TypeTerms: func() Record { return new(TermsAre) },
 	TypeBanned: func() Record { return new(Banned) }, TypeBannedAre: func() Record { return new(BannedAre) },
+	TypePeer:       func() Record { return new(Peer) },
+	TypeDigests:    func() Record { return new(Digests) },
+	TypeHeads:      func() Record { return new(Heads) },
+	TypeWant:       func() Record { return new(Want) },
+	TypeEntries:    func() Record { return new(Entries) },
+	TypeHave:       func() Record { return new(Have) },
+	TypeLazy:       func() Record { return new(Lazy) },
+	TypeFork:       func() Record { return new(Fork) },
+	TypeAddresses:  func() Record { return new(Addresses) },
+	TypePeerPeople: func() Record { return new(PeerPeople) },
+	TypeTrimmed:    func() Record { return new(Trimmed) },
+	TypeMark:       func() Record { return new(Mark) },
+	TypeCausal:     func() Record { return new(Causal) },
+	TypeCausalIs:   func() Record { return new(CausalIs) },
+	TypePeers:      func() Record { return new(Peers) },
+	TypePeersAre:   func() Record { return new(PeersAre) },
+	TypeAdmit:      func() Record { return new(Admit) },
+	TypeAdmitIs:    func() Record { return new(AdmitIs) },
+	TypeNodes:      func() Record { return new(Nodes) },
 }
