@@ -123,6 +123,14 @@ func bare(s Signed) Signed {
 	return s
 }
 
+// proofOf returns the proof that a log says two things.
+func proofOf(a, b *signedSample) *Fork {
+	if bytes.Compare(a.id[:], b.id[:]) > 0 {
+		a, b = b, a
+	}
+	return &Fork{Log: a.log, A: bare(a.signed), B: bare(b.signed)}
+}
+
 // peerSamples are the records by which the two nodes tell one another of the story.
 func peerSamples() []sample {
 	const p = "peer"
@@ -132,10 +140,6 @@ func peerSamples() []sample {
 	addresses := &SignedAddresses{Key: hallLog.Node, Hosts: []string{"192.0.2.9:8080", "[2001:db8::9]:8080"}, Expires: storyTime + 24*3600*1000}
 	addresses.Sig = ed25519.Sign(hallKey, append([]byte(AddressesDomain), addresses.Text()...))
 	private := Log{Node: plantLog.Node, Nonce: plantLog.Nonce, Room: chat.DirectMark + idText(bobID) + " " + idText(carolID)}
-	fork := []Signed{bare(reply.signed), bare(other.signed)}
-	if bytes.Compare(reply.id[:], other.id[:]) > 0 {
-		slices.Reverse(fork)
-	}
 	return []sample{
 		{"peer", p, &Peer{Version: Version, Space: space, Key: plantLog.Node, Nonce: plantLog.Nonce, Title: "plant 7", Kept: true, Token: []byte{}, Record: []byte{}}},
 		{"peer-invited", p, &Peer{Version: Version, Space: space, Key: hallLog.Node, Nonce: hallLog.Nonce, Token: counting(0xa0, TokenLen), Record: addresses.Encode()}},
@@ -149,7 +153,7 @@ func peerSamples() []sample {
 		{"entries-redacted", p, &Entries{Log: plantLog.ID(), First: 1, List: []Signed{gone}}},
 		{"have", p, &Have{Logs: []Grown{{Log: plantLog.ID(), Seq: 5}, {Log: hallLog.ID(), Seq: 2}}}},
 		{"lazy", p, &Lazy{Logs: []LogID{hallLog.ID()}}},
-		{"fork", p, &Fork{Log: plantLog, A: fork[0], B: fork[1]}},
+		{"fork", p, proofOf(reply, other)},
 		{"addresses", p, &Addresses{List: [][]byte{addresses.Encode()}}},
 		{"peer-people", p, &PeerPeople{Nodes: []NodePeople{{Node: nodeID, Title: "plant 7", Version: storyTime, People: []Abroad{
 			{Key: bobID, Name: "bob", Card: bobCard, Rooms: []string{"lobby"}}, {Key: carolID, Name: "carol", Card: []byte{}, Away: true, Rooms: []string{}}}, Count: 2, Hops: 1}}}},
@@ -553,13 +557,7 @@ func TestDigest(t *testing.T) {
 
 func TestForkEntries(t *testing.T) {
 	all, other := story()
-	good := func() *Fork {
-		f := &Fork{Log: plantLog, A: bare(all[2].signed), B: bare(other.signed)}
-		if bytes.Compare(all[2].id[:], other.id[:]) > 0 {
-			f.A, f.B = f.B, f.A
-		}
-		return f
-	}
+	good := func() *Fork { return proofOf(all[2], other) }
 	a, b, err := good().Entries()
 	if err != nil || a.Seq != 2 || b.Seq != 2 {
 		t.Fatalf("a proof is none: %v", err)
@@ -567,7 +565,7 @@ func TestForkEntries(t *testing.T) {
 	for name, spoil := range map[string]func(*Fork){
 		"one entry twice":   func(f *Fork) { f.B = f.A },
 		"out of order":      func(f *Fork) { f.A, f.B = f.B, f.A },
-		"two places":        func(f *Fork) { f.A, f.B = bare(all[0].signed), bare(all[2].signed) },
+		"two places":        func(f *Fork) { *f = *proofOf(all[0], all[2]) },
 		"with a text":       func(f *Fork) { f.A.Salt = counting(0, 16) },
 		"no entry":          func(f *Fork) { f.A.Entry = []byte{0x80} },
 		"no other entry":    func(f *Fork) { f.B.Entry = nil },
