@@ -91,17 +91,16 @@ func (m *Memory) loadLogsLocked(s *State) {
 }
 
 // setLogsLocked makes true what the batch says of logs and peers.
-func (m *Memory) setLogsLocked(b *Batch) {
+func (m *Memory) setLogsLocked(b *Batch, logs map[uint64]*Log) {
 	if b.Sharing != nil {
 		m.state.Sharing = *b.Sharing
 	}
-	for i := range b.Logs {
-		l := m.logs[b.Logs[i].Num]
-		if l == nil {
-			l = &memoryLog{}
-			m.logs[b.Logs[i].Num] = l
+	for num, changed := range logs {
+		if l := m.logs[num]; l != nil {
+			l.Log = *changed
+		} else {
+			m.logs[num] = &memoryLog{Log: *changed}
 		}
-		l.change(&b.Logs[i])
 	}
 	for i := range b.Entries {
 		m.addEntryLocked(b.Entries[i])
@@ -147,7 +146,6 @@ func (m *Memory) addEntryLocked(e Entry) {
 		c.list = append(c.list, causalPlace{e.Lamport, e.ID, e.Log, e.Seq})
 	}
 	l.entries = append(l.entries, e)
-	l.grow(&e)
 	m.countLocked(room, &e, 1)
 }
 
