@@ -225,7 +225,11 @@ func (w *writer) write(b *Batch, era int, logs map[uint64]*Log) error {
 func (w *writer) writeRows(rows []Row, era int) error {
 	return w.insert(len(rows), w.row, w.rows, func(i int) {
 		r := &rows[i]
-		w.args = append(w.args, rowID(r.Room, r.Seq), r.Time, era, r.Salt[:], r.Hash[:], r.Record)
+		salt := r.Salt[:]
+		if r.Sum != nil {
+			salt = r.Sum
+		}
+		w.args = append(w.args, rowID(r.Room, r.Seq), r.Time, era, salt, r.Hash[:], r.Record)
 	})
 }
 

@@ -77,6 +77,14 @@ func testLogs(t *testing.T, open func(*testing.T, int64) engine) {
 			t.Errorf("pair %d is %+v, %v", cseq, got, err)
 		}
 	}
+	for row, want := range map[uint64]uint64{0: 1, 2: 1, 3: 2, 5: 2, 6: 3, 8: 3, 9: 4, 10: 4, 11: 5, math.MaxUint64: 5} {
+		if seq, err := a.LogAt(2, row); seq != want || err != nil {
+			t.Errorf("log 2 at row %d: %d, %v; want %d", row, seq, err, want)
+		}
+	}
+	if _, err := a.LogAt(77, 1); !errors.Is(err, ErrNoRow) {
+		t.Errorf("no log at row 1: %v, want ErrNoRow", err)
+	}
 	if low, err := a.LogLow(2); low != 1 || err != nil {
 		t.Errorf("low %d, %v", low, err)
 	}
@@ -233,6 +241,9 @@ func testLogRetention(t *testing.T, open func(*testing.T, int64) engine) {
 		if got, err := a.LogLow(l.Num); got != l.Low || err != nil {
 			t.Errorf("log %d: low %d, %v, want %d", l.Num, got, err, l.Low)
 		}
+		if seq, err := a.LogAt(l.Num, 0); seq != l.Low || err != nil {
+			t.Errorf("log %d at its beginning: %d, %v, want %d", l.Num, seq, err, l.Low)
+		}
 		want := a.logs[l.Num].Log
 		want.Low = l.Low
 		if l != want {
@@ -267,6 +278,13 @@ func testLogRetention(t *testing.T, open func(*testing.T, int64) engine) {
 	}
 }
 
+func compareCausal(a, b Entry) int {
+	if a.Lamport != b.Lamport {
+		return int(a.Lamport) - int(b.Lamport)
+	}
+	return bytes.Compare(a.ID[:], b.ID[:])
+}
+
 // testCausal: the same entries are in the same order, whichever came first, and can be gone through in pages, both ways.
 func testCausal(t *testing.T, open func(*testing.T, int64) engine) {
 	a := annalsOf(t, open(t, unlimited), 5)
@@ -274,23 +292,21 @@ func testCausal(t *testing.T, open func(*testing.T, int64) engine) {
 		a.log(uint64(20+i), 1, newKey(t))
 		a.say(uint64(20+i), "late")
 	}
-	a.again(2, "again", 1)
+	first := a.say(1, "said twice")
+	a.logs[2].forge = func(e *wire.Entry) { e.Lamport = first.Lamport - 1 } // listed in place of the row
+	again := a.again(2, "said twice", first.Row)
+	a.again(3, "said twice", first.Row, again) // behind both
 	a.commit()
 	all, err := a.Causal(1, 0, wire.EntryID{}, math.MaxInt, false)
-	if len(all) != 22 || err != nil || !slices.IsSortedFunc(all, func(a, b Entry) int {
-		if a.Lamport != b.Lamport {
-			return int(a.Lamport) - int(b.Lamport)
-		}
-		return bytes.Compare(a.ID[:], b.ID[:])
-	}) {
+	if len(all) != 23 || err != nil || !slices.IsSortedFunc(all, compareCausal) {
 		t.Fatalf("%d entries in causal order, %v: %+v", len(all), err, all)
 	}
 	for i := range all {
-		if all[i].Room != 1 || all[i].Hidden || all[i].Body != nil || len(all[i].Header) == 0 {
+		if all[i].Room != 1 || all[i].Hidden != (all[i].ID == again.ID) || all[i].ID == first.ID || all[i].Body != nil || len(all[i].Header) == 0 {
 			t.Errorf("entry %d: %+v", i, all[i])
 		}
 	}
-	for _, n := range []int{1, 4, 22, 50} {
+	for _, n := range []int{1, 4, 23, 50} {
 		var forth, back []Entry
 		at := Entry{}
 		for {
@@ -332,6 +348,9 @@ func testCausal(t *testing.T, open func(*testing.T, int64) engine) {
 		t.Errorf("forks mismatch (-want +got):\n%s", diff)
 	}
 	want := slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return e.Log == 2 && e.Seq >= 3 })
+	first.Salt, first.Body = nil, nil
+	want = append(want, first) // now that what was listed in its place is not
+	slices.SortFunc(want, compareCausal)
 	got, err := a.Causal(1, 0, wire.EntryID{}, len(want), false)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("without those of a log that forks, mismatch, %v (-want +got):\n%s", err, diff)
@@ -384,9 +403,9 @@ func testPeers(t *testing.T, open func(*testing.T, int64) engine) {
 	two := Peer{Node: key(2)}
 	invite := Invite{Hash: [32]byte{1}, Uses: 1, Node: true}
 	remote := Person{Key: key(3), Name: "dora", Remote: true}
-	abroad := []Abroad{{Epoch: math.MaxUint64, From: 1 << 63, Num: 1, Name: [16]byte{1}, Via: [32]byte{2}}, {Epoch: 7, From: 1, Num: 2}, {Epoch: 7, From: 2, Num: 2}}
+	abroad := []Abroad{{Epoch: math.MaxUint64, From: 1 << 63, Num: 1, Name: [16]byte{1}, Via: [32]byte{2}}, {Epoch: 7, From: 1, Num: 2}, {Epoch: 7, From: 1, Num: 3}}
 	mustAppend(t, e, &Batch{Sharing: &Sharing{Nonce: 1}, Peers: []Peer{{Node: key(2), Title: "x", Hosts: []string{"x"}}, {Node: key(3)}, one, two},
-		Abroad: []Abroad{abroad[2], {Epoch: 7, From: 1, Num: 9}, abroad[1], abroad[0]}})
+		Abroad: []Abroad{abroad[2], {Epoch: 9, From: 9, Num: 2}, abroad[1], abroad[0]}})
 	mustAppend(t, e, &Batch{Sharing: &sharing, Peers: []Peer{{Node: key(3), Gone: true}, {Node: key(4), Gone: true}}, Invites: []Invite{invite}, People: []Person{remote}})
 	for range 2 { // the second: what was loaded is the caller's
 		got := mustLoad(t, e)

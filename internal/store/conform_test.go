@@ -33,6 +33,7 @@ type engine interface {
 	EntryAt(log, seq uint64) (Entry, error)
 	EntryOf(room, row uint64) (Entry, error)
 	LogLow(log uint64) (uint64, error)
+	LogAt(log, row uint64) (uint64, error)
 	Pair(origin [16]byte, cseq uint64) (Pair, bool, error)
 	Causal(room, lamport uint64, id wire.EntryID, n int, back bool) ([]Entry, error)
 	RowsOf(room, from, to uint64) ([]Place, error)
@@ -434,13 +435,14 @@ func testClose(t *testing.T, open func(*testing.T, int64) engine) {
 	_, errEntry := e.EntryAt(1, 1)
 	_, errOf := e.EntryOf(1, 1)
 	_, errLogLow := e.LogLow(1)
+	_, errLogAt := e.LogAt(1, 1)
 	_, _, errPair := e.Pair([16]byte{}, 1)
 	_, errCausal := e.Causal(1, 0, wire.EntryID{}, 1, false)
 	_, errRows := e.RowsOf(1, 1, 1)
 	_, errSearch := e.Search(&Query{Words: "x", Hits: 1})
 	_, errFree := e.Free()
 	for call, err := range map[string]error{"Load": errLoad, "Append": e.Append(&Batch{}), "Page": errPage, "HashAt": errHash, "Low": errLow,
-		"SeqAt": errSeq, "Search": errSearch, "Entries": errEntries, "EntryAt": errEntry, "EntryOf": errOf, "LogLow": errLogLow,
+		"SeqAt": errSeq, "Search": errSearch, "Entries": errEntries, "EntryAt": errEntry, "EntryOf": errOf, "LogLow": errLogLow, "LogAt": errLogAt,
 		"Pair": errPair, "Causal": errCausal, "RowsOf": errRows, "Free": errFree} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%s after Close: %v, want ErrClosed", call, err)

@@ -156,38 +156,77 @@ func (s *SQLite) Pair(origin [16]byte, cseq uint64) (p Pair, found bool, err err
 	return p, true, nil
 }
 
-// What follows a place in causal order, and what precedes it: the index leads to the lamport, and of one there are at most as many as there are logs.
+// Parts of the queries for entries in causal order. Of those that say the same, a row's and hidden ones, the first counts of those whose logs don't fork there.
+// The index leads to a lamport, and of one there are at most as many entries as there are logs.
 var (
-	causalOrder = withoutTexts + "WHERE e.room = ?1 AND e.hidden = 0 AND e.lamport >= ?2 AND (e.lamport > ?2 OR e.name > ?3) ORDER BY e.lamport, e.name"
-	causalBack  = withoutTexts + "WHERE e.room = ?1 AND e.hidden = 0 AND e.lamport <= ?2 AND (e.lamport < ?2 OR e.name < ?3) ORDER BY e.lamport DESC, e.name DESC"
+	causalOrder = "e.lamport >= ?2 AND (e.lamport > ?2 OR e.name > ?3) ORDER BY e.lamport, e.name LIMIT ?5"
+	causalBack  = "e.lamport <= ?2 AND (e.lamport < ?2 OR e.name < ?3) ORDER BY e.lamport DESC, e.name DESC LIMIT ?5"
+	causalFirst = fmt.Sprintf(`
+		WHERE e.room = ?1 AND (e.hidden = 0 OR e.same >= ?4)
+		AND NOT EXISTS (SELECT 1 FROM log l WHERE l.num = e.id >> %[1]d AND l.forked > 0 AND l.forked <= e.id & %[2]d)
+		AND NOT EXISTS (SELECT 1 FROM entry o JOIN log l ON l.num = o.id >> %[1]d
+			WHERE o.room = e.room AND o.same > 0 AND o.same = iif(e.hidden, e.same, e.row)
+			AND (o.lamport, o.name) < (e.lamport, e.name) AND (l.forked = 0 OR l.forked > o.id & %[2]d))
+		AND NOT EXISTS (SELECT 1 FROM entry o JOIN log l ON l.num = o.id >> %[1]d
+			WHERE e.hidden = 1 AND o.room = e.room AND o.row = e.same AND o.hidden = 0
+			AND (o.lamport, o.name) < (e.lamport, e.name) AND (l.forked = 0 OR l.forked > o.id & %[2]d))
+		AND `, seqBits, maxSeq)
 )
 
-// Causal returns the entries of a room that follow (lamport, id) in causal order, n at most, or with back those that precede it, the last one first.
-// Hidden entries and those of logs that fork are not among them, nor are their texts. Its error is the disk's.
+// Causal returns the entries of a room that follow (lamport, id) in causal order, n at most, or with back those that precede it, the last one first. Of those
+// that say the same, be it in a row or hidden, the first alone is among them, so that all nodes have the same list whichever they took for their row. Those
+// of logs that fork are not, nor are texts. Its error is the disk's.
 func (s *SQLite) Causal(room, lamport uint64, id wire.EntryID, n int, back bool) (list []Entry, err error) {
 	s.asking.RLock()
 	defer s.asking.RUnlock()
-	if s.isClosed() {
-		return nil, ErrClosed
+	e, known, err := s.ends(room)
+	if err != nil || !known {
+		return nil, err
 	}
-	query := causalOrder
+	query := withoutTexts + causalFirst + causalOrder
 	if back {
-		query = causalBack
+		query = withoutTexts + causalFirst + causalBack
 	}
 	err = loadEntries(context.Background(), s.db, func(e Entry) error {
-		if len(list) >= n {
-			return errEnough
-		}
-		if l, _, err := s.logEnds(e.Log); err != nil || l.isForked(e.Seq) {
-			return err
-		}
+		e.Salt, e.Body = nil, nil
 		list = append(list, e)
 		return nil
-	}, query, int64(room), int64(min(lamport, maxLamport)), id[:])
-	if err != nil && !errors.Is(err, errEnough) {
+	}, query, int64(room), int64(min(lamport, maxLamport)), id[:], int64(e.Low), n)
+	if err != nil {
 		return nil, s.readError(room, 0, err)
 	}
 	return list, nil
+}
+
+// LogAt returns the first entry of a log whose Row is row or a later one, Head+1 when there is none, and ErrNoRow for a log that is not known. Other errors
+// are the disk's.
+func (s *SQLite) LogAt(log, row uint64) (uint64, error) {
+	s.asking.RLock()
+	defer s.asking.RUnlock()
+	l, known, err := s.logEnds(log)
+	switch {
+	case err != nil:
+		return 0, err
+	case !known:
+		return 0, ErrNoRow
+	}
+	low, high := l.Low, l.Head+1 // the answer is one of them or between: a log's rows never decrease
+	for low < high {
+		middle := low + (high-low)/2
+		var at uint64
+		err := s.db.QueryRow("SELECT row FROM entry WHERE id = ?", rowID(log, middle)).Scan(&at)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			low = middle + 1 // it was let go of meanwhile
+		case err != nil:
+			return 0, s.entryError(log, middle, err)
+		case at < row:
+			low = middle + 1
+		default:
+			high = middle
+		}
+	}
+	return low, nil
 }
 
 // RowsOf returns where the rows from seq from to seq to of a room stand in logs, in their order: those that have an entry, and again for each hidden one

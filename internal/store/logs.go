@@ -31,7 +31,7 @@ func (w *writer) prepareLogs(ctx context.Context) error {
 		&l.entry:      "INSERT INTO entry VALUES " + oneEntry,
 		&l.entries:    "INSERT INTO entry VALUES " + strings.Repeat(oneEntry+",", chunk-1) + oneEntry,
 		&l.pair:       "INSERT INTO pair VALUES (?,?,?,?) ON CONFLICT (origin, cseq) DO UPDATE SET (room, row) = (excluded.room, excluded.row)",
-		&l.abroad:     "INSERT INTO abroad VALUES (?,?,?,?,?) ON CONFLICT (epoch, there) DO UPDATE SET (num, name, via) = (excluded.num, excluded.name, excluded.via)",
+		&l.abroad:     "INSERT OR REPLACE INTO abroad VALUES (?,?,?,?,?)",
 		&l.fork:       "INSERT INTO fork VALUES (?,?) ON CONFLICT (log) DO UPDATE SET proof = excluded.proof",
 		&l.peer:       "INSERT OR REPLACE INTO peer VALUES (?,?,?,?,?,?,?,?)",
 		&l.forgetPeer: "DELETE FROM peer WHERE node = ?",
@@ -77,7 +77,7 @@ func (w *writer) writeLogs(b *Batch, logs map[uint64]*Log) error {
 	}
 	for i := range b.Abroad {
 		a := &b.Abroad[i]
-		if _, err := w.logs.abroad.Exec(int64(a.Epoch), int64(a.From), int64(a.Num), a.Name[:], a.Via[:]); err != nil {
+		if _, err := w.logs.abroad.Exec(int64(a.Num), int64(a.Epoch), int64(a.From), a.Name[:], a.Via[:]); err != nil {
 			return err
 		}
 	}
@@ -289,12 +289,13 @@ func loadLogs(ctx context.Context, db querier, found func(Log)) error {
 	})
 }
 
+// loadAbroad reads what numbers of origins stand for elsewhere, in their order.
 func loadAbroad(ctx context.Context, db querier, found func(Abroad)) error {
-	return each(ctx, db, "SELECT epoch, there, num, name, via FROM abroad", func(scan scan) error {
+	return each(ctx, db, "SELECT num, epoch, there, name, via FROM abroad ORDER BY num", func(scan scan) error {
 		var a Abroad
 		var name, via []byte
 		var epoch, there int64
-		if err := scan(&epoch, &there, &a.Num, &name, &via); err != nil {
+		if err := scan(&a.Num, &epoch, &there, &name, &via); err != nil {
 			return err
 		}
 		a.Epoch, a.From = uint64(epoch), uint64(there)

@@ -130,14 +130,13 @@ CREATE TABLE log (num INTEGER PRIMARY KEY, key BLOB NOT NULL, nonce INTEGER NOT 
 	head_id BLOB NOT NULL, lamport INTEGER NOT NULL, forked INTEGER NOT NULL, UNIQUE (room, key, nonce)) STRICT;
 CREATE TABLE entry (id INTEGER PRIMARY KEY, lamport INTEGER NOT NULL, name BLOB NOT NULL, room INTEGER NOT NULL, row INTEGER NOT NULL,
 	hidden INTEGER NOT NULL, same INTEGER NOT NULL, act INTEGER NOT NULL, header BLOB NOT NULL, sig BLOB, salt BLOB, body BLOB) STRICT;
-CREATE INDEX entry_causal ON entry (room, lamport) WHERE hidden = 0;
+CREATE INDEX entry_causal ON entry (room, lamport);
 CREATE INDEX entry_row ON entry (room, row, hidden);
 CREATE INDEX entry_same ON entry (room, same) WHERE same > 0;
 CREATE INDEX entry_act ON entry (room, lamport) WHERE act = 1;
 CREATE TABLE pair (origin BLOB NOT NULL, cseq INTEGER NOT NULL, room INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (origin, cseq)) STRICT, WITHOUT ROWID;
 CREATE INDEX pair_row ON pair (room, row);
-CREATE TABLE abroad (epoch INTEGER NOT NULL, there INTEGER NOT NULL, num INTEGER NOT NULL, name BLOB NOT NULL, via BLOB NOT NULL,
-	PRIMARY KEY (epoch, there)) STRICT, WITHOUT ROWID;
+CREATE TABLE abroad (num INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, there INTEGER NOT NULL, name BLOB NOT NULL, via BLOB NOT NULL) STRICT;
 CREATE TABLE peer (node BLOB PRIMARY KEY, key BLOB, mode INTEGER NOT NULL, title TEXT NOT NULL, hosts BLOB, expires INTEGER NOT NULL, seen INTEGER NOT NULL,
 	fault TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE fork (log INTEGER PRIMARY KEY, proof BLOB NOT NULL) STRICT;
