@@ -167,7 +167,7 @@ var (
 		AND NOT EXISTS (SELECT 1 FROM entry o JOIN log l ON l.num = o.id >> %[1]d
 			WHERE o.room = e.room AND o.same > 0 AND o.same = iif(e.hidden, e.same, e.row)
 			AND (o.lamport, o.name) < (e.lamport, e.name) AND (l.forked = 0 OR l.forked > o.id & %[2]d))
-		AND NOT EXISTS (SELECT 1 FROM entry o JOIN log l ON l.num = o.id >> %[1]d
+		AND NOT EXISTS (SELECT 1 FROM entry o INDEXED BY entry_row JOIN log l ON l.num = o.id >> %[1]d
 			WHERE e.hidden = 1 AND o.room = e.room AND o.row = e.same AND o.hidden = 0
 			AND (o.lamport, o.name) < (e.lamport, e.name) AND (l.forked = 0 OR l.forked > o.id & %[2]d))
 		AND `, seqBits, maxSeq)
