@@ -17,6 +17,8 @@ type heard struct {
 	admin bool        // who is an admin's key
 	row   uint64      // the seq of the message that it is done to; that is then found to be who's
 	code  chat.Code   // why it can't be one, if not OK
+
+	with []identity.ID // of private, once it is done: who else is a member by it
 }
 
 // hear takes an act apart and checks its signature.

@@ -179,6 +179,7 @@ func (h *Hub) restore(state *store.State) {
 		h.addRoom(r)
 	}
 	h.restoreStandings(state)
+	h.restoreActs(state)
 }
 
 // Epoch returns the number of the store that the hub's cursors are of.

@@ -34,6 +34,7 @@ type room struct {
 	written     *list.Element         // in budget.rooms
 	counted     int64                 // when the number of a crowd was last told, milliseconds
 
+	docket    *docket                       // of its acts; nil: none has come
 	standings map[standingOf]store.Standing // some may have ended
 	barred    int                           // networks that gate keeps out
 	retold    bool                          // readers are to be told on what terms they are here
