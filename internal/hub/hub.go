@@ -79,6 +79,10 @@ type Config struct {
 	InviteOnly bool
 	// Addresses are where others reach the node, the best first, each a host and a port: what is told along with an invitation.
 	Addresses []string
+	// Key is the node's own: it signs what other nodes are given. Nil: there are no other nodes.
+	Key *identity.Key
+	// Title is what the node calls itself to others.
+	Title string
 }
 
 // Hub is one node's rooms, people and sessions.
