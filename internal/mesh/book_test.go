@@ -156,9 +156,9 @@ func (b *book) Adopt(space [16]byte) error {
 	if b.Kept() {
 		return hub.ErrKept
 	}
-	return b.Join(space)
+	return b.JoinSpace(space)
 }
-func (b *book) Join(space [16]byte) error {
+func (b *book) JoinSpace(space [16]byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sharing.Space = space
