@@ -90,7 +90,7 @@ func TestLongNames(t *testing.T) {
 	for name, send := range map[string]func(g *guest, text string){
 		"part": func(g *guest, text string) { g.say(g.chat, &wire.Part{Room: text}) },
 		"nick": func(g *guest, text string) { g.say(g.chat, &wire.Nick{Name: text}) },
-		"join": func(g *guest, text string) { g.say(g.chat, &wire.Join{Room: text[2:]}) },
+		"join": func(g *guest, text string) { g.say(g.chat, &wire.Join{Room: text[3:]}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, text := range []string{longest, longest[:maxRequest]} {
