@@ -54,7 +54,7 @@ type Ack struct {
 	N    uint64 // what Send returned
 	Ref  string
 	Room string // as it was sent
-	Seq  uint64 // 0 for a chat.Skip
+	Seq  uint64 // 0 for a chat.Skip, and for what another node has kept and this one has not
 	ID   chat.ID
 	Time time.Time
 	Kind chat.Kind

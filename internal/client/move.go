@@ -76,15 +76,9 @@ func (n *conn) stayAway() bool {
 }
 
 // nodesAre takes in where else the rooms are. An address that can't be one is left out.
-func (n *conn) nodesAre(r *wire.Nodes) error {
-	if len(r.Nodes) > wire.MaxAddresses {
-		return fmt.Errorf("%w: %d nodes", wire.ErrMalformed, len(r.Nodes))
-	}
+func (n *conn) nodesAre(r *wire.Nodes) {
 	var nodes []Node
 	for _, at := range r.Nodes {
-		if len(at.Node) != len(identity.ID{}) || len(at.Hosts) > wire.MaxHosts {
-			return fmt.Errorf("%w: a node with an id of %d bytes and %d hosts", wire.ErrMalformed, len(at.Node), len(at.Hosts))
-		}
 		node := Node{ID: identity.ID(at.Node)}
 		for _, host := range at.Hosts {
 			if normal, err := identity.NormalAddress(host); err == nil {
@@ -96,7 +90,6 @@ func (n *conn) nodesAre(r *wire.Nodes) error {
 		}
 	}
 	n.c.setNodes(nodes)
-	return nil
 }
 
 // setNodes replaces what is known of other nodes.

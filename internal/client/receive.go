@@ -66,7 +66,7 @@ func (n *conn) told(record wire.Record) error {
 	case *wire.Presence:
 		return n.present(r)
 	case *wire.Nodes:
-		return n.nodesAre(r)
+		n.nodesAre(r)
 	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre, *wire.HistoryIs, *wire.SearchIs, *wire.KeepIs,
 		*wire.InviteIs, *wire.ReleaseIs, *wire.AwayIs, *wire.BannedAre:
 		defer n.c.poke()
@@ -298,7 +298,7 @@ func (c *Client) spaceLocked() {
 }
 
 // answeredLocked tells what became of a send. A nil outcome is one that the node can't tell any more; so is a row without a number,
-// except that a Skip leaves none. Neither is taken for kept.
+// except that a Skip leaves none, and that a send which has moved may have its row on another node. Neither is taken for kept.
 func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) {
 	c.spaceLocked()
 	c.poke()
@@ -314,7 +314,7 @@ func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) 
 				c.feed.put(c.contacts.changes(sealedTo(d), id)...)
 			}
 		}
-	case o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip:
+	case o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip && e.first.cseq == 0:
 		o = &wire.Outcome{Code: chat.Internal}
 	}
 	if o.Code != chat.OK {
@@ -361,9 +361,6 @@ func (n *conn) openLocked(r *wire.Open) error {
 		}
 		c.feed.put(Denied{Room: r.Name, Code: r.Code})
 		return nil
-	}
-	if !isRanges(r.Seen, r.From) {
-		return fmt.Errorf("%w: %q was seen in %d ranges of rows", wire.ErrMalformed, r.Name, len(r.Seen))
 	}
 	room, err := c.rooms.bind(r)
 	if err != nil {

@@ -75,7 +75,6 @@ func (m *memory) trailing(kind byte, f *fields) (change func(), sensible bool) {
 		for n := f.count(wire.MaxSeen); n > 0 && !f.bad; n-- {
 			seen = append(seen, [2]uint64{f.number(), f.number()})
 		}
-		sensible = sensible && isRanges(seen, 1)
 		to = func(r *remembered) { r.trail.seen = seen }
 	}
 	return func() { m.change(key, to) }, sensible
@@ -157,7 +156,7 @@ func (f *fields) count(most uint64) uint64 {
 
 func (f *fields) heads() []wire.Grown {
 	var heads []wire.Grown
-	for n := f.count(maxHeads); n > 0 && !f.bad; n-- {
+	for n := f.count(wire.MaxMarkHeads); n > 0 && !f.bad; n-- {
 		heads = append(heads, wire.Grown{Log: wire.LogID(f.bytes(16)), Seq: f.number()})
 	}
 	return heads

@@ -7,12 +7,8 @@ import (
 	"chatnode/internal/wire"
 )
 
-const (
-	// maxTrail bounds the messages of a room that a client knows again on another node.
-	maxTrail = wire.MaxMovedIDs
-	// maxHeads bounds the logs of a room that a mark tells of; one that tells of more is passed over.
-	maxHeads = 1024
-)
+// maxTrail bounds the messages of a room that a client knows again on another node.
+const maxTrail = wire.MaxMovedIDs
 
 // trail is what was shown of a room, in words that all nodes of a space understand, whatever order they have it in: all that the marks cover, and the
 // newest messages by their ids. The numbers in it are those of the log that the room's cursor is of.
@@ -81,7 +77,7 @@ func (t *trail) mark(seq uint64, heads []wire.Grown) bool {
 			most[g.Log] = max(most[g.Log], g.Seq)
 		}
 	}
-	if len(heads) > maxHeads || len(most) > maxHeads {
+	if len(most) > wire.MaxMarkHeads {
 		return false
 	}
 	t.heads = make([]wire.Grown, 0, len(most))
@@ -119,20 +115,6 @@ func (t *trail) moved() *wire.Moved {
 // clone returns a copy that changes by itself.
 func (t *trail) clone() trail {
 	return trail{heads: slices.Clone(t.heads), steps: slices.Clone(t.steps), away: t.away, seen: slices.Clone(t.seen)}
-}
-
-// isRanges reports whether these are rows from from on, as an Open tells them: ascending, none twice.
-func isRanges(list [][2]uint64, from uint64) bool {
-	if len(list) > wire.MaxSeen {
-		return false
-	}
-	for _, r := range list {
-		if r[0] < from || r[1] < r[0] || r[1] == ^uint64(0) {
-			return false
-		}
-		from = r[1] + 1
-	}
-	return true
 }
 
 // translate returns where somebody has read to in another log, in which as much is unread as was: of read, when the last shown was row was, and is row now.
