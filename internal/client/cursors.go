@@ -102,8 +102,8 @@ func (r *room) isCalled(arg string) bool {
 	return arg == r.key || arg == r.name || r.direct() && chat.Fold(arg) == chat.Fold(r.name)
 }
 
-// join returns the record that takes the room up where it was left, at the node whose log has this epoch. In a log where there was nothing yet there was no
-// place.
+// join returns the record that takes the room up where it was left, at the node whose log has this epoch. In a log where nothing was shown there was no
+// place. A conversation that nobody had there is not answered, so nobody waits for it.
 func (r *room) join(tail int, epoch uint64) *wire.Join {
 	j := &wire.Join{Room: r.key, Tail: uint64(tail)}
 	switch c := r.place.cursor; {
@@ -112,7 +112,10 @@ func (r *room) join(tail int, epoch uint64) *wire.Join {
 		j.Cursor = &wire.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
 	case !r.trail.isEmpty():
 		j.Moved = r.trail.moved()
+	default:
+		r.place = place{}
 	}
+	r.moving = j.Moved != nil && !r.direct()
 	return j
 }
 

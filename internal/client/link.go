@@ -62,8 +62,7 @@ type conn struct {
 	leaving bool      // the goodbye is on its way; nothing follows it
 	renewed bool      // there is a new origin
 	strange bool      // another node has named this one, and it is of another space
-	moving  int       // rooms that were taken up from another node's log, and are not answered
-	anew    int       // of those that were: rooms that could not be
+	anew    int       // rooms that could not be gone on with from another node's log
 	lag     lag
 }
 

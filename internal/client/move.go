@@ -163,23 +163,21 @@ func (WentOn) event() {}
 
 // movedLocked notes that a room which was taken up from another node's has been answered; anew says that it is not gone on with.
 func (n *conn) movedLocked(r *room, anew bool) {
-	if !r.moving {
-		return
-	}
-	r.moving = false
-	n.moving--
-	if anew {
+	if r.moving && anew {
 		n.anew++
 	}
-	n.wentOnLocked()
+	r.moving = false
 }
 
-// wentOnLocked tells of a move when all rooms are answered.
+// wentOnLocked tells of a move when all rooms are answered, those among them that a new process asks for.
 func (n *conn) wentOnLocked() {
-	if c := n.c; c.behind != "" && n.moving == 0 {
-		c.feed.put(WentOn{From: c.behind, To: c.home.String(), Anew: n.anew})
-		c.behind = ""
+	c := n.c
+	asked := func(e *entry) bool { return e.op == opJoin && e.arg != chat.DirectMark }
+	if c.behind == "" || slices.ContainsFunc(c.rooms.list, func(r *room) bool { return r.moving }) || slices.ContainsFunc(c.outbox.entries, asked) {
+		return
 	}
+	c.feed.put(WentOn{From: c.behind, To: c.home.String(), Anew: n.anew})
+	c.behind = ""
 }
 
 // hasShownLocked reports whether a message of a room is among the newest that were shown.

@@ -684,3 +684,118 @@ func TestStoppingIsNotWaitedFor(t *testing.T) {
 		}
 	})
 }
+
+// TestMovesAcrossProcesses: what was shown, and what was not answered, moves as well when the client that goes to the other node is the next one, and when one
+// ends in the middle of what another node had shown.
+func TestMovesAcrossProcesses(t *testing.T) {
+	dir := t.TempDir()
+	life := func(then func(*testing.T, *rig)) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			s, with := withState(t, dir, "lobby")
+			r := start(t, func(c *Config) {
+				with(c)
+				c.Rand = &counter{n: byte(counters.Add(7))} // not those of the State
+			})
+			then(t, r)
+			r.end()
+			wantSame(t, s, reopened(t, s, dir))
+		})
+	}
+	var first *wire.Hello
+	life(func(t *testing.T, r *rig) {
+		var p *peer
+		p, first = r.at(siteA, 0)
+		onChat[*wire.Join](p)
+		log := &row{number: 3}
+		p.say(log.open("lobby"), log.same("one"), log.same("two"))
+		p.say(&wire.Mark{Room: 3, Seq: 1, Heads: []wire.Grown{logs(1, 5)}})
+		p.say(log.all("three", "four")...)
+		r.Shown(event[LinkUp](r))
+		r.opens(wire.StatusOK)
+		r.shows("one", "two", "three")
+		event[Message](r) // and not shown
+		r.send("lobby", "mine")
+		onChat[*wire.Pub](p)
+	})
+	b := &row{number: 9}
+	life(func(t *testing.T, r *rig) {
+		p, _, second := r.movesTo(siteB)
+		if bytes.Equal(second.Origin, first.Origin) {
+			t.Error("the origin is the first one still")
+		}
+		if up := event[LinkUp](r); !up.Moved || !up.Resumed {
+			t.Errorf("the link is %+v", up)
+		}
+		wantMoved(t, onChat[*wire.Join](p), []wire.Grown{logs(1, 5)}, ids("two", "three"))
+		wantAs(t, onChat[*wire.Pub](p), first)
+		b.all("three", "one")
+		p.say(b.moved("lobby", [2]uint64{5, 5}))
+		p.say(b.same("four"))
+		r.opens(wire.StatusMoved)
+		if e := event[WentOn](r); e.From != "node a" {
+			t.Errorf("went on: %+v", e)
+		}
+		r.shows("four")
+	})
+	life(func(t *testing.T, r *rig) {
+		p, _ := r.at(siteB, 0)
+		if up := event[LinkUp](r); up.Moved || !up.Resumed {
+			t.Errorf("the link is %+v", up)
+		}
+		if j := onChat[*wire.Join](p); j.Cursor == nil || *j.Cursor != (wire.Cursor{Epoch: siteB.epoch, Seq: 3, Hash: b.hash}) {
+			t.Errorf("the join is %+v", j)
+		}
+		wantAs(t, onChat[*wire.Pub](p), first)
+		p.say(b.open("lobby"))
+		p.say(b.all("two", "shown long ago", "five")...)
+		r.opens(wire.StatusOK)
+		r.shows("five")
+		p.say(&wire.Ack{CSeq: 1, Seq: 4, ID: textID("two")})
+		event[Ack](r)
+		r.none()
+	})
+}
+
+// reopened closes a state and opens its file again.
+func reopened(t *testing.T, s *State, dir string) *State {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	again := openState(t, dir)
+	t.Cleanup(func() { _ = again.Close() })
+	return again
+}
+
+func wantAs(t *testing.T, p *wire.Pub, first *wire.Hello) {
+	t.Helper()
+	if diff := cmp.Diff(&wire.As{Origin: originName(first.Origin), CSeq: 1}, p.Opts.As); diff != "" {
+		t.Errorf("offered as (-want +got):\n%s", diff)
+	}
+}
+
+// TestNodesAreRemembered beyond the process, and forgotten with the space.
+func TestNodesAreRemembered(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		var heard [][]Node
+		synctest.Test(t, func(t *testing.T) {
+			s, with := withState(t, dir)
+			defer s.Close()
+			r := start(t, func(c *Config) { with(c); nodesOf(&heard)(c) })
+			defer r.end()
+			p, _ := r.at(siteA, 0)
+			event[LinkUp](r)
+			p.tell(told(siteB))
+			elapse(time.Second)
+		})
+		if first := heard[0]; len(heard) == 1 && (len(first) != 1 || first[0].ID != siteB.id) {
+			t.Errorf("the next one begins with %v", first)
+		}
+	}
+	s := openState(t, dir)
+	if err := s.renew([16]byte{1}, nil, WhyEpoch, 5, home{space: strings.Repeat("x", spaceLen)}); err != nil || len(s.nodes) != 0 {
+		t.Errorf("%d nodes of another space are remembered, %v", len(s.nodes), err)
+	}
+}

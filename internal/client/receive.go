@@ -357,9 +357,10 @@ func (n *conn) openLocked(r *wire.Open) error {
 		c.doneLocked(opJoin, func(arg string) bool { return arg == r.Name })
 		if room := c.rooms.find(r.Name); room != nil {
 			c.rooms.drop(room)
-			defer n.movedLocked(room, true)
+			n.movedLocked(room, true)
 		}
 		c.feed.put(Denied{Room: r.Name, Code: r.Code})
+		n.wentOnLocked()
 		return nil
 	}
 	room, err := c.rooms.bind(r)
@@ -390,6 +391,7 @@ func (n *conn) openLocked(r *wire.Open) error {
 		c.feed.put(opened)
 	}
 	n.movedLocked(room, v.reset != "")
+	n.wentOnLocked()
 	return nil
 }
 
@@ -407,7 +409,7 @@ func (n *conn) closedLocked(r *wire.Closed) error {
 	if room != nil {
 		name, isCalled = room.name, room.isCalled
 		c.rooms.drop(room)
-		defer n.movedLocked(room, true)
+		n.movedLocked(room, true)
 	}
 	n.watch = true
 	c.poke()
@@ -418,6 +420,7 @@ func (n *conn) closedLocked(r *wire.Closed) error {
 	} else {
 		c.feed.put(ClosedRoom{Room: name, Code: r.Code})
 	}
+	n.wentOnLocked()
 	return nil
 }
 

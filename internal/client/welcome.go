@@ -120,11 +120,7 @@ func (n *conn) takeUpLocked(w *wire.Welcome) {
 	c := n.c
 	for _, r := range c.rooms.list {
 		if r.open || r.direct() {
-			j := r.join(chat.MaxTail, w.Epoch)
-			if r.moving = j.Moved != nil && !r.direct(); r.moving { // a conversation that nobody had there is not answered
-				n.moving++
-			}
-			n.chat = append(n.chat, j)
+			n.chat = append(n.chat, r.join(chat.MaxTail, w.Epoch))
 		}
 	}
 	if c.direct {
