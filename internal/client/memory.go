@@ -151,7 +151,9 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 	case kindOrigin:
 		token, next, highest := [16]byte(f.bytes(16)), f.number(), f.number()
 		sensible = next > highest
-		change = func() { m.live, m.origin, m.next, m.highest, m.sends, m.firsts = true, token, next, highest, map[uint64]Draft{}, map[uint64]pair{} }
+		change = func() {
+			m.live, m.origin, m.next, m.highest, m.sends, m.firsts = true, token, next, highest, map[uint64]Draft{}, map[uint64]pair{}
+		}
 	case kindSend, kindRowSend:
 		row := uint64(0)
 		if record[0] == kindRowSend {
