@@ -43,7 +43,7 @@ var quiet = log.New(io.Discard, "", 0)
 // Node is what a node says of itself.
 type Node struct {
 	ID        identity.ID
-	Space     string // as Mark returns it
+	Space     string // what it is told by: wire.SpaceText
 	Title     string
 	Addresses []string // host:port, the best first, at most 4
 }

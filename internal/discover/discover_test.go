@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"chatnode/internal/identity"
+	"chatnode/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,7 +47,7 @@ func entry(id identity.ID, txt ...string) *mdns.ServiceEntry {
 
 // TestRead: what is no node's answer, or is half of one, is passed over, and nothing of it can drive a terminal.
 func TestRead(t *testing.T) {
-	mark := Mark([16]byte{7})
+	mark := wire.SpaceText([]byte{7})
 	whole := Node{ID: plant, Space: mark, Title: "Plant 5; west", Addresses: []string{"192.168.1.5:8080"}}
 	base := []string{"id=" + plant.String(), "space=" + mark, "title=Plant%205%3B%20west", "at=192.168.1.5:8080"}
 	with := func(i int, field string) []string { fields := slices.Clone(base); fields[i] = field; return fields }
@@ -89,9 +90,9 @@ func TestRead(t *testing.T) {
 // TestThereAndBack: what a node says of itself is what is read of it.
 func TestThereAndBack(t *testing.T) {
 	for _, n := range []Node{
-		{ID: plant, Space: Mark([16]byte{1}), Title: `Werk "5" \ ü; a=b|c`, Addresses: []string{"192.168.1.5:8080", "[2001:db8::1]:8080"}},
-		{ID: barn, Space: Mark([16]byte{}), Title: strings.Repeat("ü", 40), Addresses: []string{"127.0.0.1:1"}},
-		{ID: other, Space: Mark([16]byte{255}), Addresses: []string{"10.0.0.1:65535"}},
+		{ID: plant, Space: wire.SpaceText([]byte{1}), Title: `Werk "5" \ ü; a=b|c`, Addresses: []string{"192.168.1.5:8080", "[2001:db8::1]:8080"}},
+		{ID: barn, Space: wire.SpaceText([]byte{}), Title: strings.Repeat("ü", 40), Addresses: []string{"127.0.0.1:1"}},
+		{ID: other, Space: wire.SpaceText([]byte{255}), Addresses: []string{"10.0.0.1:65535"}},
 	} {
 		s, err := serviceOf(&n)
 		if err != nil {
@@ -193,7 +194,7 @@ func TestOnLoopback(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	at := func(id identity.ID, space byte, address string) Node {
-		return Node{ID: id, Space: Mark([16]byte{space}), Title: "node " + address, Addresses: []string{address}}
+		return Node{ID: id, Space: wire.SpaceText([]byte{space}), Title: "node " + address, Addresses: []string{address}}
 	}
 	all := []Node{at(plant, 1, "127.0.0.1:7001"), at(barn, 1, "127.0.0.1:7002"), at(other, 2, "127.0.0.1:7003")}
 	found := make(chan [2]Node, 64)
@@ -232,7 +233,7 @@ func TestOnLoopback(t *testing.T) {
 
 // FuzzRead: nothing that can stand in an answer makes more of it than a node may be.
 func FuzzRead(f *testing.F) {
-	f.Add(plant.String()+"."+service+"."+domain, "id="+plant.String()+"|space="+Mark([16]byte{})+"|title=x|at=10.0.0.1:1")
+	f.Add(plant.String()+"."+service+"."+domain, "id="+plant.String()+"|space="+wire.SpaceText([]byte{})+"|title=x|at=10.0.0.1:1")
 	f.Fuzz(func(t *testing.T, name, txt string) {
 		n, ok := read(&mdns.ServiceEntry{Name: name, InfoFields: strings.Split(txt, "|")})
 		if ok && (n.ID.IsZero() && name == "" || len(n.Space) != 2*markLen || len(n.Addresses) == 0 || len(n.Addresses) > maxAddresses || strings.ContainsAny(n.Title, "\x1b\n\r")) {

@@ -1,7 +1,6 @@
 package discover
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"net"
@@ -24,14 +23,8 @@ const (
 	domain  = "local."
 )
 
-// markLen is how many bytes of a space's hash tell it from others.
+// markLen is how many bytes wire.SpaceText has in hexadecimal.
 const markLen = 8
-
-// Mark returns what a space is announced by: whoever reads it can tell whether it is their own, and can't say it elsewhere.
-func Mark(space [16]byte) string {
-	sum := sha256.Sum256(append([]byte("chatnode/space/1"), space[:]...))
-	return hex.EncodeToString(sum[:markLen])
-}
 
 // zone answers questions about one node, as it is when they are asked.
 type zone struct{ self func() Node }
