@@ -37,7 +37,7 @@ func (m *matcher) row(record []byte) bool {
 		return false
 	}
 	e, err := event(record)
-	if err != nil || m.name != "" && chat.Fold(e.Name) != m.name {
+	if err != nil || e.Opts.Forked || m.name != "" && chat.Fold(e.Name) != m.name {
 		return false
 	}
 	return chat.MatchWords(words(e), m.terms)

@@ -25,6 +25,16 @@ func withoutText(record []byte, salt *[16]byte) (short, sum []byte, err error) {
 	return short, hash[:], err
 }
 
+// withMark returns a row's record as it is once its log was found to fork; nil if it has been before.
+func withMark(record []byte) ([]byte, error) {
+	e, err := event(record)
+	if err != nil || e.Opts.Forked {
+		return nil, err
+	}
+	e.Opts.Forked = true
+	return wire.Append(nil, e)
+}
+
 // shortened is a row whose record has lost so many bytes.
 type shortened struct {
 	room, seq uint64
@@ -76,6 +86,7 @@ func (m *Memory) redactLocked(all []Redaction) {
 		if room == nil || r.Seq < room.Low || r.Seq > room.Head {
 			continue
 		}
+		m.forgetSameLocked(r)
 		row := &room.rows[r.Seq-room.Low]
 		short, _, err := withoutText(row.record, &row.salt)
 		if err != nil || short == nil {
