@@ -422,7 +422,8 @@ func openNode(o *settings.Options, stdout, stderr io.Writer) (*opened, error) {
 		err = announce(stdout, o, listener.Addr(), addresses, local, key.ID(), where)
 	}
 	if err != nil {
-		return nil, errors.Join(&startError{err}, kept.Close(), listener.Close())
+		_, _ = kept.Close(), listener.Close() // a store that can't be read can't be closed well either: that says nothing new
+		return nil, &startError{err}
 	}
 	if o.Insecure {
 		log.Warn("links are not encrypted: everybody on the way can read and change what is said")
