@@ -17,6 +17,8 @@ type heard struct {
 	admin bool        // who is an admin's key
 	row   uint64      // the seq of the message that it is done to; that is then found to be who's
 	code  chat.Code   // why it can't be one, if not OK
+
+	with []identity.ID // of private, once it is done: who else is a member by it
 }
 
 // hear takes an act apart and checks its signature.
@@ -79,6 +81,9 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		return out
 	}
 	r, code := s.readable(p.Room)
+	if before, found := h.offeredBefore(s, r, p); found {
+		return before
+	}
 	switch {
 	case code != chat.OK:
 		out.Code = code
@@ -97,7 +102,7 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code = effects[act.Verb](x); out.Code != chat.OK {
 		return out
 	}
-	row := h.row(s, r, p, p.Body, chat.ID{})
+	row := h.row(s, r, p, p.Body, chat.ID{}, x.says(p))
 	if act.Verb != chat.Redact { // which changes nothing but a row
 		r.kept, r.retold = true, true
 		h.batch.Rooms = append(h.batch.Rooms, r.Room)
@@ -105,6 +110,15 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	x.leave()
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out
+}
+
+// says returns what the act's entry says beside its text.
+func (a *acting) says(p *wire.Pub) *wire.EntryOpts {
+	opts := &wire.EntryOpts{Sig: p.Opts.Sig, Admin: a.by.admin}
+	for _, id := range a.with {
+		opts.With = append(opts.With, id[:])
+	}
+	return opts
 }
 
 // until returns when what the act says for how long is over.
