@@ -102,6 +102,8 @@ const (
 	NotMember    Code = 46
 	BadSignature Code = 47
 	BadAct       Code = 48
+	OtherSpace   Code = 49
+	NotAdmitted  Code = 50
 	TooMany      Code = 55
 	KeyChanged   Code = 60
 	NoCard       Code = 61
@@ -149,6 +151,8 @@ var codes = map[Code]struct{ name, sentence string }{
 	NotMember:    {"not_member", "that room is for its members"},
 	BadSignature: {"bad_signature", "the signature of that act does not hold"},
 	BadAct:       {"bad_act", "that is not an act, or there is nothing that it could be done to"},
+	OtherSpace:   {"other_space", "that node belongs to other rooms: its history and this one's are two; link them with an invitation for nodes"},
+	NotAdmitted:  {"not_admitted", "that node is not admitted here: an admin can admit it"},
 	TooMany:      {"too_many", fmt.Sprintf("there are too many of them: a room pins at most %d messages", MaxPins)},
 	KeyChanged:   {"key_changed", "that name is another key's now than when you first met it"},
 	NoCard:       {"no_card", "nothing can be sealed to them before they come here with a chatnode that can"},

@@ -81,6 +81,9 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		return out
 	}
 	r, code := s.readable(p.Room)
+	if before, found := h.offeredBefore(s, r, p); found {
+		return before
+	}
 	switch {
 	case code != chat.OK:
 		out.Code = code
@@ -99,7 +102,7 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code = effects[act.Verb](x); out.Code != chat.OK {
 		return out
 	}
-	row := h.row(s, r, p, p.Body, chat.ID{})
+	row := h.row(s, r, p, p.Body, chat.ID{}, x.says(p))
 	if act.Verb != chat.Redact { // which changes nothing but a row
 		r.kept, r.retold = true, true
 		h.batch.Rooms = append(h.batch.Rooms, r.Room)
@@ -107,6 +110,15 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	x.leave()
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out
+}
+
+// says returns what the act's entry says beside its text.
+func (a *acting) says(p *wire.Pub) *wire.EntryOpts {
+	opts := &wire.EntryOpts{Sig: p.Opts.Sig, Admin: a.by.admin}
+	for _, id := range a.with {
+		opts.With = append(opts.With, id[:])
+	}
+	return opts
 }
 
 // until returns when what the act says for how long is over.

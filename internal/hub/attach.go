@@ -80,6 +80,7 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 		o = &origin{Origin: store.Origin{Num: h.lastFrom, Token: g.Origin, Key: g.Key}}
 		h.origins[g.Origin] = o
 		h.authors[o.Num] = g.Key
+		h.name(o)
 	}
 	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, admin: g.Admin, secure: g.Secure, network: networkOf(g.Address), space: make(chan struct{}, 1)}
 	s.ready = s.few[:0]
@@ -132,7 +133,7 @@ func (h *Hub) hasNoPlaceFor(g *Guest) bool {
 
 // admitNew is admit for a key that has not joined.
 func (h *Hub) admitNew(g *Guest, now time.Time) (*store.Invite, *Refusal) {
-	if invite := h.invitation(g.Token, now); invite != nil {
+	if invite := h.invitation(g.Token, false, now); invite != nil {
 		return invite, nil
 	}
 	switch {

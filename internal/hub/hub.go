@@ -57,6 +57,16 @@ type Store interface {
 	SeqAt(room uint64, time int64) (uint64, error)
 	Search(*store.Query) (store.Found, error)
 	Free() (int64, error)
+
+	// Of a store that is shared.
+	Rows(room, from, to uint64, size int) ([]store.Row, error)
+	Entries(log, from, to uint64, size int) ([]store.Entry, error)
+	EntryAt(log, seq uint64) (store.Entry, error)
+	EntryOf(room, row uint64) (store.Entry, error)
+	LogLow(log uint64) (uint64, error)
+	Pair(origin [16]byte, cseq uint64) (store.Pair, bool, error)
+	Causal(room, lamport uint64, id wire.EntryID, n int, back bool) ([]store.Entry, error)
+	RowsOf(room, from, to uint64) ([]store.Place, error)
 }
 
 // Config is what a hub is made of.
@@ -94,8 +104,10 @@ type Hub struct {
 	done  chan struct{} // closed when Run has returned
 
 	// Safe for use by many goroutines.
-	rates   rates
-	numbers numbers
+	rates      rates
+	numbers    numbers
+	shelf      shelf
+	signatures signatures
 
 	// failed has capacity 1 and is never closed: the first error with which the store could not be read.
 	failed chan error
@@ -120,6 +132,16 @@ type Hub struct {
 	saltOff  int
 	memory   budget
 	changed  map[*room]struct{} // those whose presence has changed since the last tick
+	sharing  store.Sharing
+	ledgers  map[wire.LogID]*ledger
+	byNum    map[uint64]*ledger
+	byName   map[[16]byte]*origin // of those in origins, in a store that is shared: see wire.OriginName
+	abroad   map[stranger]uint64  // the numbers of origins of other nodes
+	nodes    map[identity.ID]store.Peer
+	forks    map[*ledger]*wire.Fork
+	lastLog  uint64
+	sharable []*room            // have rows without entries
+	froms    map[uint64]*origin // by number, while there are such rooms
 
 	// Scratch of one sequence, owned by Run.
 	batch     batch
@@ -128,6 +150,7 @@ type Hub struct {
 	texts     []byte // encoded answers
 	woken     []*subscription
 	published map[uint64]*room
+	pairs     map[pairKey]uint64 // those in the batch, and their rows
 }
 
 // New returns a hub with the rooms, names and origins that the store holds.
@@ -147,11 +170,17 @@ func New(cfg Config) (*Hub, error) {
 		accounts: map[identity.ID]*account{}, names: map[string]*account{}, invites: map[[32]byte]store.Invite{}, arrivals: arrivals{},
 		origins: map[store.OriginToken]*origin{}, authors: map[uint64]identity.ID{}, sessions: map[*Session]struct{}{}, networks: map[netip.Addr]int{},
 		lastRoom: state.LastRoom, lastFrom: state.LastFrom, saltOff: saltPool,
-		changed: map[*room]struct{}{}, published: map[uint64]*room{},
+		changed: map[*room]struct{}{}, published: map[uint64]*room{}, pairs: map[pairKey]uint64{},
+		ledgers: map[wire.LogID]*ledger{}, byNum: map[uint64]*ledger{}, byName: map[[16]byte]*origin{}, abroad: map[stranger]uint64{},
+		nodes: map[identity.ID]store.Peer{}, forks: map[*ledger]*wire.Fork{},
+		shelf: shelf{logs: map[wire.LogID]*shown{}, rooms: map[string][]*shown{}, grown: map[wire.LogID]struct{}{}},
 	}
 	h.queue.init()
 	h.memory.limit = cfg.Memory
 	h.restore(&state)
+	if err := h.restoreLogs(&state); err != nil {
+		return nil, fmt.Errorf("load the logs: %w", err)
+	}
 	return h, nil
 }
 
@@ -262,6 +291,11 @@ func (h *Hub) call(f func()) error {
 	if err := h.queue.put(item{do: f, done: done}); err != nil {
 		return err
 	}
+	return h.await(done)
+}
+
+// await waits for the commit of the batch in which an item was that closes done.
+func (h *Hub) await(done <-chan struct{}) error {
 	select {
 	case <-done:
 		return nil

@@ -18,15 +18,15 @@ const (
 	invitesBurst   = 10
 )
 
-// invitation returns the invitation that a token is of, nil when there is none that is good. Each is compared in the time that it takes to compare
+// invitation returns the invitation, for nodes or for people, that a token is of, nil when there is none that is good. Each is compared in the time that it takes to compare
 // any: how long it takes to say no tells nothing of a token.
-func (h *Hub) invitation(token []byte, now time.Time) (found *store.Invite) {
+func (h *Hub) invitation(token []byte, node bool, now time.Time) (found *store.Invite) {
 	if len(token) != wire.TokenLen {
 		return nil
 	}
 	hash := sha256.Sum256(token)
 	for _, i := range h.invites {
-		if subtle.ConstantTimeCompare(i.Hash[:], hash[:]) == 1 && isGood(&i, now) {
+		if subtle.ConstantTimeCompare(i.Hash[:], hash[:]) == 1 && isGood(&i, now) && i.Node == node {
 			found = &i
 		}
 	}

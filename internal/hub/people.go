@@ -11,6 +11,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
 	"chatnode/internal/store"
+	"chatnode/internal/wire"
 )
 
 const (
@@ -85,7 +86,7 @@ func (h *Hub) account(id identity.ID) *account {
 
 // save has the store know what is true of an account now.
 func (h *Hub) save(a *account) {
-	p := store.Person{Key: a.id, Name: a.name, Since: a.since, Seen: a.seen, Inviter: a.inviter, Seal: a.card}
+	p := store.Person{Key: a.id, Name: a.name, Since: a.since, Seen: a.seen, Inviter: a.inviter, Seal: a.card, Remote: !a.joined}
 	if a.released {
 		p.Name = ""
 	}
@@ -100,7 +101,7 @@ func (h *Hub) restorePeople(people []store.Person) {
 	})
 	for _, p := range people {
 		a := h.account(p.Key)
-		a.joined, a.since, a.seen, a.inviter, a.card = true, p.Since, p.Seen, p.Inviter, p.Seal
+		a.joined, a.since, a.seen, a.inviter, a.card = !p.Remote, p.Since, p.Seen, p.Inviter, p.Seal
 		if p.Name == "" {
 			continue
 		}
@@ -222,6 +223,7 @@ func (o *origin) outcome(cseq uint64) store.Outcome {
 // retire ends an origin. Its number keeps its meaning if the store has rows of it.
 func (h *Hub) retire(o *origin) {
 	delete(h.origins, o.Token)
+	delete(h.byName, wire.OriginName(o.Token))
 	o.Retired, o.Outcomes = true, nil
 	if o.kept {
 		h.batch.origin(o)

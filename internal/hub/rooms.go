@@ -34,6 +34,13 @@ type room struct {
 	written     *list.Element         // in budget.rooms
 	counted     int64                 // when the number of a crowd was last told, milliseconds
 
+	logs    []*ledger          // that nodes write here
+	own     *ledger            // of them: this node's; nil: it has written nothing yet, or not under this nonce
+	moved   []*ledger          // of the others: those that the node's own next entry can build on
+	entered uint64             // rows up to this one have entries; they all do, or none is taken from other nodes
+	said    map[uint64]*saying // of rows beyond that
+	topicAt *topicAt           // of the topic that holds; nil: not known yet
+
 	docket    *docket                       // of its acts; nil: none has come
 	standings map[standingOf]store.Standing // some may have ended
 	barred    int                           // networks that gate keeps out

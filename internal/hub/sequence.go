@@ -26,6 +26,7 @@ type batch struct {
 	origins []*origin // dirty
 	answers []answer
 	after   []func()
+	ledgers []*ledger // dirty
 }
 
 // answer is an encoded record on its way to a session that answers one that it submitted.
@@ -75,6 +76,10 @@ func (h *Hub) sequence(items []item) error {
 		}
 	}
 	h.publish()
+	h.shelf.show(h, b.ledgers)
+	for _, l := range b.ledgers {
+		l.settle()
+	}
 	for _, f := range b.after {
 		f()
 	}
@@ -84,7 +89,8 @@ func (h *Hub) sequence(items []item) error {
 		}
 	}
 	clear(b.Rows)
-	*b = batch{Batch: store.Batch{Rows: b.Rows[:0]}, rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0]}
+	clear(h.pairs)
+	*b = batch{Batch: store.Batch{Rows: b.Rows[:0]}, rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0], ledgers: b.ledgers[:0]}
 	return nil
 }
 
@@ -168,11 +174,14 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code = code; code != chat.OK {
 		return out
 	}
+	if before, found := h.offeredBefore(s, room, p); found {
+		return before
+	}
 	if out.Code, out.Time = s.mayWrite(room, p.Kind); out.Code != chat.OK {
 		h.dropIfUnused(room)
 		return out
 	}
-	row := h.row(s, room, p, body, re)
+	row := h.row(s, room, p, body, re, nil)
 	if p.Kind == chat.Topic {
 		room.Topic = string(body)
 		h.batch.Rooms = append(h.batch.Rooms, room.Room)
@@ -208,32 +217,40 @@ func (h *Hub) target(s *Session, name string) (*room, chat.Code) {
 	return room, code
 }
 
-// row gives a message its place: the next seq of its room, its id, its time, and the bytes that every reader will be sent.
-func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID) *store.Row {
+// row gives a message of a session its place, and its entry where the store is shared. says is what an act says beside its text; nil for any other message.
+func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID, says *wire.EntryOpts) *store.Row {
+	var opts wire.Opts
+	if !re.IsZero() {
+		opts.Re = re[:]
+	}
+	if p.Kind == chat.Act {
+		opts.Sig, opts.Row = p.Opts.Sig, p.Opts.Row
+	}
+	row := h.place(r, &store.Row{
+		Header: chat.Header{From: s.origin.Num, CSeq: p.CSeq, Kind: p.Kind, Name: s.account.name, Re: re}, Salt: h.salt(), Body: body,
+	}, &opts)
+	if h.sharing.Shared {
+		h.vouchFor(s, r, row, p, says)
+	}
+	return row
+}
+
+// place puts a row behind the others of a room: the next seq, its time, its id unless it has one, and the bytes that every reader will be sent.
+func (h *Hub) place(r *room, given *store.Row, opts *wire.Opts) *store.Row {
 	r.time = max(r.time, chat.Millis(h.cfg.Now()))
 	r.head++
 	b := &h.batch
-	b.Rows = append(b.Rows, store.Row{
-		Header: chat.Header{
-			Epoch: h.epoch, Room: r.Num, Seq: r.head, From: s.origin.Num, CSeq: p.CSeq,
-			Time: r.time, Kind: p.Kind, Name: s.account.name, Re: re,
-		},
-		Salt: h.salt(),
-		Body: body,
-	})
+	b.Rows = append(b.Rows, *given)
 	row := &b.Rows[len(b.Rows)-1]
-	row.ID = row.Header.ID(&row.Salt, row.Body)
+	row.Epoch, row.Room, row.Seq, row.Time = h.epoch, r.Num, r.head, r.time
+	if row.ID.IsZero() {
+		row.ID = row.Header.ID(&row.Salt, row.Body)
+	}
 	r.hash = r.hash.Next(row.ID)
 	row.Hash = r.hash
 	event := &h.event
 	*event = wire.Event{
-		Room: r.Num, Seq: row.Seq, From: row.From, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind, Body: row.Body, ID: row.ID,
-	}
-	if !re.IsZero() {
-		event.Opts.Re = re[:]
-	}
-	if p.Kind == chat.Act {
-		event.Opts.Sig, event.Opts.Row = p.Opts.Sig, p.Opts.Row
+		Room: r.Num, Seq: row.Seq, From: row.From, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind, Body: row.Body, ID: row.ID, Opts: *opts,
 	}
 	h.record = wire.Must(h.record[:0], event)
 	row.Record = bytes.Clone(h.record) // memory of its own: a row that a store keeps long must not hold others that it has let go of

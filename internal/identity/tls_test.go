@@ -17,9 +17,21 @@ import (
 	"time"
 )
 
-// shake has two configurations shake hands over loopback, and returns what each end says of the other. A byte goes each way, so that each end hears of
-// the other's refusal.
+// shake has two configurations shake hands over loopback, and returns whom each end takes the other for.
 func shake(t *testing.T, server, client *tls.Config) (ofClient, ofServer ID, err error) {
+	t.Helper()
+	atServer, atClient, err := states(t, server, client)
+	if err != nil {
+		return ID{}, ID{}, err
+	}
+	ofClient, err1 := PeerOf(atServer)
+	ofServer, err2 := PeerOf(atClient)
+	return ofClient, ofServer, errors.Join(err1, err2)
+}
+
+// states has two configurations shake hands over loopback, and returns what each end says of the connection. A byte goes each way, so that each end hears
+// of the other's refusal.
+func states(t *testing.T, server, client *tls.Config) (atServer, atClient tls.ConnectionState, err error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -36,7 +48,7 @@ func shake(t *testing.T, server, client *tls.Config) (ofClient, ofServer ID, err
 			return
 		}
 		defer conn.Close()
-		ofClient, err = meet(ctx, tls.Server(conn, server))
+		atServer, err = meet(ctx, tls.Server(conn, server))
 		ended <- err
 	}()
 	conn, err := net.Dial("tcp", listener.Addr().String())
@@ -44,26 +56,26 @@ func shake(t *testing.T, server, client *tls.Config) (ofClient, ofServer ID, err
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	ofServer, err = meet(ctx, tls.Client(conn, client))
+	atClient, err = meet(ctx, tls.Client(conn, client))
 	if err != nil {
 		conn.Close() // the other end waits for a byte
 	}
-	return ofClient, ofServer, errors.Join(<-ended, err)
+	return atServer, atClient, errors.Join(<-ended, err)
 }
 
-func meet(ctx context.Context, conn *tls.Conn) (ID, error) {
+func meet(ctx context.Context, conn *tls.Conn) (none tls.ConnectionState, err error) {
 	if err := conn.HandshakeContext(ctx); err != nil {
-		return ID{}, err
+		return none, err
 	}
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
 	if _, err := conn.Write([]byte{1}); err != nil {
-		return ID{}, err
+		return none, err
 	}
 	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
-		return ID{}, err
+		return none, err
 	}
-	return PeerOf(conn.ConnectionState())
+	return conn.ConnectionState(), nil
 }
 
 func newKey(t *testing.T) *Key {
@@ -83,6 +95,50 @@ func TestTLSShowsBothKeys(t *testing.T) {
 	}
 	if ofClient != carol.ID() || ofServer != node.ID() {
 		t.Errorf("the ends take each other for %v and %v, want %v and %v", ofClient, ofServer, carol.ID(), node.ID())
+	}
+}
+
+// TestTLSTellsPeers: whether the other end is a client or a node is part of the handshake, and the same at both ends.
+func TestTLSTellsPeers(t *testing.T) {
+	node, other := newKey(t), newKey(t)
+	for name, c := range map[string]struct {
+		dialer *tls.Config
+		peers  bool
+	}{"a client": {ClientTLS(other), false}, "a node": {PeerTLS(other), true}} {
+		atServer, atDialer, err := states(t, ServerTLS(node), c.dialer)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if IsPeer(atServer) != c.peers || IsPeer(atDialer) != c.peers {
+			t.Errorf("%s is taken for a peer: %v here, %v there; want %v", name, IsPeer(atServer), IsPeer(atDialer), c.peers)
+		}
+		ofDialer, err1 := PublicOf(atServer)
+		ofServer, err2 := PublicOf(atDialer)
+		if err1 != nil || err2 != nil || !ofDialer.Equal(other.Public()) || !ofServer.Equal(node.Public()) {
+			t.Errorf("%s: the ends know each other's keys as %x, %v and %x, %v", name, ofDialer, err1, ofServer, err2)
+		}
+	}
+}
+
+// TestTLSKeepsToItsProtocol: neither a client nor a node that dials goes on with an end that answers as the other kind.
+func TestTLSKeepsToItsProtocol(t *testing.T) {
+	good, err := x509.ParseCertificate(newKey(t).certificate().Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		dialer *tls.Config
+		speaks string
+	}{"a client": {ClientTLS(newKey(t)), PeerALPN}, "a node": {PeerTLS(newKey(t)), ALPN}} {
+		server := ServerTLS(newKey(t))
+		server.NextProtos = []string{c.speaks}
+		if _, _, err := shake(t, server, c.dialer); err == nil {
+			t.Errorf("%s goes on with an end that speaks %s alone", name, c.speaks)
+		}
+		state := tls.ConnectionState{Version: tls.VersionTLS13, NegotiatedProtocol: c.speaks, PeerCertificates: []*x509.Certificate{good}}
+		if err := c.dialer.VerifyConnection(state); !errors.Is(err, ErrNotChatnode) {
+			t.Errorf("%s with %s: %v, want ErrNotChatnode", name, c.speaks, err)
+		}
 	}
 }
 
@@ -129,6 +185,12 @@ func TestTLSRefuses(t *testing.T) {
 		if _, _, err := shake(t, spoilt(ServerTLS(mallory)), ClientTLS(carol)); err == nil {
 			t.Errorf("%s: a client takes such a node", name)
 		}
+		if _, _, err := shake(t, ServerTLS(newKey(t)), spoilt(PeerTLS(mallory))); err == nil {
+			t.Errorf("%s: a node takes such a node", name)
+		}
+		if _, _, err := shake(t, spoilt(ServerTLS(mallory)), PeerTLS(carol)); err == nil {
+			t.Errorf("%s: a node dials such a node", name)
+		}
 	}
 }
 
@@ -147,6 +209,9 @@ func TestPeerOf(t *testing.T) {
 	if id, err := PeerOf(good); id != key.ID() || err != nil {
 		t.Errorf("PeerOf = %v, %v, want %v", id, err, key.ID())
 	}
+	if public, err := PublicOf(good); !public.Equal(key.Public()) || err != nil {
+		t.Errorf("PublicOf = %x, %v, want %x", public, err, key.Public())
+	}
 	for name, spoil := range map[string]func(*tls.ConnectionState){
 		"version":   func(s *tls.ConnectionState) { s.Version = tls.VersionTLS12 },
 		"protocol":  func(s *tls.ConnectionState) { s.NegotiatedProtocol = "" },
@@ -161,6 +226,9 @@ func TestPeerOf(t *testing.T) {
 		spoil(&state)
 		if id, err := PeerOf(state); !id.IsZero() || !errors.Is(err, ErrNotChatnode) {
 			t.Errorf("%s: %v, %v, want ErrNotChatnode", name, id, err)
+		}
+		if key, err := PublicOf(state); key != nil || !errors.Is(err, ErrNotChatnode) {
+			t.Errorf("%s: %x, %v, want ErrNotChatnode", name, key, err)
 		}
 	}
 }

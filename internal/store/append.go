@@ -215,7 +215,11 @@ func (w *writer) writeRows(rows []Row, era int) error {
 		w.args = w.args[:0]
 		for i := range rows[:n] {
 			r := &rows[i]
-			w.args = append(w.args, rowID(r.Room, r.Seq), r.Time, era, r.Salt[:], r.Hash[:], r.Record)
+			salt := r.Salt[:]
+			if r.Sum != nil {
+				salt = r.Sum
+			}
+			w.args = append(w.args, rowID(r.Room, r.Seq), r.Time, era, salt, r.Hash[:], r.Record)
 		}
 		if _, err := stmt.Exec(w.args...); err != nil {
 			return err

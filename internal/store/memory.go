@@ -71,6 +71,7 @@ type memoryRow struct {
 	time   int64
 	order  uint64 // counts the rows of the store, as they came
 	entry  Place  // its entry; Log 0: it has none
+	epoch  uint64 // in which it was written
 }
 
 // NewMemory returns an empty store with a random epoch that keeps at most limit bytes of records and entries.
@@ -230,7 +231,7 @@ func (m *Memory) checkLocked(b *Batch) error {
 func (m *Memory) appendLocked(row *Row) {
 	room := m.rooms[row.Room]
 	m.rows++
-	room.rows = append(room.rows, memoryRow{record: row.Record, salt: row.Salt, hash: row.Hash, time: row.Time, order: m.rows})
+	room.rows = append(room.rows, memoryRow{record: row.Record, salt: row.Salt, hash: row.Hash, time: row.Time, order: m.rows, epoch: row.Epoch})
 	room.Head, room.Hash, room.Time = row.Seq, row.Hash, row.Time
 	size := int64(len(row.Record) + rowOverhead)
 	room.bytes += size

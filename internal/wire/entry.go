@@ -2,10 +2,12 @@ package wire
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"chatnode/internal/chat"
 )
@@ -51,8 +53,8 @@ type Entry struct {
 // MaxDeps bounds what an entry depends on besides the entry before it.
 const MaxDeps = 8
 
-// MaxWith bounds EntryOpts.With.
-const MaxWith = 1024
+// MaxWith bounds EntryOpts.With, so that an entry keeps to MaxEntry.
+const MaxWith = 800
 
 // Dep is an entry of another log of the same room.
 type Dep struct {
@@ -117,9 +119,12 @@ func (e *Entry) Header() chat.Header {
 	return h
 }
 
-// DecodeEntry decodes an Entry, and returns an error that wraps ErrMalformed for anything else, an entry that is not encoded as it would be here among
-// it: of one entry there is one encoding.
+// DecodeEntry decodes an Entry, and returns an error that wraps ErrMalformed for anything else, an entry of more than MaxEntry bytes among it, and one that
+// is not encoded as it would be here: of one entry there is one encoding. What it says is for Check to judge.
 func DecodeEntry(b []byte) (*Entry, error) {
+	if len(b) > MaxEntry {
+		return nil, fmt.Errorf("%w: an entry of %d bytes", ErrMalformed, len(b))
+	}
 	e := new(Entry)
 	if err := decodeArray(b, e, entryShape); err != nil {
 		return nil, err
@@ -130,7 +135,7 @@ func DecodeEntry(b []byte) (*Entry, error) {
 	return e, nil
 }
 
-var entryShape = shapeOf(reflect.TypeFor[Entry]())
+var entryShape, addressesShape = shapeOf(reflect.TypeFor[Entry]()), shapeOf(reflect.TypeFor[SignedAddresses]())
 
 // Types of the records of a peer stream, both ways.
 const (
@@ -161,13 +166,12 @@ type Peer struct {
 	Record  []byte // its own SignedAddresses, encoded; empty: it can't be dialled
 }
 
-// Digests say what a node has of each room that the peer may read: SHA-256 over the room's logs in the order of their ids, LogID ‖ head, 8 bytes ‖ EntryID of
-// the head, cut to 8 bytes. A room that the other does not have as it is here is answered with Heads.
+// Digests say what a node has of each room that the peer may read: see Digest. A room that the other does not have as it is here is answered with Heads.
 type Digests struct {
 	_     struct{} `cbor:",toarray"`
 	Type  uint8
-	Rooms []RoomDigest
-	Last  bool // no more of them follow
+	Rooms []RoomDigest // at most MaxHeads
+	Last  bool         // no more of them follow
 }
 
 // RoomDigest is the digest of one room, named as in Log.
@@ -177,11 +181,27 @@ type RoomDigest struct {
 	Digest [8]byte
 }
 
+// Digest returns what stands for all of a room's logs: SHA-256 over LogID ‖ seq of the head, 8 bytes ‖ Head.ID of each, in the order of the LogIDs, cut to 8
+// bytes. A log of which there is nothing, with a head of 0, counts for nothing.
+func Digest(heads []Head) (digest [8]byte) {
+	var logs [][]byte
+	for i := range heads {
+		if h := &heads[i]; h.Seq > 0 {
+			id := h.Log.ID()
+			logs = append(logs, append(binary.BigEndian.AppendUint64(id[:], h.Seq), h.ID...))
+		}
+	}
+	slices.SortFunc(logs, bytes.Compare)
+	sum := sha256.Sum256(bytes.Join(logs, nil))
+	copy(digest[:], sum[:])
+	return digest
+}
+
 // Heads say which logs of a room a node has, and how much of each.
 type Heads struct {
 	_     struct{} `cbor:",toarray"`
 	Type  uint8
-	Heads []Head
+	Heads []Head // at most MaxHeads
 	Ask   bool   // the other is to say its own of Room
 	Room  string // of all of them
 }
@@ -195,7 +215,7 @@ type Head struct {
 	ID  []byte // the first 16 bytes of the EntryID of the last
 }
 
-// Want asks for the entries From to To of a log, and with Eager for those that will follow, as they come.
+// Want asks for the entries From to To of a log, at most MaxEntries, and with Eager for those that will follow, as they come.
 type Want struct {
 	_     struct{} `cbor:",toarray"`
 	Type  uint8
@@ -210,8 +230,8 @@ type Entries struct {
 	_     struct{} `cbor:",toarray"`
 	Type  uint8
 	Log   LogID
-	First uint64 // the seq of the first of them
-	List  []Signed
+	First uint64   // the seq of the first of them
+	List  []Signed // at most MaxEntries
 }
 
 // Signed is an entry as it travels.
@@ -227,7 +247,7 @@ type Signed struct {
 type Have struct {
 	_    struct{} `cbor:",toarray"`
 	Type uint8
-	Logs []Grown
+	Logs []Grown // at most MaxGrown
 }
 
 // Grown is the new head of a log that the other was told of by Heads.
@@ -241,7 +261,7 @@ type Grown struct {
 type Lazy struct {
 	_    struct{} `cbor:",toarray"`
 	Type uint8
-	Logs []LogID
+	Logs []LogID // at most MaxGrown
 }
 
 // Trimmed answers a Want of entries that are not kept any more.
@@ -279,7 +299,39 @@ type SignedAddresses struct {
 	Key     []byte   // the node's ed25519 public key
 	Hosts   []string // host:port, at most MaxHosts
 	Expires int64    // milliseconds since the Unix epoch, at most a day ahead
-	Sig     []byte   // over the others, see AddressesDomain
+	Sig     []byte   // over the others: see Text
+}
+
+// Text returns what Sig is made of, under AddressesDomain: the encoded [Key, Hosts, Expires].
+func (s *SignedAddresses) Text() []byte {
+	return EncodeRaw(&struct {
+		_       struct{} `cbor:",toarray"`
+		Key     []byte
+		Hosts   []string
+		Expires int64
+	}{Key: s.Key, Hosts: s.Hosts, Expires: s.Expires})
+}
+
+// Encode returns the addresses as Peer.Record and Addresses carry them.
+func (s *SignedAddresses) Encode() []byte { return EncodeRaw(s) }
+
+// DecodeAddresses decodes SignedAddresses, and returns an error that wraps ErrMalformed for anything else, and for what is beyond the bounds. The signature
+// and the time are the caller's to check.
+func DecodeAddresses(b []byte) (*SignedAddresses, error) {
+	s := new(SignedAddresses)
+	if len(b) > MaxAddressRecord {
+		return nil, fmt.Errorf("%w: addresses of %d bytes", ErrMalformed, len(b))
+	}
+	if err := decodeArray(b, s, addressesShape); err != nil {
+		return nil, err
+	}
+	err := first(
+		malformed(len(s.Key) == ed25519.PublicKeySize && len(s.Sig) == ed25519.SignatureSize, "a node's key or signature is of a wrong length"),
+		malformed(s.Expires >= 0 && s.Expires <= MaxCount, "addresses that end at no time"), checkHosts(s.Hosts))
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // PeerPeople tells who is on nodes. It is passed on, coalesced, and dropped first.
@@ -302,9 +354,24 @@ type NodePeople struct {
 
 // Bounds on who is told to be elsewhere.
 const (
-	MaxAbroad = 256
-	MaxHops   = 16
+	MaxAbroad      = 256
+	MaxAbroadRooms = 64
+	MaxHops        = 16
 )
+
+// Fit drops People from the end until n, encoded, has at most size bytes. Count stays: it is of all.
+func (n *NodePeople) Fit(size int) {
+	people := n.People
+	n.People = nil
+	left := size - len(EncodeRaw(n)) - HeaderLen // the list's own head may take some
+	for i := range people {
+		if left -= len(EncodeRaw(&people[i])); left < 0 {
+			people = people[:i]
+			break
+		}
+	}
+	n.People = people
+}
 
 // Abroad is somebody who is on another node.
 type Abroad struct {
@@ -313,5 +380,5 @@ type Abroad struct {
 	Name  string
 	Card  []byte // what is sealed to them with; empty: they have shown none
 	Away  bool
-	Rooms []string // that the peer may read; at most 64
+	Rooms []string // that the peer may read; at most MaxAbroadRooms
 }

@@ -228,8 +228,8 @@ type Join struct {
 
 // Moved is a client's place in a room, for a node on which it has not been: a Mark of the node before, and what it was shown beyond that.
 type Moved struct {
-	_     struct{} `cbor:",toarray"`
-	Heads []Grown
+	_     struct{}  `cbor:",toarray"`
+	Heads []Grown   // at most MaxMarkHeads
 	IDs   []chat.ID // at most MaxMovedIDs
 }
 
@@ -245,7 +245,7 @@ type Mark struct {
 	Type  uint8
 	Room  uint64
 	Seq   uint64
-	Heads []Grown
+	Heads []Grown // at most MaxMarkHeads
 }
 
 // Nodes tells a client where else its rooms are: each is another node of the space. It replaces the last one.
@@ -292,7 +292,7 @@ type PeersAre struct {
 	_     struct{} `cbor:",toarray"`
 	Type  uint8
 	Space []byte
-	Peers []PeerInfo
+	Peers []PeerInfo // at most MaxPeers
 }
 
 // PeerInfo is what a node knows of another one.
@@ -307,7 +307,7 @@ type PeerInfo struct {
 	Behind   uint64 // entries that it has and this node lacks
 	Ahead    uint64 // entries that this node has and it lacks
 	Seen     int64  // when it was last linked, milliseconds
-	Note     string // why it is not linked, or what it did wrong
+	Note     string // at most MaxNote bytes: why it is not linked, or what it did wrong
 }
 
 // Admit changes what another node is to this one, for admins.

@@ -7,7 +7,7 @@ import "reflect"
 type shape struct {
 	bytes  bool
 	size   int      // of bytes: how many, or anyLength
-	fields []*shape // of an array that stands for a struct
+	fields []*shape // of an array that stands for a struct, or has as many elements always
 	last   int      // the last of fields that is not nil
 	each   *shape   // of a list
 }
@@ -29,7 +29,10 @@ func shapeOf(t reflect.Type) *shape {
 	case reflect.Pointer:
 		return shapeOf(t.Elem())
 	case reflect.Array:
-		return &shape{bytes: true, size: t.Len()}
+		if t.Elem().Kind() == reflect.Uint8 {
+			return &shape{bytes: true, size: t.Len()}
+		}
+		return &shape{fields: make([]*shape, t.Len()), last: -1} // of numbers
 	case reflect.Slice:
 		switch {
 		case t == reflect.TypeFor[Raw]():
@@ -92,6 +95,9 @@ func (s *shape) check(b []byte, at int) int {
 			return -1
 		}
 		return at + arg
+	}
+	if s.fields != nil && arg != len(s.fields) {
+		return -1
 	}
 	for i := range arg {
 		next := s.each

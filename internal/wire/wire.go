@@ -1,4 +1,4 @@
-// Package wire is the protocol's vocabulary: the records of the control and the chat stream, and their codec. It knows nothing of
+// Package wire is the protocol's vocabulary: the records of the control, the chat and the peer stream, and their codec. It knows nothing of
 // connections; docs/protocol.md is the specification, testdata/wire holds a vector of each type.
 //
 // A record is a 4-byte big-endian length and that many bytes: one CBOR item (RFC 8949, core deterministic encoding), an array whose
@@ -7,7 +7,6 @@ package wire
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,8 +15,6 @@ import (
 	"sync"
 
 	"github.com/fxamacker/cbor/v2"
-
-	"chatnode/internal/chat"
 )
 
 const (
@@ -51,7 +48,7 @@ func modes() (cbor.UserBufferEncMode, cbor.DecMode) {
 	dec, err := cbor.DecOptions{
 		MaxArrayElements: maxElements,
 		MaxMapPairs:      16,
-		MaxNestedLevels:  5,
+		MaxNestedLevels:  6, // a room of a person of a node: PeerPeople
 		IndefLength:      cbor.IndefLengthForbidden,
 		TagsMd:           cbor.TagsForbidden,
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
@@ -170,18 +167,10 @@ func Decode(item []byte) (Record, error) {
 	if err := decodeArray(item, r, shapes[t]); err != nil {
 		return nil, err
 	}
-	var re []byte
-	switch r := r.(type) {
-	case *Event:
-		re = r.Opts.Re
-		if n := len(r.Opts.Gone); n != 0 && (n != sha256.Size || len(r.Body) > 0) {
-			return nil, fmt.Errorf("%w: what is left of a text that was taken away is not a hash alone", ErrMalformed)
+	if r, ok := r.(checker); ok {
+		if err := r.check(); err != nil {
+			return nil, err
 		}
-	case *Pub:
-		re = r.Opts.Re
-	}
-	if len(re) != 0 && len(re) != len(chat.ID{}) {
-		return nil, fmt.Errorf("%w: the id of the message answered is not %d bytes long", ErrMalformed, len(chat.ID{}))
 	}
 	return r, nil
 }
