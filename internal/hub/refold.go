@@ -122,6 +122,15 @@ func (h *Hub) own(r *room, owner identity.ID) {
 	r.kept = true
 	r.docket.owner = owner
 	h.refile(r, nil)
+	for a := range r.members {
+		for s := range a.sessions {
+			if sub := s.in(r); sub != nil {
+				r.log.setRole(sub, s.birthright(r))
+			}
+		}
+	}
+	r.retold = true
+	h.batch.after = append(h.batch.after, func() { h.retell(r) })
 }
 
 // refile files a room's acts anew, and has the room be what they then make of it.

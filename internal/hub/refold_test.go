@@ -200,6 +200,9 @@ func TestRefoldsForReasons(t *testing.T) {
 		u.wantStandings("made a moderator by a guest", "mod 1", "mod2 1")
 		u.run(func(r *room) { u.hub.own(r, u.guest.key) })
 		u.wantStandings("made a moderator by the owner", "guest2 1", "mod 1", "mod2 1")
+		if is, was := u.guest.view("room").terms.Role, u.owner.view("room").terms.Role; is != chat.RoleOwner || was != chat.RoleNone {
+			t.Errorf("the owners of now and of before are told to be %v and %v", is, was)
+		}
 		u.guest.wants(u.guest.act("room", "deop %v", u.mod.key), chat.OK)
 		u.owner.wants(u.owner.act("room", "deop %v", u.mod2.key), chat.NotAllowed)
 		if got := u.guest.view("room").terms.SlowMS; got != 0 {
