@@ -472,6 +472,11 @@ func (h *Hub) isGone(r *room, seq uint64) bool {
 
 // hostRow makes a row of an entry of another node.
 func (h *Hub) hostRow(log *wire.Log, r *room, x *offer, author identity.ID) *store.Row {
+	if r.Direct() {
+		for _, id := range r.Peers {
+			h.openDirect(r, h.account(id))
+		}
+	}
 	a := h.host(author, x.Name, x.Time)
 	given := store.Row{
 		Header: chat.Header{From: h.numberOf(log, x, author), CSeq: x.CSeq, Kind: x.Kind, Name: a.name}, Body: x.Body,
@@ -492,13 +497,7 @@ func (h *Hub) hostRow(log *wire.Log, r *room, x *offer, author identity.ID) *sto
 	if now := chat.Millis(h.cfg.Now()); now-x.Time > lateAfter.Milliseconds() {
 		opts.At = x.Time
 	}
-	row := h.place(r, &given, &opts)
-	if r.Direct() {
-		for _, id := range r.Peers {
-			h.openDirect(r, h.account(id))
-		}
-	}
-	return row
+	return h.place(r, &given, &opts)
 }
 
 // idOfRow returns the message's id, which is the same on all nodes.
