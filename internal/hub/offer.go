@@ -472,12 +472,12 @@ func (h *Hub) isGone(r *room, seq uint64) bool {
 
 // hostRow makes a row of an entry of another node.
 func (h *Hub) hostRow(log *wire.Log, r *room, x *offer, author identity.ID) *store.Row {
+	a := h.host(author, x.Name, x.Time)
 	if r.Direct() {
 		for _, id := range r.Peers {
 			h.openDirect(r, h.account(id))
 		}
 	}
-	a := h.host(author, x.Name, x.Time)
 	given := store.Row{
 		Header: chat.Header{From: h.numberOf(log, x, author), CSeq: x.CSeq, Kind: x.Kind, Name: a.name}, Body: x.Body,
 		ID: x.idOfRow(),
