@@ -267,6 +267,16 @@ func (s *shelf) find(id wire.LogID) *shown {
 	return s.logs[id]
 }
 
+// headOf returns the last entry of a log that is shown, 0 when there is none.
+func (s *shelf) headOf(id wire.LogID) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if x := s.logs[id]; x != nil {
+		return x.head
+	}
+	return 0
+}
+
 // of returns the logs of a room.
 func (s *shelf) of(room string) []*shown {
 	s.mu.RLock()
