@@ -228,4 +228,3 @@ func TestSavedPeers(t *testing.T) {
 		}
 	})
 }
-

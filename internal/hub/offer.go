@@ -335,9 +335,11 @@ func (h *Hub) fits(o *offering, x *offer, leap bool) bool {
 		case missing:
 			o.got.Missing = append(o.got.Missing, needs[i])
 		case unknown:
-			unsure = true
+			unsure = unsure || i < len(x.Deps)
 		}
-		lamport = max(lamport, high)
+		if i < len(x.Deps) {
+			lamport = max(lamport, high)
+		}
 	}
 	if leap {
 		o.got.Missing = nil // who begins in the middle can't have all that

@@ -21,6 +21,9 @@ func diskHub(t *testing.T, folder string, n int) (h *Hub, end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.NodeKey(peerKey(t, n).Text()); err != nil {
+		t.Fatal(err)
+	}
 	h, err = New(Config{Store: s, Log: slog.New(slog.DiscardHandler), Now: time.Now, Rand: rand.NewChaCha8([32]byte{byte(n)}), Key: peerKey(t, n)})
 	if err != nil {
 		t.Fatal(err)
