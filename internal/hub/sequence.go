@@ -109,7 +109,7 @@ func (h *Hub) do(it *item) {
 	case *wire.Pub:
 		h.pub(s, r, it.size, it.act)
 	case *wire.Join:
-		h.join(s, r)
+		h.join(s, r, it.moved)
 	case *wire.Part:
 		h.part(s, r.Room)
 	case *wire.Nick:
