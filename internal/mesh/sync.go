@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -304,9 +305,11 @@ func (l *link) forked(f *wire.Fork) error {
 
 // proven tells everybody that a log forks.
 func (l *link) proven(f *wire.Fork) {
-	id := l.m.idOfKey(f.Log.Node)
-	l.log.Warn("a node has signed two histories: what it says from there on is hidden", "forked", id, "room", f.Log.Room)
-	l.m.blame(id, "signed two histories")
+	id := identity.IDOf(f.Log.Node)
+	l.log.Warn("a node has signed two histories: what it says from there on is hidden", "forked", id.String(), "room", f.Log.Room)
+	if id != l.m.self { // else its store was put back to an earlier state
+		l.m.blame(id, "signed two histories")
+	}
 	l.m.noteFork(f)
 }
 
