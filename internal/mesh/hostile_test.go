@@ -26,7 +26,9 @@ func TestLiars(t *testing.T) {
 		"wrong signature": func(s *stranger) {
 			entries(s, nil, func(l []wire.Signed) []wire.Signed { l[1].Sig = bytes.Clone(l[1].Sig); l[1].Sig[5] ^= 1; return l })
 		},
-		"wrong text": func(s *stranger) { entries(s, nil, func(l []wire.Signed) []wire.Signed { l[1].Body = []byte("x"); return l }) },
+		"wrong text": func(s *stranger) {
+			entries(s, nil, func(l []wire.Signed) []wire.Signed { l[1].Body = []byte("x"); return l })
+		},
 		"wrong prev": func(s *stranger) {
 			entries(s, func(e *wire.Entry) {
 				if e.Seq == 2 {
@@ -41,10 +43,16 @@ func TestLiars(t *testing.T) {
 				}
 			}, nil)
 		},
-		"entries of no log":    func(s *stranger) { _, l := s.log("lobby", 1); s.say(&wire.Entries{Log: wire.LogID{1}, First: 1, List: l}) },
-		"another's question":   func(s *stranger) { s.say(&wire.Names{Room: "lobby"}) },
-		"a second handshake":   func(s *stranger) { s.say(s.peer()) },
-		"a fork that is none":  func(s *stranger) { log, l := s.log("lobby", 1); s.say(&wire.Fork{Log: log, A: bare(l[0]), B: bare(l[0])}) },
+		"entries of no log": func(s *stranger) {
+			_, l := s.log("lobby", 1)
+			s.say(&wire.Entries{Log: wire.LogID{1}, First: 1, List: l})
+		},
+		"another's question": func(s *stranger) { s.say(&wire.Names{Room: "lobby"}) },
+		"a second handshake": func(s *stranger) { s.say(s.peer()) },
+		"a fork that is none": func(s *stranger) {
+			log, l := s.log("lobby", 1)
+			s.say(&wire.Fork{Log: log, A: bare(l[0]), B: bare(l[0])})
+		},
 		"no record":            func(s *stranger) { s.raw([]byte{0, 0, 0, 2, 0xff, 0xff}) },
 		"a record without end": func(s *stranger) { s.raw([]byte{0xff, 0, 0, 0, 1}) },
 		"others' addresses": func(s *stranger) {

@@ -201,7 +201,7 @@ func (m *Mesh) Run(ctx context.Context) error {
 func (m *Mesh) load() {
 	peers, forks := m.cfg.Hub.SavedPeers(), m.cfg.Hub.Forks()
 	for _, f := range forks {
-		m.noteFork(f)
+		m.noteFork(f, true)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
