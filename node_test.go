@@ -501,6 +501,53 @@ func TestLinkCarriesBothStreamsBothWays(t *testing.T) {
 	}
 }
 
+// TestPeerLink: a link between nodes has a third stream, on which a whole write of 64 KiB is one frame, both ways; a client's has none, and a node that
+// was dialled as one does not wait for a stream that will not come.
+func TestPeerLink(t *testing.T) {
+	a, b := pairOfConns(t)
+	accepted := make(chan *Link, 1)
+	go func() { // ends with the handshake, which is waited for below
+		link, err := acceptPeerLink(t.Context(), b)
+		if err != nil {
+			t.Error(err)
+		}
+		accepted <- link
+	}()
+	dialer, err := openPeerLink(t.Context(), a)
+	node := <-accepted
+	if err != nil || node == nil {
+		t.Fatal("no link: ", err)
+	}
+	defer node.Close()
+	defer dialer.Close()
+	for _, ends := range [][2]frame.Stream{{dialer.Peer(), node.Peer()}, {node.Peer(), dialer.Peer()}} {
+		sent, got := make([]byte, 64<<10), make([]byte, 64<<10)
+		rand.Read(sent)
+		if _, err := ends[0].Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(ends[1], got); err != nil || !bytes.Equal(sent, got) {
+			t.Errorf("64 KiB did not come through as they were: %v", err)
+		}
+	}
+	if plain, _ := pairOfLinks(t); plain.Peer() != nil {
+		t.Error("a client's link has a peer stream")
+	}
+	far, near := pairOfConns(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	go func() { // ends with its connection
+		if client, err := openLink(t.Context(), far); err == nil {
+			<-client.Done()
+			client.Close()
+		}
+	}()
+	if link, err := acceptPeerLink(ctx, near); err == nil {
+		link.Close()
+		t.Error("a client's two streams are a peer's link")
+	}
+}
+
 // A silent peer is pinged and, if it does not even answer that, given up.
 func TestLinkTend(t *testing.T) {
 	dialer, node := pairOfLinks(t)

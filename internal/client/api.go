@@ -49,6 +49,9 @@ type Config struct {
 	// Dial makes one attempt to connect, over all addresses in turn, and returns when ctx ends. An *identity.ChangedError among what it returns ends
 	// the client.
 	Dial func(ctx context.Context) (Link, error)
+	// Nodes is told, before the first Dial and whenever that changes, which other nodes have the same rooms: where Dial can go too, if the one that answers
+	// there proves to be Node.ID. It must not wait. Nil: the client stays with the node that Dial finds by itself.
+	Nodes func(nodes []Node)
 	// Rooms are joined at the first welcome, in this order.
 	Rooms []string
 	// Tail is the number of messages asked for from before a join that has no cursor, at most chat.MaxTail.
@@ -124,6 +127,12 @@ type Draft struct {
 	Ref  string  // the caller's own mark, given back in Ack and Refused and never sent
 }
 
+// Node is a node and where it is reached.
+type Node struct {
+	ID    identity.ID
+	Hosts []string // host:port, the best first; at most wire.MaxHosts
+}
+
 // Person is a key and the name it goes by.
 type Person struct {
 	ID   identity.ID
@@ -137,6 +146,8 @@ type Info struct {
 	Sessions int       // connected now
 	Rooms    []string  // that both are in
 	Since    time.Time // when the oldest of Sessions connected; else when last seen
+
+	Via string // the other node that vouches for them, its title and id; empty: they come to this one
 
 	AwayText  string    // what they said when they went away; often empty
 	AwaySince time.Time // zero unless they are away

@@ -27,7 +27,7 @@ var floors = map[string]int{
 	"chat": 0, "disk": 0,
 	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1, "door": 1, "markup": 1, "scroll": 1, "seal": 1,
 	"hub": 2, "client": 2,
-	"session": 3, "mesh": 3, "talk": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3,
+	"session": 3, "mesh": 3, "talk": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3, "discover": 3,
 	"lines": 4, "tui": 4,
 }
 
@@ -52,6 +52,8 @@ var owners = map[string][]string{
 	"modernc.org/sqlite":                    {"store"},
 	"modernc.org/sqlite/lib":                {"store"},
 	"rsc.io/qr":                             {"talk"},
+	"github.com/hashicorp/mdns":             {"discover"},
+	"github.com/miekg/dns":                  {"discover"}, // the types of mdns
 	"charm.land/bubbletea/v2":               {"tui"},
 	"charm.land/lipgloss/v2":                {"tui"},
 	"github.com/charmbracelet/colorprofile": {"tui"},
