@@ -686,10 +686,10 @@ func TestGuestsAreTold(t *testing.T) {
 		}
 	}
 	want := plain + ": the node says: " + how[plain]
-	if _, err := (&way{addresses: []string{plain}, key: newKey(t)}).dial(t.Context()); err == nil || err.Error() != want {
+	if _, err := (&way{places: placesOf([]string{plain}), key: newKey(t)}).dial(t.Context()); err == nil || err.Error() != want {
 		t.Errorf("a client that encrypts is told %v, want %s", err, want)
 	}
-	link, err := (&way{addresses: []string{secure}, key: newKey(t), insecure: true}).dial(t.Context())
+	link, err := (&way{places: placesOf([]string{secure}), key: newKey(t), insecure: true}).dial(t.Context())
 	if err == nil { // the node's answer is on its way
 		defer link.Close()
 		_, _ = io.ReadAll(link.Control()) // ends when it has come
