@@ -101,6 +101,9 @@ func SignedRoom(name string) string {
 // RemovedText stands in place of a text that was taken away.
 const RemovedText = "(message removed)"
 
+// ForkedText stands in place of what a node has vouched for that has signed two histories.
+const ForkedText = "(hidden: its node signed two histories)"
+
 // Verbs returns all of them, in no order.
 func Verbs() []Verb {
 	verbs := make([]Verb, 0, len(forms))

@@ -49,6 +49,9 @@ type Config struct {
 	// Dial makes one attempt to connect, over all addresses in turn, and returns when ctx ends. An *identity.ChangedError among what it returns ends
 	// the client.
 	Dial func(ctx context.Context) (Link, error)
+	// Nodes is told, before the first Dial and whenever that changes, which other nodes have the same rooms: where Dial can go too, if the one that answers
+	// there proves to be Node.ID. It must not wait. Nil: the client stays with the node that Dial finds by itself.
+	Nodes func(nodes []Node)
 	// Rooms are joined at the first welcome, in this order.
 	Rooms []string
 	// Tail is the number of messages asked for from before a join that has no cursor, at most chat.MaxTail.
@@ -122,6 +125,12 @@ type Draft struct {
 	Re   chat.ID // the message answered, or zero
 	Row  uint64  // of the act redact: the seq of the message whose text it takes away; else 0. Locate finds it
 	Ref  string  // the caller's own mark, given back in Ack and Refused and never sent
+}
+
+// Node is a node and where it is reached.
+type Node struct {
+	ID    identity.ID
+	Hosts []string // host:port, the best first; at most wire.MaxHosts
 }
 
 // Person is a key and the name it goes by.

@@ -50,6 +50,9 @@ type Client struct {
 	from     uint64        // the one of the last welcome
 	met      bool          // there was a welcome
 	epoch    uint64        // of the last welcome
+	home     home          // who that was from
+	behind   string        // the title of the node that was left for that one; "": none was, or it has been told
+	nodes    []Node        // where else the rooms are; never changed, but replaced
 	renewed  bool          // the origin is new since the last link
 	direct   bool          // all direct conversations were asked for
 	ready    bool          // there is a link, and what it said at the start is settled

@@ -29,6 +29,7 @@ type place struct {
 type verdict struct {
 	gapFrom, gapTo uint64 // rows that can't be had, when gapTo > 0
 	reset          string // why the log is another, or empty
+	moved          bool   // the log is another node's, and goes on with what was shown
 }
 
 // open takes the place that the node offers and compares it with what is known. The node's word is not enough for ok: the numbers and
@@ -46,6 +47,9 @@ func (p *place) open(o *wire.Open, epoch uint64) verdict {
 	case !was.known:
 		*p = offered
 		return verdict{}
+	case was.cursor.Epoch != epoch && o.Status == wire.StatusMoved:
+		*p = offered
+		return verdict{moved: true}
 	case was.cursor.Epoch != epoch:
 		*p = offered
 		return verdict{reset: WhyEpoch}
@@ -82,8 +86,11 @@ type room struct {
 	open   bool
 	peer   Person // in a direct conversation
 	place  place
+	trail  trail
+	passed []mark // to be noted in the State with what is shown next: at most maxPassed
 	read   uint64 // seq of the last message read
 	note   string // the front end's own: see Client.Prefer
+	moving bool   // it was taken up from another node's log, and that is not answered
 
 	heard map[voice]uint64 // highest cseq of what was opened
 }
@@ -95,12 +102,20 @@ func (r *room) isCalled(arg string) bool {
 	return arg == r.key || arg == r.name || r.direct() && chat.Fold(arg) == chat.Fold(r.name)
 }
 
-// join returns the record that takes the room up where it was left.
-func (r *room) join(tail int) *wire.Join {
+// join returns the record that takes the room up where it was left, at the node whose log has this epoch. In a log where nothing was shown there was no
+// place. A conversation that nobody had there is not answered, so nobody waits for it.
+func (r *room) join(tail int, epoch uint64) *wire.Join {
 	j := &wire.Join{Room: r.key, Tail: uint64(tail)}
-	if c := r.place.cursor; r.place.known {
+	switch c := r.place.cursor; {
+	case !r.place.known:
+	case c.Epoch == epoch || r.trail.isEmpty() && c.Seq > 0:
 		j.Cursor = &wire.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
+	case !r.trail.isEmpty():
+		j.Moved = r.trail.moved()
+	default:
+		r.place = place{}
 	}
+	r.moving = j.Moved != nil && !r.direct()
 	return j
 }
 
@@ -146,7 +161,7 @@ func (s *rooms) recall(key string) *room {
 		return nil
 	}
 	delete(s.past, key)
-	r := &room{key: key, name: key, place: place{known: was.known, cursor: was.cursor}, read: was.read, note: was.note}
+	r := &room{key: key, name: key, place: place{known: was.known, cursor: was.cursor}, trail: was.trail.clone(), read: was.read, note: was.note}
 	s.list = append(s.list, r)
 	return r
 }
@@ -231,14 +246,19 @@ func (s *rooms) drop(r *room) {
 }
 
 // unlink forgets what held on the last link alone.
-func (s *rooms) unlink() { clear(s.byNumber) }
+func (s *rooms) unlink() {
+	clear(s.byNumber)
+	for _, r := range s.list {
+		r.moving = false
+	}
+}
 
 // reset forgets every place; direct conversations are forgotten too when all of them will be asked for. Notes stay.
 func (s *rooms) reset(direct bool) {
 	var kept []*room
 	s.past = notes(s.past)
 	for _, r := range s.list {
-		r.place, r.read, r.heard = place{}, 0, nil
+		r.place, r.trail, r.passed, r.read, r.heard = place{}, trail{}, nil, 0, nil
 		if !direct || !r.direct() {
 			kept = append(kept, r)
 		} else if r.note != "" {

@@ -29,6 +29,11 @@ type Message struct {
 	Own     bool    // sent by this Client
 	Removed bool    // its text was taken away: Text is chat.RemovedText
 
+	// At is when it was written on another node, by that node's clock, if it came from there late; else zero. Time is when this one got it.
+	At time.Time
+	// Forked says that the node which vouches for it has signed two histories: Kind is chat.Text then, and Text chat.ForkedText.
+	Forked bool
+
 	// Ignored says that the user ignores the author. A front end sets it, for the Client asks nobody whose a number is.
 	Ignored bool
 	// Whom is, of an act, what the person is called that it is done to; a front end sets it where it knows it.
@@ -49,7 +54,7 @@ type Ack struct {
 	N    uint64 // what Send returned
 	Ref  string
 	Room string // as it was sent
-	Seq  uint64 // 0 for a chat.Skip
+	Seq  uint64 // 0 for a chat.Skip, and for what another node has kept and this one has not
 	ID   chat.ID
 	Time time.Time
 	Kind chat.Kind
@@ -57,6 +62,7 @@ type Ack struct {
 	Name string // the name that the client has
 
 	Sealed bool // nobody but the two of the conversation can read it
+	Shown  bool // its Message has come, perhaps on another node: none need be waited for
 }
 
 // Refused says that a send will never be kept. Code chat.Internal stands also for a send whose outcome the node can't tell any more.
@@ -82,6 +88,7 @@ type LinkUp struct {
 	Name    string // the name that the node has granted
 	Node    identity.ID
 	Epoch   uint64
+	Moved   bool // it is another node of the space than the last; WentOn follows
 	Resumed bool // goes on where the last link ended, of this client or of one that its State remembers; false behind a Reset of everything
 }
 
@@ -103,6 +110,7 @@ type Opened struct {
 	From, Head uint64 // seqs of the first message to come and of the last that there was
 	Direct     bool
 	Cursor     chat.Cursor
+	Seen       [][2]uint64 // with wire.StatusMoved: rows to come that were shown on another node, from and to, ascending; no Message comes for them
 	Terms
 }
 

@@ -190,9 +190,7 @@ func (h *reading) message(e *wire.Event) Message {
 	if to, direct := strings.CutPrefix(room, chat.DirectMark); direct {
 		m.To = to
 	}
-	if len(e.Opts.Re) == len(m.Re) {
-		m.Re = chat.ID(e.Opts.Re)
-	}
+	m.late(e)
 	m.removed(e, redacted)
 	return m
 }

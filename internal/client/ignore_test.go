@@ -42,7 +42,7 @@ func TestIgnored(t *testing.T) {
 		}
 	}
 	wants("at once", c)
-	if err := errors.Join(s.renew([16]byte{7}, nil, "", 0), s.renew([16]byte{8}, nil, WhyEpoch, 9), s.retire(), s.Close()); err != nil {
+	if err := errors.Join(s.renew([16]byte{7}, nil, "", 0, home{}), s.renew([16]byte{8}, nil, WhyEpoch, 9, home{}), s.retire(), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	s = openState(t, dir)

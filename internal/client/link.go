@@ -61,6 +61,8 @@ type conn struct {
 	watch   bool      // the open rooms have changed
 	leaving bool      // the goodbye is on its way; nothing follows it
 	renewed bool      // there is a new origin
+	strange bool      // another node has named this one, and it is of another space
+	anew    int       // rooms that could not be gone on with from another node's log
 	lag     lag
 }
 
@@ -142,6 +144,7 @@ func (n *conn) end(ctx context.Context, err error) ending {
 	if n.bye != nil && n.bye.Code == chat.BadOrigin {
 		renewed = c.newOrigin()
 	}
+	stays := n.stayAway()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ready, c.linked = false, nil
@@ -164,7 +167,11 @@ func (n *conn) end(ctx context.Context, err error) ending {
 	if n.bye == nil {
 		return e
 	}
-	return c.farewellLocked(e, n.bye, renewed)
+	e = c.farewellLocked(e, n.bye, renewed)
+	if stays { // the nodes that the user has named may be of another mind
+		e.final = false
+	}
+	return e
 }
 
 // cause returns the first of: a breach, what the connection said, and that it is lost.
@@ -193,6 +200,9 @@ func (n *conn) cause(ctx context.Context, err error) error {
 func (c *Client) farewellLocked(e ending, bye *wire.Bye, renewed error) ending {
 	refusal := &RefusedError{Code: bye.Code, Text: bye.Text}
 	e.err, e.code, e.text, e.retry = refusal, bye.Code, bye.Text, millis(bye.RetryAfterMS)
+	if len(c.nodes) > 0 && (bye.Code == chat.Stopping || bye.Code == chat.Goodbye) {
+		e.retry = 0 // others have the rooms at once
+	}
 	switch bye.Code {
 	case chat.BadOrigin:
 		if renewed != nil {

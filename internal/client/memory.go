@@ -30,6 +30,13 @@ const (
 	kindRowSend  = 13 // row, and what kindSend has: of an act that is done to a row
 	kindIgnore   = 11 // key id, name, 1 for on or 0
 	kindPin      = 12 // folded name, key id: whose it was when the user first wrote to it
+	kindShown    = 14 // room, epoch, seq, hash, id: what kindCursor has, and the message that was shown there
+	kindMark     = 15 // room, seq, number of logs, and of each its name and how much of it
+	kindTrail    = 16 // as kindMark, without seq; number of messages, and of each id, seq, 1 for marked or 0: see trail
+	kindSeen     = 17 // room, number of ranges, and of each the first and the last row
+	kindFirst    = 18 // cseq, origin, cseq: the pair under which a send was first offered to another node
+	kindHome     = 19 // space or nothing, key id of the node, title: where kindEpoch is from
+	kindNodes    = 20 // number of nodes, and of each key id, number of hosts, hosts
 )
 
 var (
@@ -44,10 +51,13 @@ type memory struct {
 	next     uint64           // cseq of the next send
 	highest  uint64           // cseq answered
 	sends    map[uint64]Draft // not answered, by cseq
+	firsts   map[uint64]pair  // of those that were offered to another node, by cseq
 	rooms    map[string]remembered
 	shownNow uint64 // counts what was shown
 	met      bool
 	epoch    uint64                 // of the last log, if met
+	home     home                   // whose it is
+	nodes    []Node                 // where else the rooms are
 	owed     uint64                 // resets of all rooms that the user has not been shown
 	why      string                 // the last of them
 	ignored  map[identity.ID]string // names as they were then, by key
@@ -58,20 +68,24 @@ type memory struct {
 type remembered struct {
 	known  bool // there is a cursor
 	cursor chat.Cursor
+	trail  trail
 	read   uint64 // seq of the last message that was read
 	note   string // the front end's own
 	used   uint64 // memory.shownNow when the room last changed
 }
 
 func newMemory() memory {
-	return memory{next: 1, sends: map[uint64]Draft{}, rooms: map[string]remembered{}, ignored: map[identity.ID]string{}, pins: newPins()}
+	return memory{next: 1, sends: map[uint64]Draft{}, firsts: map[uint64]pair{}, rooms: map[string]remembered{}, ignored: map[identity.ID]string{}, pins: newPins()}
 }
 
 // records returns the fewest records that add up to m.
 func (m *memory) records() [][]byte {
 	var out [][]byte
 	if m.met {
-		out = append(out, epochRecord(m.epoch))
+		out = append(out, epochRecord(m.epoch), homeRecord(m.home))
+	}
+	if len(m.nodes) > 0 {
+		out = append(out, nodesRecord(m.nodes))
 	}
 	if m.owed > 0 {
 		out = append(out, owedRecord(m.owed, m.why))
@@ -88,11 +102,20 @@ func (m *memory) records() [][]byte {
 	for _, cseq := range slices.Sorted(maps.Keys(m.sends)) {
 		d := m.sends[cseq]
 		out = append(out, sendRecord(cseq, &d))
+		if first := m.firsts[cseq]; first.cseq > 0 {
+			out = append(out, firstRecord(cseq, first))
+		}
 	}
 	for _, key := range m.oldestFirst() {
 		r := m.rooms[key]
 		if r.known {
 			out = append(out, cursorRecord(key, r.cursor))
+		}
+		if !r.trail.isEmpty() {
+			out = append(out, trailRecord(key, &r.trail))
+		}
+		if seen := r.trail.seenFrom(r.cursor.Seq + 1); len(seen) > 0 {
+			out = append(out, seenRecord(key, seen))
 		}
 		if r.read > 0 {
 			out = append(out, readRecord(key, r.read))
@@ -128,7 +151,9 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 	case kindOrigin:
 		token, next, highest := [16]byte(f.bytes(16)), f.number(), f.number()
 		sensible = next > highest
-		change = func() { m.live, m.origin, m.next, m.highest, m.sends = true, token, next, highest, map[uint64]Draft{} }
+		change = func() {
+			m.live, m.origin, m.next, m.highest, m.sends, m.firsts = true, token, next, highest, map[uint64]Draft{}, map[uint64]pair{}
+		}
 	case kindSend, kindRowSend:
 		row := uint64(0)
 		if record[0] == kindRowSend {
@@ -142,11 +167,25 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 	case kindAnswered:
 		cseq := f.number()
 		sensible = m.live && cseq > 0 && cseq < m.next
-		change = func() { m.highest = max(m.highest, cseq); delete(m.sends, cseq) }
+		change = func() { m.highest = max(m.highest, cseq); delete(m.sends, cseq); delete(m.firsts, cseq) }
 	case kindCursor:
-		key, c := f.text(), chat.Cursor{Epoch: f.epoch(), Seq: f.number(), Hash: chat.Hash(f.bytes(8))}
+		key, c := f.text(), f.cursor()
 		sensible = checkRoom(key) == chat.OK
-		change = func() { m.change(key, func(r *remembered) { r.known, r.cursor = true, c }) }
+		change = func() { m.change(key, func(r *remembered) { r.goTo(c) }) }
+	case kindShown, kindMark, kindTrail, kindSeen:
+		change, sensible = m.trailing(record[0], f)
+	case kindFirst:
+		cseq, first := f.number(), pair{origin: [16]byte(f.bytes(16)), cseq: f.number()}
+		_, known := m.sends[cseq]
+		sensible = known && first.cseq > 0
+		change = func() { m.firsts[cseq] = first }
+	case kindHome:
+		at := home{space: f.text(), node: identity.ID(f.bytes(32)), title: f.text()}
+		sensible = (at.space == "" || len(at.space) == spaceLen) && len(at.title) <= maxTitle
+		change = func() { m.home = at }
+	case kindNodes:
+		nodes := f.nodes()
+		change = func() { m.nodes = nodes }
 	case kindRead:
 		key, seq := f.text(), f.number()
 		sensible = checkRoom(key) == chat.OK
@@ -171,7 +210,7 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 		owed, why := f.number(), f.text()
 		change = func() { m.owed, m.why = owed, why }
 	case kindRetired:
-		change = func() { m.live, m.origin, m.next, m.highest = false, [16]byte{}, 1, 0; clear(m.sends) }
+		change = func() { m.live, m.origin, m.next, m.highest = false, [16]byte{}, 1, 0; clear(m.sends); clear(m.firsts) }
 	default:
 		return nil, errNewer
 	}
@@ -224,7 +263,10 @@ func sendRecord(cseq uint64, d *Draft) []byte {
 func answeredRecord(cseq uint64) []byte { return binary.AppendUvarint([]byte{kindAnswered}, cseq) }
 
 func cursorRecord(key string, c chat.Cursor) []byte {
-	b := appendText([]byte{kindCursor}, key)
+	return appendCursor(appendText([]byte{kindCursor}, key), c)
+}
+
+func appendCursor(b []byte, c chat.Cursor) []byte {
 	b = binary.AppendUvarint(binary.BigEndian.AppendUint64(b, c.Epoch), c.Seq)
 	return append(b, c.Hash[:]...)
 }
@@ -281,6 +323,10 @@ func (f *fields) number() uint64 {
 }
 
 func (f *fields) epoch() uint64 { return binary.BigEndian.Uint64(f.bytes(8)) }
+
+func (f *fields) cursor() chat.Cursor {
+	return chat.Cursor{Epoch: f.epoch(), Seq: f.number(), Hash: chat.Hash(f.bytes(8))}
+}
 
 func (f *fields) text() string { return string(f.bytes(f.number())) }
 

@@ -63,7 +63,7 @@ func wantSame(t *testing.T, a, b *State) {
 		}
 		m.shownNow = 0
 	}
-	if diff := cmp.Diff(a.memory, b.memory, cmp.AllowUnexported(memory{}, remembered{}), cmp.Comparer(samePins)); diff != "" {
+	if diff := cmp.Diff(a.memory, b.memory, cmp.AllowUnexported(memory{}, remembered{}, trail{}, step{}, home{}, pair{}), cmp.Comparer(samePins)); diff != "" {
 		t.Errorf("the state is read differently (-want +got):\n%s", diff)
 	}
 }
@@ -88,7 +88,7 @@ func TestDamagedState(t *testing.T) {
 	dir := t.TempDir()
 	s := openState(t, dir)
 	d := Draft{Room: "lobby", Kind: chat.Text, Text: "hello"}
-	if err := errors.Join(s.meet(7), s.send(1, &d), s.send(2, &d), s.answered([]uint64{1}), s.shown("lobby", chat.Cursor{Seq: 1}, false), s.Close()); err != nil {
+	if err := errors.Join(s.meet(7, home{}), s.send(1, &d), s.send(2, &d), s.answered([]uint64{1}), s.shown("lobby", chat.Cursor{Seq: 1}, false), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "journal")
@@ -182,7 +182,7 @@ func FuzzApply(f *testing.F) {
 			return &m
 		}
 		m := fresh()
-		opts := cmp.Options{cmp.AllowUnexported(memory{}, remembered{}), cmp.Comparer(samePins)}
+		opts := cmp.Options{cmp.AllowUnexported(memory{}, remembered{}, trail{}, step{}, home{}, pair{}), cmp.Comparer(samePins)}
 		if err := m.apply(record); err != nil {
 			if diff := cmp.Diff(fresh(), m, opts); diff != "" {
 				t.Fatalf("%v, and the memory has changed:\n%s", err, diff)

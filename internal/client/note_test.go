@@ -131,7 +131,7 @@ func TestANoteOpensNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openState(t, t.TempDir())
 		bob := "@" + idOfPerson(2).String()
-		if err := errors.Join(s.meet(testEpoch), s.prefer(bob, "off")); err != nil {
+		if err := errors.Join(s.meet(testEpoch, home{}), s.prefer(bob, "off")); err != nil {
 			t.Fatal(err)
 		}
 		r := start(t, func(c *Config) { c.State, c.Direct = s, true })

@@ -34,6 +34,7 @@ type entry struct {
 	n       uint64 // opSend: counts the sends of this client
 	cseq    uint64 // opSend: counts the sends of this origin
 	draft   Draft  // opSend
+	first   pair   // opSend: what all nodes know it by, once it has moved from one to another
 	filed   bool   // opSend: it stands in the State, if there is one; nothing is written before
 	arg     string // otherwise: the room or the name
 	written bool   // on the present link, and not called back by a nack
@@ -104,14 +105,24 @@ func (o *outbox) takeBack(last *entry) {
 }
 
 // restore takes over what an earlier client has left, and returns how many sends that is. All of it may have been written.
-func (o *outbox) restore(origin [16]byte, next, answered uint64, sends map[uint64]Draft) uint64 {
-	o.origin, o.nextCSeq, o.reached, o.answered = origin, next, next-1, answered
+func (o *outbox) restore(m *memory) uint64 {
+	o.origin, o.nextCSeq, o.reached, o.answered = m.origin, m.next, m.next-1, m.highest
 	n := uint64(0)
-	for _, cseq := range slices.Sorted(maps.Keys(sends)) {
+	for _, cseq := range slices.Sorted(maps.Keys(m.sends)) {
 		n++
-		o.add(&entry{op: opSend, n: n, cseq: cseq, draft: sends[cseq], filed: true})
+		e := &entry{op: opSend, n: n, cseq: cseq, draft: m.sends[cseq], filed: true}
+		e.move(m.firsts[cseq])
+		o.add(e)
 	}
 	return n
+}
+
+// move has a send that is not answered go to another node, which knows it by first. The row that an act is done to is a number of the node before: it is
+// not sent again, for its outcome there is not known.
+func (e *entry) move(first pair) {
+	if e.first = first; first.cseq > 0 && e.draft.Row > 0 {
+		e.refused = chat.Internal
+	}
 }
 
 // do puts a join, a part or a nick behind what is there. It returns ErrFull when maxOps of them wait.
@@ -256,15 +267,28 @@ func (o *outbox) upTo(cseq uint64) []*entry {
 	return out
 }
 
-// above returns the drafts of the sends behind cseq.
-func (o *outbox) above(cseq uint64) []Draft {
-	var out []Draft
+// left is a send that goes on under another origin.
+type left struct {
+	draft Draft
+	first pair
+}
+
+// above returns the sends behind cseq. If they move to another node, each keeps the pair that it was first offered under.
+func (o *outbox) above(cseq uint64, moves bool) []left {
+	var out []left
 	for _, e := range o.entries {
 		if e.op == opSend && e.cseq > cseq {
-			out = append(out, e.draft)
+			out = append(out, left{e.draft, o.firstOf(e, moves)})
 		}
 	}
 	return out
+}
+
+func (o *outbox) firstOf(e *entry, moves bool) pair {
+	if moves && e.first.cseq == 0 {
+		return pair{wire.OriginName(o.origin), e.cseq}
+	}
+	return e.first
 }
 
 // newToken takes a token for an origin from random.
@@ -275,16 +299,17 @@ func newToken(random io.Reader) (token [16]byte, err error) {
 	return token, nil
 }
 
-// newOrigin numbers what is left from 1, under another origin.
-func (o *outbox) newOrigin(token [16]byte) {
-	o.origin = token
+// newOrigin numbers what is left from 1, under another origin, and of another node if it moves.
+func (o *outbox) newOrigin(token [16]byte, moves bool) {
 	o.nextCSeq, o.reached, o.answered = 1, 0, 0
 	for _, e := range o.entries {
 		if e.op == opSend {
+			e.move(o.firstOf(e, moves))
 			e.cseq = o.nextCSeq
 			o.nextCSeq++
 		}
 	}
+	o.origin = token
 	o.relink()
 }
 
@@ -301,6 +326,9 @@ func (o *outbox) pub(e *entry, self *seal.Self) *wire.Pub {
 	}
 	if e.draft.Re != (chat.ID{}) {
 		p.Opts.Re = e.draft.Re[:]
+	}
+	if e.first.cseq > 0 {
+		p.Opts.As = &wire.As{Origin: e.first.origin[:], CSeq: e.first.cseq}
 	}
 	p.Opts.Row = e.draft.Row
 	return p

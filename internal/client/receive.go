@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chatnode/internal/chat"
@@ -64,6 +65,8 @@ func (n *conn) told(record wire.Record) error {
 		return n.welcomed(r)
 	case *wire.Presence:
 		return n.present(r)
+	case *wire.Nodes:
+		n.nodesAre(r)
 	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre, *wire.HistoryIs, *wire.SearchIs, *wire.KeepIs,
 		*wire.InviteIs, *wire.ReleaseIs, *wire.AwayIs, *wire.BannedAre, *wire.CausalIs, *wire.PeersAre, *wire.AdmitIs:
 		defer n.c.poke()
@@ -205,6 +208,9 @@ func (n *conn) handle(record wire.Record) error {
 		return nil
 	case *wire.TermsAre:
 		return c.termsLocked(r)
+	case *wire.Mark:
+		c.markLocked(r)
+		return nil
 	}
 	return fmt.Errorf("%w: %T on chat", wire.ErrMalformed, record)
 }
@@ -223,6 +229,14 @@ func (c *Client) eventLocked(r *wire.Event) error {
 		c.stats.Duplicates++
 		return nil
 	}
+	known := room.trail.knows(r.Seq, r.ID)
+	if c.home.space != "" {
+		room.trail.add(r.Seq, r.ID)
+	}
+	if known { // on another node
+		c.stats.Duplicates++
+		return nil
+	}
 	m := Message{
 		Room: room.name, Seq: r.Seq, ID: r.ID, Cursor: room.place.cursor, Epoch: room.place.cursor.Epoch, From: r.From, Name: r.Name,
 		Kind: r.Kind, Time: time.UnixMilli(r.Time), Text: string(r.Body), Own: c.isOwnLocked(r.From),
@@ -230,10 +244,8 @@ func (c *Client) eventLocked(r *wire.Event) error {
 	if room.direct() {
 		m.To = room.peer.Name
 	}
-	if len(r.Opts.Re) == len(m.Re) {
-		m.Re = chat.ID(r.Opts.Re)
-	}
-	switch removed := m.removed(r, c.redacted.known[r.ID]); {
+	m.late(r)
+	switch removed := m.removed(r, c.redacted.known[r.ID]) || m.Forked; {
 	case removed: // and nothing is left to be opened
 	case r.Kind == chat.Topic:
 		room.topic = m.Text
@@ -241,7 +253,7 @@ func (c *Client) eventLocked(r *wire.Event) error {
 		c.unsealLocked(&m, room, r)
 	}
 	c.feed.put(m)
-	if redacted, ok := redactedBy(r); ok {
+	if redacted, ok := redactedBy(r); ok && !m.Forked {
 		redacted.Room = room.name
 		c.redacted.note(redacted.ID)
 		c.feed.put(redacted)
@@ -286,7 +298,7 @@ func (c *Client) spaceLocked() {
 }
 
 // answeredLocked tells what became of a send. A nil outcome is one that the node can't tell any more; so is a row without a number,
-// except that a Skip leaves none. Neither is taken for kept.
+// except that a Skip leaves none, and that a send which has moved may have its row on another node. Neither is taken for kept.
 func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) {
 	c.spaceLocked()
 	c.poke()
@@ -302,7 +314,7 @@ func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) 
 				c.feed.put(c.contacts.changes(sealedTo(d), id)...)
 			}
 		}
-	case o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip:
+	case o == nil || o.Code == chat.OK && o.Seq == 0 && d.Kind != chat.Skip && e.first.cseq == 0:
 		o = &wire.Outcome{Code: chat.Internal}
 	}
 	if o.Code != chat.OK {
@@ -311,6 +323,7 @@ func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) 
 	}
 	c.feed.put(Ack{
 		N: e.n, Ref: d.Ref, Room: d.Room, Seq: o.Seq, ID: o.ID, Time: time.UnixMilli(o.Time), Kind: d.Kind, Text: d.Text, Name: c.name, Sealed: sealedTo(d) != "",
+		Shown: c.hasShownLocked(d.Room, o.ID),
 	})
 }
 
@@ -344,14 +357,17 @@ func (n *conn) openLocked(r *wire.Open) error {
 		c.doneLocked(opJoin, func(arg string) bool { return arg == r.Name })
 		if room := c.rooms.find(r.Name); room != nil {
 			c.rooms.drop(room)
+			n.movedLocked(room, true)
 		}
 		c.feed.put(Denied{Room: r.Name, Code: r.Code})
+		n.wentOnLocked()
 		return nil
 	}
 	room, err := c.rooms.bind(r)
 	if err != nil {
 		return err
 	}
+	was := room.place.cursor.Seq
 	c.doneLocked(opJoin, room.isCalled)
 	if room.direct() {
 		c.contacts.meet(room.peer.ID, room.peer.Name, r.Card)
@@ -360,8 +376,13 @@ func (n *conn) openLocked(r *wire.Open) error {
 	v := room.place.open(r, c.epoch)
 	opened, cursor := Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct(), Terms: room.terms}, room.place.cursor
 	switch {
+	case v.moved:
+		room.trail.move(r.Seen)
+		room.passed, room.read = nil, translate(room.read, was, cursor.Seq)
+		opened.Cursor, opened.Seen = cursor, slices.Clone(r.Seen)
+		c.feed.put(opened)
 	case v.reset != "":
-		room.read, room.heard = 0, nil
+		room.read, room.heard, room.trail, room.passed = 0, nil, trail{}, nil
 		c.feed.put(opened, Reset{Room: room.name, Why: v.reset, Cursor: cursor})
 	case v.gapTo > 0:
 		c.feed.put(opened, Gap{Room: room.name, From: v.gapFrom, To: v.gapTo, Cursor: cursor})
@@ -369,6 +390,8 @@ func (n *conn) openLocked(r *wire.Open) error {
 		opened.Cursor = cursor
 		c.feed.put(opened)
 	}
+	n.movedLocked(room, v.reset != "")
+	n.wentOnLocked()
 	return nil
 }
 
@@ -386,6 +409,7 @@ func (n *conn) closedLocked(r *wire.Closed) error {
 	if room != nil {
 		name, isCalled = room.name, room.isCalled
 		c.rooms.drop(room)
+		n.movedLocked(room, true)
 	}
 	n.watch = true
 	c.poke()
@@ -396,6 +420,7 @@ func (n *conn) closedLocked(r *wire.Closed) error {
 	} else {
 		c.feed.put(ClosedRoom{Room: name, Code: r.Code})
 	}
+	n.wentOnLocked()
 	return nil
 }
 

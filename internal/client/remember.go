@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/wire"
 )
 
 // restore takes over from Config.State what is not sent: the log that was read, and the places in it.
@@ -18,7 +19,7 @@ func (c *Client) restore() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.met, c.epoch, c.ignored = s.met, s.epoch, maps.Clone(s.ignored)
+	c.met, c.epoch, c.home, c.nodes, c.ignored = s.met, s.epoch, s.home, s.nodes, maps.Clone(s.ignored)
 	c.contacts.pins = s.pins.clone()
 	if s.owed > 0 {
 		c.feed.put(Reset{Why: s.why})
@@ -42,7 +43,7 @@ func (c *Client) restoreSends() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.n = c.outbox.restore(s.origin, s.next, s.highest, s.sends)
+	c.n = c.outbox.restore(&s.memory)
 }
 
 // Shown says that an event was shown to the user, or handed on for good, and all events before it. With Config.State the next client goes
@@ -58,9 +59,9 @@ func (c *Client) Shown(e Event) {
 	}
 	switch e := e.(type) {
 	case Message:
-		c.shown(e.Room, e.Cursor, false)
+		c.shownMessage(&e)
 	case Opened:
-		c.shown(e.Room, e.Cursor, false)
+		c.shownOpened(&e)
 	case Gap:
 		c.shown(e.Room, e.Cursor, false)
 	case Reset:
@@ -73,6 +74,26 @@ func (c *Client) Shown(e Event) {
 		if !strings.HasPrefix(e.Room, chat.DirectMark) {
 			c.complain(s.forget(e.Room))
 		}
+	}
+}
+
+// shownMessage notes a message that was shown: in a space, so that another node can be told too.
+func (c *Client) shownMessage(m *Message) {
+	key := c.keyOf(m.Room)
+	switch {
+	case key == "" || m.Cursor == (chat.Cursor{}):
+	case !c.inSpace():
+		c.complain(c.cfg.State.shown(key, m.Cursor, false))
+	default:
+		c.complain(c.cfg.State.step(key, m.Cursor, m.ID, c.passed(m.Room, m.Cursor)))
+	}
+}
+
+func (c *Client) shownOpened(e *Opened) {
+	if e.Status != wire.StatusMoved {
+		c.shown(e.Room, e.Cursor, false)
+	} else if key := c.keyOf(e.Room); key != "" {
+		c.complain(c.cfg.State.moved(key, e.Cursor, e.Seen))
 	}
 }
 

@@ -104,6 +104,7 @@ func (c *Client) keepLinked(ctx context.Context) error {
 
 // prepare checks what New could not refuse and takes the first origin.
 func (c *Client) prepare() error {
+	c.showNodes()
 	for _, name := range c.cfg.Rooms {
 		if code := checkRoom(name); code != chat.OK {
 			return &RefusedError{Code: code, Text: name}
@@ -120,18 +121,18 @@ func (c *Client) newOrigin() error {
 	c.filing.Lock()
 	defer c.filing.Unlock()
 	c.mu.Lock()
-	drafts := c.outbox.above(0)
+	list := c.outbox.above(0, false)
 	c.mu.Unlock()
 	token, err := newToken(c.cfg.Rand)
 	if err == nil {
-		err = c.cfg.State.renew(token, drafts, "", 0)
+		err = c.cfg.State.renew(token, list, "", 0, home{})
 	}
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.outbox.newOrigin(token)
+	c.outbox.newOrigin(token, false)
 	return nil
 }
 

@@ -460,7 +460,7 @@ func TestPinsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.renew([16]byte{3}, nil, WhyEpoch, 5); err != nil {
+	if err := s.renew([16]byte{3}, nil, WhyEpoch, 5, home{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(s.pins.oldestFirst(), ""); got != "acb" {

@@ -168,34 +168,75 @@ func (s *State) answered(cseqs []uint64) error {
 	return s.note(records...)
 }
 
-// meet writes down the epoch of a node's log.
-func (s *State) meet(epoch uint64) error {
+// meet writes down the epoch of a node's log, and whose it is.
+func (s *State) meet(epoch uint64, at home) error {
 	if s == nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.note(epochRecord(epoch))
+	if s.met && s.epoch == epoch && s.home == at {
+		return nil
+	}
+	return s.note(epochRecord(epoch), homeRecord(at))
+}
+
+// told writes down where else the rooms are.
+func (s *State) told(nodes []Node) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.note(nodesRecord(nodes))
 }
 
 // renew puts another origin, and these sends counted from 1, in the place of what was, all at once. A reset that is not "" also forgets the
 // rooms, whose log is another one of this epoch, up to the notes on them, and is owed to the user until resetShown.
-func (s *State) renew(token [16]byte, drafts []Draft, reset string, epoch uint64) error {
+func (s *State) renew(token [16]byte, list []left, reset string, epoch uint64, at home) error {
 	if s == nil {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := newMemory()
-	next.epoch, next.met, next.owed, next.why, next.rooms = s.epoch, s.met, s.owed, s.why, s.rooms
+	next := s.under(token, list)
 	if reset != "" {
-		next.epoch, next.met, next.owed, next.why, next.rooms = epoch, true, s.owed+1, reset, notes(s.rooms)
+		next.epoch, next.home, next.met, next.owed, next.why, next.rooms = epoch, at, true, s.owed+1, reset, notes(s.rooms)
+		if !at.shares(s.home) {
+			next.nodes = nil
+		}
 	}
-	next.origin, next.live, next.shownNow, next.ignored, next.pins = token, true, s.shownNow, s.ignored, s.pins
-	for _, d := range drafts {
-		next.sends[next.next] = d
+	return s.replace(next)
+}
+
+// move does so for another node of the space, with whose log the rooms are gone on with.
+func (s *State) move(token [16]byte, list []left, epoch uint64, at home) error {
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.under(token, list)
+	next.epoch, next.home = epoch, at
+	return s.replace(next)
+}
+
+// under returns what is remembered, with these sends under another origin.
+func (s *State) under(token [16]byte, list []left) memory {
+	next := s.memory
+	next.origin, next.live, next.next, next.highest, next.sends, next.firsts = token, true, 1, 0, map[uint64]Draft{}, map[uint64]pair{}
+	for _, l := range list {
+		next.sends[next.next] = l.draft
+		if l.first.cseq > 0 {
+			next.firsts[next.next] = l.first
+		}
 		next.next++
 	}
+	return next
+}
+
+// replace has the file hold what next adds up to, and nothing else.
+func (s *State) replace(next memory) error {
 	if err := s.journal.Rewrite(next.records()...); err != nil {
 		return err
 	}
@@ -238,6 +279,30 @@ func (s *State) shown(key string, c chat.Cursor, anew bool) error {
 		return s.note(forgetRecord(key), noteRecord(key, r.note), cursorRecord(key, c))
 	}
 	return s.note(forgetRecord(key), cursorRecord(key, c))
+}
+
+// step writes down that a message was shown, and the place behind it, and the mark that covers what was shown before, unless that is nil.
+func (s *State) step(key string, c chat.Cursor, id chat.ID, m *mark) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owed > 0 {
+		return nil
+	}
+	records := [][]byte{shownRecord(key, c, id)}
+	if m != nil {
+		records = append(records, markRecord(key, m.seq, m.heads))
+	}
+	return s.note(records...)
+}
+
+// moved writes down the place in another node's log, and which rows behind it were shown before.
+func (s *State) moved(key string, c chat.Cursor, seen [][2]uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owed > 0 {
+		return nil
+	}
+	return s.note(cursorRecord(key, c), seenRecord(key, seen))
 }
 
 // forget writes down that a room was left.

@@ -394,7 +394,7 @@ func TestAnotherLog(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := openState(t, t.TempDir())
 			d := Draft{Room: "lobby", Kind: chat.Text, Text: "a"}
-			if err := errors.Join(s.meet(testEpoch), s.send(1, &d), s.send(2, &d), s.send(3, &d), s.answered([]uint64{1, 2})); err != nil {
+			if err := errors.Join(s.meet(testEpoch, home{}), s.send(1, &d), s.send(2, &d), s.send(3, &d), s.answered([]uint64{1, 2})); err != nil {
 				t.Fatal(err)
 			}
 			r := start(t, func(c *Config) { c.State = s })
@@ -429,7 +429,7 @@ func TestWhatWinsOverPlaces(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := openState(t, t.TempDir())
 			a, b := chat.Cursor{Epoch: testEpoch, Seq: 7}, chat.Cursor{Epoch: testEpoch, Seq: 8}
-			if err := errors.Join(s.meet(testEpoch), s.shown("a", a, false), s.shown("b", b, false)); err != nil {
+			if err := errors.Join(s.meet(testEpoch, home{}), s.shown("a", a, false), s.shown("b", b, false)); err != nil {
 				t.Fatal(err)
 			}
 			r := start(t, func(c *Config) { c.State, c.Rooms = s, []string{"a", "b"}; test.change(c) })
@@ -454,7 +454,7 @@ func TestConversationsGoOn(t *testing.T) {
 		s := openState(t, t.TempDir())
 		bob := identity.ID{1}
 		key := "@" + bob.String()
-		if err := errors.Join(s.meet(testEpoch), s.shown(key, chat.Cursor{Epoch: testEpoch, Seq: 7, Hash: chat.Hash{7}}, false)); err != nil {
+		if err := errors.Join(s.meet(testEpoch, home{}), s.shown(key, chat.Cursor{Epoch: testEpoch, Seq: 7, Hash: chat.Hash{7}}, false)); err != nil {
 			t.Fatal(err)
 		}
 		r := start(t, func(c *Config) { c.State, c.Direct, c.Tail = s, true, 50 })
@@ -557,7 +557,7 @@ func TestGapsAreShownAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openState(t, t.TempDir())
 		was := chat.Cursor{Epoch: testEpoch, Seq: 3}
-		if err := errors.Join(s.meet(testEpoch), s.shown("lobby", was, false), s.read("lobby", 3)); err != nil {
+		if err := errors.Join(s.meet(testEpoch, home{}), s.shown("lobby", was, false), s.read("lobby", 3)); err != nil {
 			t.Fatal(err)
 		}
 		r := start(t, func(c *Config) { c.State, c.Rooms = s, []string{"lobby"} })

@@ -14,25 +14,36 @@ import (
 // maxOwn is how many of this client's numbers are remembered, so that its messages are known as its own after a change of origin.
 const maxOwn = 16
 
-var errRenew = errors.New("the node's log is another")
+var (
+	errRenew      = errors.New("the node's log is another")
+	errMoved      = errors.New("another node of the space goes on")
+	errOtherSpace = errors.New("the node that the last one has named is of another space")
+)
 
 // settle takes in what the node says at the start of a link: which sends it has, and whether it still is the store that the client knew.
-// If it is, the link is ready; if not, the client gives up its origin, its cursors and this link.
+// If it is, the link is ready; if not, the client gives up its origin and this link, and its cursors unless the node is another of the same space. A node that
+// another one has named has to be that.
 func (n *conn) settle(w *wire.Welcome) error {
 	c := n.c
 	defer c.fileAnswers(1)
 	c.filing.Lock()
 	defer c.filing.Unlock()
+	at := homeOf(w)
 	c.mu.Lock()
 	c.stats.Links++
-	met, why := c.met, c.changedLocked(w)
+	why := c.changedLocked(w)
+	moves := why == WhyEpoch && c.home.shares(at) && c.home.node != at.node // the same with another log was put back to an earlier state
+	n.strange = why == WhyEpoch && !moves && n.isLedLocked()
 	c.mu.Unlock()
 	switch {
+	case moves:
+		return n.move(w)
+	case n.strange:
+		return breach{errOtherSpace}
 	case why != "":
 		return n.renew(w, why)
-	case !met:
-		c.complain(c.cfg.State.meet(w.Epoch))
 	}
+	c.complain(c.cfg.State.meet(w.Epoch, at))
 	n.resume(w)
 	return nil
 }
@@ -52,16 +63,17 @@ func (n *conn) resume(w *wire.Welcome) {
 	defer c.mu.Unlock()
 	resumed := c.met && !c.renewed
 	c.meetLocked(w.Epoch)
-	c.renewed = false
+	c.renewed, c.home = false, homeOf(w)
 	c.name, c.from = w.Name, w.From
 	if !slices.Contains(c.own, w.From) {
 		c.own = append(c.own[max(0, len(c.own)-maxOwn+1):], w.From)
 	}
 	c.log.Info("linked", "node", identity.ID(w.Node).String(), "name", w.Name, "epoch", w.Epoch, "resumed", resumed)
-	c.feed.put(LinkUp{Title: w.Title, Name: w.Name, Node: identity.ID(w.Node), Epoch: w.Epoch, Resumed: resumed})
+	c.feed.put(LinkUp{Title: w.Title, Name: w.Name, Node: identity.ID(w.Node), Epoch: w.Epoch, Resumed: resumed, Moved: c.behind != ""})
 	c.feed.hold(false)
 	c.outcomesLocked(w, false)
 	n.takeUpLocked(w)
+	n.wentOnLocked()
 }
 
 // isOwnLocked reports whether a number is one of this client's.
@@ -108,7 +120,7 @@ func (n *conn) takeUpLocked(w *wire.Welcome) {
 	c := n.c
 	for _, r := range c.rooms.list {
 		if r.open || r.direct() {
-			n.chat = append(n.chat, r.join(chat.MaxTail))
+			n.chat = append(n.chat, r.join(chat.MaxTail, w.Epoch))
 		}
 	}
 	if c.direct {
@@ -124,11 +136,11 @@ func (n *conn) takeUpLocked(w *wire.Welcome) {
 func (n *conn) renew(w *wire.Welcome, why string) error {
 	c := n.c
 	c.mu.Lock()
-	left := c.outbox.above(min(w.LastCSeq, c.outbox.reached))
+	list, at := c.outbox.above(min(w.LastCSeq, c.outbox.reached), false), homeOf(w)
 	c.mu.Unlock()
 	token, err := newToken(c.cfg.Rand)
 	if err == nil {
-		err = c.cfg.State.renew(token, left, why, w.Epoch)
+		err = c.cfg.State.renew(token, list, why, w.Epoch, at)
 	}
 	if err != nil {
 		return fmt.Errorf("begin anew, as the node's log is another: %w", err)
@@ -140,8 +152,12 @@ func (n *conn) renew(w *wire.Welcome, why string) error {
 	c.outcomesLocked(w, true)
 	c.feed.put(Reset{Why: why})
 	c.rooms.reset(c.direct)
+	if !at.shares(c.home) {
+		c.nodes = nil
+	}
+	c.home, c.behind = at, ""
 	n.renewed, c.renewed = true, true
-	c.outbox.newOrigin(token)
+	c.outbox.newOrigin(token, false)
 	c.unfiled = nil // they are not among those that are left
 	return breach{errRenew}
 }

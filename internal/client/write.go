@@ -154,7 +154,7 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 			r = c.rooms.recall(e.arg)
 		}
 		if r != nil {
-			return r.join(c.cfg.Tail)
+			return r.join(c.cfg.Tail, c.epoch)
 		}
 		return &wire.Join{Room: e.arg, Tail: uint64(c.cfg.Tail)}
 	case opPart:

@@ -108,6 +108,7 @@ type Hub struct {
 	numbers    numbers
 	shelf      shelf
 	signatures signatures
+	cards      cards
 
 	// failed has capacity 1 and is never closed: the first error with which the store could not be read.
 	failed chan error
@@ -115,7 +116,7 @@ type Hub struct {
 	// Owned by Run.
 	rooms    map[string]*room              // by name; direct conversations are in directs alone
 	directs  map[[2]identity.ID]*room      // by the sorted keys of the two
-	accounts map[identity.ID]*account      // everybody who has joined, or was written to
+	accounts map[identity.ID]*account      // everybody who has joined, was written to, or is on another node
 	names    map[string]*account           // by the skeleton of the name
 	invites  map[[32]byte]store.Invite     // by hash; some may have expired
 	arrivals arrivals                      // of new keys
@@ -124,6 +125,7 @@ type Hub struct {
 	authors  map[uint64]identity.ID        // whose a from# is
 	sessions map[*Session]struct{}         // attached
 	networks map[netip.Addr]int            // how many of them come from each
+	where    []byte                        // what clients are told of other nodes, encoded; nil: nothing
 	lastRoom uint64
 	lastFrom uint64
 	stopping bool
@@ -142,6 +144,12 @@ type Hub struct {
 	lastLog  uint64
 	sharable []*room            // have rows without entries
 	froms    map[uint64]*origin // by number, while there are such rooms
+	marking  map[*room]int64    // those whose mark is older than their head, since when, in milliseconds
+
+	// Owned by Run: who is on other nodes.
+	afar      map[identity.ID]*account
+	vouchers  map[identity.ID]identity.ID // of those who wrote on other nodes: the first node that said so
+	withdrawn []*account                  // who were until lately
 
 	// Scratch of one sequence, owned by Run.
 	batch     batch
@@ -173,7 +181,8 @@ func New(cfg Config) (*Hub, error) {
 		changed: map[*room]struct{}{}, published: map[uint64]*room{}, pairs: map[pairKey]uint64{},
 		ledgers: map[wire.LogID]*ledger{}, byNum: map[uint64]*ledger{}, byName: map[[16]byte]*origin{}, abroad: map[stranger]uint64{},
 		nodes: map[identity.ID]store.Peer{}, forks: map[*ledger]*wire.Fork{},
-		shelf: shelf{logs: map[wire.LogID]*shown{}, rooms: map[string][]*shown{}, grown: map[wire.LogID]struct{}{}},
+		shelf:   shelf{logs: map[wire.LogID]*shown{}, rooms: map[string][]*shown{}, grown: map[wire.LogID]struct{}{}},
+		marking: map[*room]int64{}, afar: map[identity.ID]*account{}, vouchers: map[identity.ID]identity.ID{},
 	}
 	h.queue.init()
 	h.memory.limit = cfg.Memory
@@ -209,6 +218,7 @@ func (h *Hub) restore(state *store.State) {
 	}
 	h.restoreStandings(state)
 	h.restoreActs(state)
+	h.vouched(state.Abroad)
 }
 
 // Epoch returns the number of the store that the hub's cursors are of.
@@ -258,6 +268,8 @@ func (h *Hub) Run(ctx context.Context) error {
 func (h *Hub) tick() error {
 	now := h.cfg.Now()
 	h.tellPresence()
+	h.forgetWithdrawn()
+	h.markRooms(now)
 	h.forget()
 	h.expireInvites(now)
 	if now.Sub(h.reviewed) >= reviewEvery {

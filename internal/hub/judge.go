@@ -105,29 +105,28 @@ func (d *docket) after(n int) state {
 	return d.prefixes[n]
 }
 
-// settle finds out whether an act counts that is ready, and reports false if that hangs on others that are not settled. Forced, it takes them not to count.
+// settle finds out whether an act counts that is ready, and reports false if that hangs on others that are not settled. Forced, it takes these not to count.
 func (d *docket) settle(f *filed, forced bool) bool {
-	f.verdict = isVoid
-	if d.permits(&f.then, &f.actEntry, f.who) {
-		f.verdict = counts
-	}
+	may, waits := d.permits(&f.then, &f.actEntry, f.who), false
 	for _, x := range d.strikes[f.by] {
-		if f.verdict != counts {
-			break
-		}
 		switch {
-		case x.verdict == isVoid || x.ready && !x.bites || !d.reaches(x, f):
+		case !may || x.verdict == isVoid || x.ready && !x.bites || !d.reaches(x, f):
 		case x.verdict == counts:
-			f.verdict = isVoid
+			may = false
 		case x.ready && f.bites && f.who == x.by && d.reaches(f, x) && bytes.Compare(f.id[:], x.id[:]) < 0: // which settles x
-		case !forced:
-			f.verdict = unsettled
+		default:
+			waits = !forced
 		}
 	}
-	if f.after = f.then; f.verdict == counts {
-		f.after = d.apply(f.then, &f.actEntry)
+	switch {
+	case may && waits:
+		return false
+	case may:
+		f.verdict, f.after = counts, d.apply(f.then, &f.actEntry)
+	default:
+		f.verdict, f.after = isVoid, f.then
 	}
-	return f.verdict != unsettled
+	return true
 }
 
 // reaches reports whether an act that takes rights would take that of another one, whose author it is done to.

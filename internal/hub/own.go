@@ -119,7 +119,9 @@ func (h *Hub) deps(r *room, own *ledger, act bool, lamport *uint64) (deps []wire
 			}
 		}
 	}
-	slices.SortFunc(r.moved, func(a, b *ledger) int { return cmp.Or(cmp.Compare(b.lamport, a.lamport), bytes.Compare(a.id[:], b.id[:])) })
+	slices.SortFunc(r.moved, func(a, b *ledger) int {
+		return cmp.Or(cmp.Compare(b.lamport, a.lamport), bytes.Compare(a.id[:], b.id[:]))
+	})
 	n := 0
 	for n < len(r.moved) && len(deps) < wire.MaxDeps {
 		if l := r.moved[n]; !slices.ContainsFunc(deps, func(d wire.Dep) bool { return d.Log == l.id && d.Seq == l.head }) {

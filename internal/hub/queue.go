@@ -13,7 +13,7 @@ type item struct {
 	record  wire.Record // *wire.Pub, Join, Part or Nick
 	size    int
 	act     *heard // that the record is; nil for another
-	writes  bool // do may make rows
+	writes  bool   // do may make rows
 	do      func()
 	done    chan struct{} // closed after the commit of the batch that do was part of
 }

@@ -25,7 +25,7 @@ type room struct {
 	head     uint64
 	hash     chat.Hash
 	time     int64
-	members  map[*account]int // number of its sessions that joined
+	members  map[*account]int // number of its sessions that joined, and one more while it is there on another node
 	subs     int              // subscriptions, those of direct conversations included
 	watchers map[*Session]struct{}
 	// unpublished counts its rows in the batch.
@@ -33,6 +33,7 @@ type room struct {
 	changed     map[*account]struct{} // came, went or changed their name since the last tick
 	written     *list.Element         // in budget.rooms
 	counted     int64                 // when the number of a crowd was last told, milliseconds
+	mark        *mark                 // that log has; nil: none
 
 	logs    []*ledger          // that nodes write here
 	own     *ledger            // of them: this node's; nil: it has written nothing yet, or not under this nonce

@@ -75,6 +75,7 @@ func (h *Hub) sequence(items []item) error {
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
+	h.vouched(b.Abroad)
 	h.publish()
 	h.shelf.show(h, b.ledgers)
 	for _, l := range b.ledgers {
@@ -303,6 +304,9 @@ func (h *Hub) publish() {
 		h.memory.wrote(r, r.log.append(row.Seq, row.Record))
 	}
 	clear(byNum)
+	for _, l := range b.ledgers {
+		h.remark(l.room)
+	}
 	for _, r := range b.rooms {
 		r.log.setTopic(r.Topic)
 		if r.retold {

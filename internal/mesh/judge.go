@@ -215,7 +215,7 @@ func (m *Mesh) enter(ours [16]byte, v verdict) error {
 	switch {
 	case v.space == ours:
 	case v.move:
-		if err := m.cfg.Hub.Join(v.space); err != nil {
+		if err := m.cfg.Hub.JoinSpace(v.space); err != nil {
 			return fmt.Errorf("move to another space: %w", err)
 		}
 	default:

@@ -33,7 +33,7 @@ type Hub interface {
 	Sharing() store.Sharing
 	Kept() bool
 	Adopt(space [16]byte) error
-	Join(space [16]byte) error
+	JoinSpace(space [16]byte) error
 	RenewLogs() error
 
 	Digests(admitted bool) []wire.RoomDigest

@@ -37,8 +37,10 @@ const (
 	diskQuestion   = 4
 	// maxSubmit is how many records are handed to the hub at a time.
 	maxSubmit = 64
-	// maxRequest bounds a join, a part or a nick, in bytes: what is in one comes back in its answer.
+	// maxRequest bounds a join, a part or a nick, in bytes: what is in one comes back in its answer. maxMoved bounds a join that says what was seen on another
+	// node, which does not.
 	maxRequest = 1 << 10
+	maxMoved   = maxRequest + wire.MaxMarkHeads*(1+17+9) + wire.MaxMovedIDs*9
 )
 
 // Link is the connection that a session lives on: mux.go's Link outside tests.
@@ -63,6 +65,8 @@ type Host struct {
 	Log   *slog.Logger
 	// Admin reports whether a key may do everything here. It is asked in each handshake, by many goroutines. Nil: nobody may.
 	Admin func(identity.ID) bool
+	// Mesh has the node's links to others. Nil: there are none.
+	Mesh Mesh
 }
 
 // Caller is what is known of who is at the other end of a link before it has said a word.
@@ -186,9 +190,10 @@ func isCardOf(card []byte, key identity.ID) bool {
 }
 
 func (h *Host) welcome(a *hub.Attached) *wire.Welcome {
+	space := h.Hub.Sharing().Space
 	return &wire.Welcome{
 		Version: wire.Version, Node: h.Node[:], Title: h.Title, Name: a.Name, From: a.From, Epoch: h.Hub.Epoch(),
-		LastCSeq: a.LastCSeq, Outcomes: a.Outcomes, Time: chat.Millis(a.Time),
+		LastCSeq: a.LastCSeq, Outcomes: a.Outcomes, Time: chat.Millis(a.Time), Space: space[:],
 		Limits: wire.Limits{
 			Text: chat.MaxText, Lines: chat.MaxLines, InFlight: chat.MaxInFlight, InFlightBytes: chat.MaxInFlightB,
 			Rooms: chat.MaxRooms, Watched: chat.MaxWatched, Rate: h.Rate,
@@ -307,10 +312,23 @@ func next(reader *wire.Reader) (wire.Record, error) {
 		return nil, err
 	}
 	record, err := wire.Decode(item)
-	if _, isPub := record.(*wire.Pub); record != nil && !isPub && len(item) > maxRequest {
+	if err == nil && len(item) > maxSize(record) {
 		return nil, fmt.Errorf("%w: %T of %d bytes", wire.ErrMalformed, record, len(item))
 	}
 	return record, err
+}
+
+// maxSize returns how many bytes a record of the chat stream may have.
+func maxSize(record wire.Record) int {
+	switch r := record.(type) {
+	case nil, *wire.Pub:
+		return wire.MaxRecord
+	case *wire.Join:
+		if r.Moved != nil && len(r.Room) <= maxRequest/2 {
+			return maxMoved
+		}
+	}
+	return maxRequest
 }
 
 // broken ends reading: quietly when the connection has ended, with a goodbye when the client broke the rules.
@@ -377,7 +395,7 @@ func nextControl(r *wire.Reader) (wire.Record, error) {
 // cost returns how many questions a record counts as.
 func cost(record wire.Record) int {
 	switch record.(type) {
-	case *wire.History, *wire.Search:
+	case *wire.History, *wire.Search, *wire.Causal:
 		return diskQuestion
 	}
 	return 1
@@ -395,12 +413,14 @@ func (s *Session) control1(record wire.Record) (ended bool, err error) {
 	case unknown:
 		return s.reply(&wire.Failed{Code: chat.Unsupported})
 	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors, *wire.History, *wire.Search, *wire.Keep, *wire.Invite, *wire.Release, *wire.Away,
-		*wire.Banned:
+		*wire.Banned, *wire.Causal:
 		answer, err := s.hub.Ask(r)
 		if err != nil {
 			return true, err
 		}
 		return s.reply(answer)
+	case *wire.Peers, *wire.Admit:
+		return s.reply(s.askMesh(r))
 	}
 	return true, s.broken("control", fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, record))
 }

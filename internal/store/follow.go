@@ -2,16 +2,15 @@ package store
 
 import (
 	"fmt"
-	"math"
 )
 
-// follows returns an error that wraps ErrOrder unless the batch's rows and entries go on from those that are there: logOf returns nil for a log that is
-// not known, and what it returns is not changed.
-func follows(b *Batch, headOf func(room uint64) (head uint64, known bool), logOf func(num uint64) *Log) error {
+// follows returns the logs that the batch is about as they are behind it, or an error that wraps ErrOrder unless its rows and entries go on from those that
+// are there. logOf returns nil for a log that is not known; what it returns is not changed.
+func follows(b *Batch, headOf func(room uint64) (head uint64, known bool), logOf func(num uint64) *Log) (logs map[uint64]*Log, err error) {
 	heads := map[uint64]uint64{}
 	for _, r := range b.Rooms {
 		if r.Num > maxRoom {
-			return fmt.Errorf("room %d is beyond what a store can number: %w", r.Num, ErrOrder)
+			return nil, fmt.Errorf("room %d is beyond what a store can number: %w", r.Num, ErrOrder)
 		}
 		heads[r.Num] = 0
 	}
@@ -27,7 +26,7 @@ func follows(b *Batch, headOf func(room uint64) (head uint64, known bool), logOf
 	for i := range b.Rows {
 		row := &b.Rows[i]
 		if head, known := endOf(row.Room); !known || row.Seq != head+1 || row.Seq > maxSeq {
-			return fmt.Errorf("room %d, row %d: %w", row.Room, row.Seq, ErrOrder)
+			return nil, fmt.Errorf("room %d, row %d: %w", row.Room, row.Seq, ErrOrder)
 		}
 		heads[row.Room] = row.Seq
 	}
@@ -35,8 +34,11 @@ func follows(b *Batch, headOf func(room uint64) (head uint64, known bool), logOf
 }
 
 // followLogs is the part of follows that is about logs and their entries.
-func followLogs(b *Batch, endOf func(room uint64) (head uint64, known bool), logOf func(num uint64) *Log) error {
-	logs := map[uint64]*Log{}
+func followLogs(b *Batch, endOf func(room uint64) (head uint64, known bool), logOf func(num uint64) *Log) (logs map[uint64]*Log, err error) {
+	if len(b.Logs)+len(b.Entries) == 0 {
+		return nil, nil
+	}
+	logs = map[uint64]*Log{}
 	find := func(num uint64) *Log {
 		if l := logs[num]; l != nil {
 			return l
@@ -55,25 +57,25 @@ func followLogs(b *Batch, endOf func(room uint64) (head uint64, known bool), log
 			l = &Log{}
 			logs[given.Num] = l
 		} else if l.Key != given.Key || l.Nonce != given.Nonce || l.Room != given.Room {
-			return fmt.Errorf("log %d is another one: %w", given.Num, ErrOrder)
+			return nil, fmt.Errorf("log %d is another one: %w", given.Num, ErrOrder)
 		}
 		if _, known := endOf(given.Room); !known || given.Num == 0 || given.Num > maxRoom || given.Low > maxSeq || given.Forked > maxSeq {
-			return fmt.Errorf("log %d can't be one of room %d: %w", given.Num, given.Room, ErrOrder)
+			return nil, fmt.Errorf("log %d can't be one of room %d: %w", given.Num, given.Room, ErrOrder)
 		}
 		l.change(given)
 	}
 	for i := range b.Entries {
 		e := &b.Entries[i]
 		l := find(e.Log)
-		if l == nil || e.Seq != l.Head+1 || e.Seq > maxSeq || e.Room != l.Room || e.Lamport > math.MaxInt64 {
-			return fmt.Errorf("log %d, entry %d: %w", e.Log, e.Seq, ErrOrder)
+		if l == nil || e.Seq != l.Head+1 || e.Seq > maxSeq || e.Room != l.Room || e.Lamport > maxLamport {
+			return nil, fmt.Errorf("log %d, entry %d: %w", e.Log, e.Seq, ErrOrder)
 		}
 		if head, _ := endOf(e.Room); e.Row > head || e.Row == 0 && !e.Hidden || e.Same > head || e.Same > 0 && !e.Hidden {
-			return fmt.Errorf("log %d, entry %d is of row %d of %d: %w", e.Log, e.Seq, e.Row, head, ErrOrder)
+			return nil, fmt.Errorf("log %d, entry %d is of row %d of %d: %w", e.Log, e.Seq, e.Row, head, ErrOrder)
 		}
 		l.grow(e)
 	}
-	return nil
+	return logs, nil
 }
 
 // change takes up what a batch says of a log; a zero one is begun.

@@ -21,6 +21,12 @@ func event(record []byte) (*wire.Event, error) {
 	return e, nil
 }
 
+// isForked reports whether a row is marked as one of a log that forks.
+func isForked(record []byte) bool {
+	e, err := event(record)
+	return err == nil && e.Opts.Forked
+}
+
 // matcher tells which records a Query asks for.
 type matcher struct {
 	terms [][]string

@@ -138,7 +138,8 @@ func (m *Memory) Append(b *Batch) error {
 	if m.closed {
 		return ErrClosed
 	}
-	if err := m.checkLocked(b); err != nil {
+	logs, err := m.followsLocked(b)
+	if err != nil {
 		return err
 	}
 	for _, r := range b.Rooms {
@@ -166,7 +167,7 @@ func (m *Memory) Append(b *Batch) error {
 	}
 	m.setPeopleLocked(b)
 	m.setStandingsLocked(b)
-	m.setLogsLocked(b)
+	m.setLogsLocked(b, logs)
 	m.redactLocked(b.Redactions)
 	m.markLocked(b.Marked)
 	for m.bytes > m.limit {
@@ -213,8 +214,8 @@ func (m *Memory) setStandingsLocked(b *Batch) {
 	}
 }
 
-// checkLocked returns an error that wraps ErrOrder unless the batch's rows and entries go on from those that are there.
-func (m *Memory) checkLocked(b *Batch) error {
+// followsLocked is follows, of what is in the store.
+func (m *Memory) followsLocked(b *Batch) (logs map[uint64]*Log, err error) {
 	return follows(b, func(room uint64) (head uint64, known bool) {
 		if r := m.rooms[room]; r != nil {
 			return r.Head, true

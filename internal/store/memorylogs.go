@@ -21,7 +21,7 @@ type memoryLogs struct {
 	acts   []Entry            // whose rows were let go of
 	same   map[Redaction][]Place
 	pairs  map[pairKey]Pair
-	abroad map[abroadKey]Abroad
+	abroad map[uint64]Abroad // by Num
 	peers  map[identity.ID]Peer
 	forks  map[uint64][]byte
 }
@@ -48,18 +48,16 @@ func (p *causalPlace) compare(lamport uint64, id *wire.EntryID) int {
 	return cmp.Or(cmp.Compare(p.lamport, lamport), bytes.Compare(p.id[:], id[:]))
 }
 
-// pairKey and abroadKey are what a store has one entry of.
+// pairKey is what a store has one Pair of.
 type pairKey struct {
 	origin [16]byte
 	cseq   uint64
 }
 
-type abroadKey struct{ epoch, from uint64 }
-
 func newMemoryLogs() memoryLogs {
 	return memoryLogs{
 		logs: map[uint64]*memoryLog{}, order: map[uint64]*causal{}, same: map[Redaction][]Place{}, pairs: map[pairKey]Pair{},
-		abroad: map[abroadKey]Abroad{}, peers: map[identity.ID]Peer{}, forks: map[uint64][]byte{},
+		abroad: map[uint64]Abroad{}, peers: map[identity.ID]Peer{}, forks: map[uint64][]byte{},
 	}
 }
 
@@ -78,9 +76,9 @@ func (m *Memory) loadLogsLocked(s *State) {
 	slices.SortFunc(s.Acts, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(a.Room, b.Room), cmp.Compare(a.Lamport, b.Lamport), bytes.Compare(a.ID[:], b.ID[:]))
 	})
-	s.Abroad = slices.SortedFunc(maps.Values(m.abroad), func(a, b Abroad) int {
-		return cmp.Or(cmp.Compare(a.Num, b.Num), cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.From, b.From))
-	})
+	for _, num := range slices.Sorted(maps.Keys(m.abroad)) {
+		s.Abroad = append(s.Abroad, m.abroad[num])
+	}
 	s.Peers = slices.SortedFunc(maps.Values(m.peers), func(a, b Peer) int { return bytes.Compare(a.Node[:], b.Node[:]) })
 	for i := range s.Peers {
 		s.Peers[i].Hosts = slices.Clone(s.Peers[i].Hosts)
@@ -91,23 +89,22 @@ func (m *Memory) loadLogsLocked(s *State) {
 }
 
 // setLogsLocked makes true what the batch says of logs and peers.
-func (m *Memory) setLogsLocked(b *Batch) {
+func (m *Memory) setLogsLocked(b *Batch, logs map[uint64]*Log) {
 	if b.Sharing != nil {
 		m.state.Sharing = *b.Sharing
 	}
-	for i := range b.Logs {
-		l := m.logs[b.Logs[i].Num]
-		if l == nil {
-			l = &memoryLog{}
-			m.logs[b.Logs[i].Num] = l
+	for num, changed := range logs {
+		if l := m.logs[num]; l != nil {
+			l.Log = *changed
+		} else {
+			m.logs[num] = &memoryLog{Log: *changed}
 		}
-		l.change(&b.Logs[i])
 	}
 	for i := range b.Entries {
 		m.addEntryLocked(b.Entries[i])
 	}
 	for _, a := range b.Abroad {
-		m.abroad[abroadKey{a.Epoch, a.From}] = a
+		m.abroad[a.Num] = a
 	}
 	for _, p := range b.Pairs {
 		m.pairs[pairKey{p.Origin, p.CSeq}] = p
@@ -136,6 +133,8 @@ func (m *Memory) addEntryLocked(e Entry) {
 		if e.Row >= room.Low {
 			room.rows[e.Row-room.Low].entry = Place{e.Row, e.Log, e.Seq}
 		}
+	}
+	if !e.Hidden || e.Same > 0 {
 		c := m.order[e.Room]
 		if c == nil {
 			c = &causal{sorted: true}
@@ -147,7 +146,6 @@ func (m *Memory) addEntryLocked(e Entry) {
 		c.list = append(c.list, causalPlace{e.Lamport, e.ID, e.Log, e.Seq})
 	}
 	l.entries = append(l.entries, e)
-	l.grow(&e)
 	m.countLocked(room, &e, 1)
 }
 
@@ -285,6 +283,24 @@ func (m *Memory) LogLow(log uint64) (uint64, error) {
 	return 1, nil
 }
 
+// LogAt returns the first entry of a log whose Row is row or a later one, Head+1 when there is none, and ErrNoRow for a log that is not known.
+func (m *Memory) LogAt(log, row uint64) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := m.logs[log]
+	switch {
+	case m.closed:
+		return 0, ErrClosed
+	case l == nil:
+		return 0, ErrNoRow
+	}
+	i := sort.Search(len(l.entries), func(i int) bool { return l.entries[i].Seq >= l.Low && l.entries[i].Row >= row })
+	if i == len(l.entries) {
+		return l.Head + 1, nil
+	}
+	return l.entries[i].Seq, nil
+}
+
 // Pair returns what came under a pair, and whether anything did.
 func (m *Memory) Pair(origin [16]byte, cseq uint64) (Pair, bool, error) {
 	m.mu.Lock()
@@ -296,8 +312,9 @@ func (m *Memory) Pair(origin [16]byte, cseq uint64) (Pair, bool, error) {
 	return p, found, nil
 }
 
-// Causal returns the entries of a room that follow (lamport, id) in causal order, n at most, or with back those that precede it, the last one first.
-// Hidden entries and those of logs that fork are not among them, nor are their texts.
+// Causal returns the entries of a room that follow (lamport, id) in causal order, n at most, or with back those that precede it, the last one first. Of those
+// that say the same, be it in a row or hidden, the first alone is among them, so that all nodes have the same list whichever they took for their row. Those
+// of logs that fork are not, nor are texts.
 func (m *Memory) Causal(room, lamport uint64, id wire.EntryID, n int, back bool) (list []Entry, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -320,11 +337,33 @@ func (m *Memory) Causal(room, lamport uint64, id wire.EntryID, n int, back bool)
 		at++
 	}
 	for ; at >= 0 && at < len(c.list) && len(list) < n; at += step {
-		if p := c.list[at]; !m.logs[p.log].isForked(p.seq) {
-			list = append(list, *m.entryLocked(p.log, p.seq))
+		if p := &c.list[at]; m.isFirstLocked(p) {
+			e := *m.entryLocked(p.log, p.seq)
+			e.Salt, e.Body = nil, nil
+			list = append(list, e)
 		}
 	}
 	return list, nil
+}
+
+// isFirstLocked reports whether an entry is the first of those that say the same, and of a row that is kept. Those of logs that fork don't count.
+func (m *Memory) isFirstLocked(p *causalPlace) bool {
+	e := m.entryLocked(p.log, p.seq)
+	row := e.Row
+	if e.Hidden {
+		row = e.Same
+	}
+	room := m.rooms[e.Room]
+	if m.logs[p.log].isForked(p.seq) || row < room.Low {
+		return false
+	}
+	for _, place := range append([]Place{room.rows[row-room.Low].entry}, m.same[Redaction{e.Room, row}]...) {
+		other := m.entryLocked(place.Log, place.Seq)
+		if other != nil && !m.logs[place.Log].isForked(place.Seq) && p.compare(other.Lamport, &other.ID) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // RowsOf returns where the rows from seq from to seq to of a room stand in logs, in their order: those that have an entry, and again for each hidden one

@@ -52,7 +52,7 @@ func TestReopen(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			dir, opt := t.TempDir(), Options{Total: total}
 			s := mustOpen(t, dir, opt)
-			m := newModel(mustLoad(t, s).Epoch)
+			m := newModel(mustLoad(t, s))
 			for range 25 {
 				for range rng.IntN(20) {
 					mustAppend(t, s, m.batch(rng))

@@ -103,4 +103,3 @@ func (s *SQLite) Rows(room, from, to uint64, size int) (list []Row, err error) {
 	}
 	return list, nil
 }
-

@@ -193,7 +193,7 @@ type Entry struct {
 // Place is where a row stands in a log.
 type Place struct{ Row, Log, Seq uint64 }
 
-// Abroad is what a number of an origin stands for on another node: From is that node's own, of its epoch, and Num is this store's.
+// Abroad is what a number of an origin stands for on another node: From is that node's own, of its epoch, and Num, which is this store's, has one of them.
 type Abroad struct {
 	Epoch uint64
 	From  uint64
@@ -205,7 +205,7 @@ type Abroad struct {
 // Pair is a publish by the name that all nodes know it by, see wire.As: what came under it once gets no second row. Of entries of other nodes, and of
 // what was offered to another node before.
 type Pair struct {
-	Origin [16]byte
+	Origin [16]byte // of an author and a wire.As, whoever puts it in makes one thing: a store does not look at it
 	CSeq   uint64
 	Room   uint64
 	Row    uint64
@@ -306,7 +306,7 @@ type State struct {
 	Sharing Sharing
 	Logs    []Log       // in the order of their numbers
 	Acts    []Entry     // in the order of their rooms and (lamport, id): those with Act, also of rows that are not kept any more, which are hidden
-	Abroad  []Abroad    // in the order of Num, Epoch and From
+	Abroad  []Abroad    // in the order of Num
 	Peers   []Peer      // in the order of their nodes
 	Forks   []ForkProof // in the order of their logs
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/iotest"
@@ -52,10 +53,90 @@ func FuzzDecode(f *testing.F) {
 // hasRaw reports whether r carries items that were encoded by its sender, in a spelling of the sender's.
 func hasRaw(r Record) bool {
 	switch r.(type) {
-	case *Presence, *HistoryIs, *SearchIs:
+	case *Presence, *HistoryIs, *SearchIs, *CausalIs:
 		return true
 	}
 	return false
+}
+
+// FuzzDecodeEntry: what decodes is what was encoded, byte for byte, the second decoder reads it as well, and Check says yes or no.
+func FuzzDecodeEntry(f *testing.F) {
+	all, _ := story()
+	for _, s := range all {
+		f.Add(s.signed.Entry)
+	}
+	f.Add(largest().Encode())
+	f.Add(append(bytes.Clone(all[0].signed.Entry), 0))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := DecodeEntry(b)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) || e != nil {
+				t.Fatalf("error %v, which is not ErrMalformed alone", err)
+			}
+			return
+		}
+		if !bytes.Equal(e.Encode(), b) {
+			t.Fatalf("an entry in two encodings:\n%x\n%x", b, e.Encode())
+		}
+		item, rest, err := readItem(b)
+		if err != nil || len(rest) > 0 {
+			t.Fatalf("the second decoder: %v", err)
+		}
+		if diff := cmp.Diff(elements(reflect.ValueOf(e)), item); diff != "" {
+			t.Fatalf("elements mismatch (-want +got):\n%s", diff)
+		}
+		if err := e.Check(); err != nil && !errors.Is(err, ErrMalformed) {
+			t.Fatalf("Check: %v, which is not ErrMalformed", err)
+		}
+		e.Header()
+	})
+}
+
+// FuzzPeerRecord: whatever comes on a peer stream and is taken keeps to the bounds that its reader counts on.
+func FuzzPeerRecord(f *testing.F) {
+	for _, s := range peerSamples() {
+		f.Add(Must(nil, s.record)[HeaderLen:])
+	}
+	f.Fuzz(func(t *testing.T, item []byte) {
+		r, err := Decode(item)
+		if err != nil {
+			return
+		}
+		switch r := r.(type) {
+		case *Peer:
+			if r.Version == Version && (len(r.Space) != 16 || len(r.Key) != 32 || len(r.Token) != 0 && len(r.Token) != TokenLen) {
+				t.Fatalf("%+v", r)
+			}
+			if s, err := DecodeAddresses(r.Record); err == nil && (len(s.Key) != 32 || len(s.Sig) != 64 || len(s.Hosts) > MaxHosts) {
+				t.Fatalf("%+v", s)
+			}
+		case *Heads:
+			for i := range r.Heads {
+				if h := &r.Heads[i]; len(h.Log.Node) != 32 || h.Log.Room != r.Room || h.Low == 0 || h.Low > h.Seq+1 || h.Seq > MaxCount || h.Seq > 0 && len(h.ID) != 16 {
+					t.Fatalf("%+v", h)
+				}
+			}
+			Digest(r.Heads)
+		case *Want:
+			if r.To != 0 && (r.From == 0 || r.To < r.From || r.To-r.From >= MaxEntries) {
+				t.Fatalf("%+v", r)
+			}
+		case *Entries:
+			for i := range r.List {
+				if s := &r.List[i]; len(s.Sig) != 64 || len(s.Entry) > MaxEntry || len(s.Salt) != 16 && len(s.Salt)+len(s.Body) > 0 {
+					t.Fatalf("%+v", s)
+				}
+			}
+		case *Fork:
+			if a, b, err := r.Entries(); err == nil && (a.Seq != b.Seq || bytes.Equal(r.A.Entry, r.B.Entry)) {
+				t.Fatalf("%+v", r)
+			}
+		case *PeerPeople:
+			for i := range r.Nodes {
+				r.Nodes[i].Fit(len(item) / 2)
+			}
+		}
+	})
 }
 
 // FuzzReader: however a stream is cut, a Reader finds the same records and ends with the same error.

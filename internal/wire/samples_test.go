@@ -107,13 +107,13 @@ func samples() []sample {
 	left := chat.BodySum((*[16]byte)(counting(0xf0, 16)), []byte("my password is hunter2"))
 
 	const cu, cd, hu, hd = "control up", "control down", "chat up", "chat down"
-	return []sample{
+	return append(append([]sample{
 		{"challenge", cd, &Challenge{Version: Version, Nonce: nonce}},
 		{"hello", cu, &Hello{Version: Version, Name: "carol", Key: carolKey.Public().(ed25519.PublicKey), Proof: proof, Origin: origin, FirstUnacked: 1, Token: []byte{}, Card: []byte{}}},
-		{"welcome-new", cd, &Welcome{Version: Version, Node: nodeID, Title: "plant 7", Name: "carol", From: 3, Epoch: storyEpoch, Outcomes: []Outcome{}, Limits: limits, Time: storyTime}},
+		{"welcome-new", cd, &Welcome{Version: Version, Node: nodeID, Title: "plant 7", Name: "carol", From: 3, Epoch: storyEpoch, Outcomes: []Outcome{}, Limits: limits, Time: storyTime, Space: []byte{}}},
 		{"watch", cu, &Watch{Rooms: []string{"lobby"}}},
 		{"join-tail", hu, &Join{Room: "lobby", Tail: 50}},
-		{"open-ok", hd, &Open{Room: 1, Name: "lobby", From: 1, Head: 1, Low: 1, Topic: "night shift", Peer: []byte{}, Card: []byte{}}},
+		{"open-ok", hd, &Open{Room: 1, Name: "lobby", From: 1, Head: 1, Low: 1, Topic: "night shift", Peer: []byte{}, Card: []byte{}, Seen: [][2]uint64{}}},
 		{"event-text", hd, text},
 		{"presence-snapshot", cd, &Presence{Rooms: []Raw{EncodeRaw(&here)}}},
 		{"pub-reply", hu, &Pub{CSeq: 1, Room: "lobby", Kind: chat.Text, Body: []byte("me!"), Opts: Opts{Re: id1[:]}}},
@@ -132,11 +132,11 @@ func samples() []sample {
 		{"nack", hd, &Nack{Expected: 7, Code: chat.NoSpace, RetryAfterMS: 2000}},
 		{"join-cursor", hu, &Join{Room: "lobby", Tail: 50, Cursor: &Cursor{Epoch: storyEpoch, Seq: 3, Hash: hash3}}},
 		{"join-direct", hu, &Join{Room: "@", Tail: 20}},
-		{"open-resume", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Card: []byte{}}},
-		{"open-gap", hd, &Open{Room: 1, Name: "lobby", Status: StatusGap, From: 9000, Head: 9900, Low: 9000, Hash: chat.Hash(id3), Topic: "night shift", Peer: []byte{}, Card: []byte{}}},
-		{"open-reset", hd, &Open{Room: 1, Name: "lobby", Status: StatusReset, From: 1, Head: 3, Low: 1, Why: WhyHash, Topic: "night shift", Peer: []byte{}, Card: []byte{}}},
-		{"open-denied", hd, &Open{Name: "Lobby", Status: StatusDenied, Code: chat.BadRoom, Peer: []byte{}, Card: []byte{}}},
-		{"open-direct", hd, &Open{Room: 4, Name: "@bob", From: 1, Low: 1, Peer: bobID, Card: bobCard}},
+		{"open-resume", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Card: []byte{}, Seen: [][2]uint64{}}},
+		{"open-gap", hd, &Open{Room: 1, Name: "lobby", Status: StatusGap, From: 9000, Head: 9900, Low: 9000, Hash: chat.Hash(id3), Topic: "night shift", Peer: []byte{}, Card: []byte{}, Seen: [][2]uint64{}}},
+		{"open-reset", hd, &Open{Room: 1, Name: "lobby", Status: StatusReset, From: 1, Head: 3, Low: 1, Why: WhyHash, Topic: "night shift", Peer: []byte{}, Card: []byte{}, Seen: [][2]uint64{}}},
+		{"open-denied", hd, &Open{Name: "Lobby", Status: StatusDenied, Code: chat.BadRoom, Peer: []byte{}, Card: []byte{}, Seen: [][2]uint64{}}},
+		{"open-direct", hd, &Open{Room: 4, Name: "@bob", From: 1, Low: 1, Peer: bobID, Card: bobCard, Seen: [][2]uint64{}}},
 		{"part", hu, &Part{Room: "lobby"}},
 		{"closed", hd, &Closed{Room: 1, Name: "lobby"}},
 		{"closed-not-joined", hd, &Closed{Name: "annex", Code: chat.NotJoined}},
@@ -144,7 +144,7 @@ func samples() []sample {
 		{"named", hd, &Named{Name: "caroline"}},
 		{"named-taken", hd, &Named{Name: "carol", Code: chat.NameTaken, Suggest: "bob~7q2f"}},
 		{"welcome-resume", cd, &Welcome{Version: Version, Node: nodeID, Name: "carol", From: 3, Epoch: storyEpoch, LastCSeq: 5, Outcomes: []Outcome{
-			{CSeq: 4, Time: storyTime + 9000}, {CSeq: 5, Code: chat.NoSuchUser, Time: storyTime + 9500}}, Limits: limits, Time: storyTime + 60_000}},
+			{CSeq: 4, Time: storyTime + 9000}, {CSeq: 5, Code: chat.NoSuchUser, Time: storyTime + 9500}}, Limits: limits, Time: storyTime + 60_000, Space: []byte{}}},
 		{"bye-stopping", cd, &Bye{Code: chat.Stopping, RetryAfterMS: 1000, Text: "back in a minute"}},
 		{"notice", cd, &Notice{Code: chat.NameTaken, Text: "carol is taken; you are carol~7q2f"}},
 		{"presence-change", cd, &Presence{Rooms: []Raw{EncodeRaw(&change), EncodeRaw(&crowd)}}},
@@ -196,14 +196,14 @@ func samples() []sample {
 		{"pub-redact", hu, &Pub{CSeq: 10, Room: "lobby", Kind: chat.Act, Body: []byte(redact), Opts: Opts{Sig: redactSig, Row: 6}}},
 		{"event-redact", hd, &Event{Room: 1, Seq: 7, From: 3, CSeq: 10, Time: storyTime + 4500, Name: "carol", Kind: chat.Act, Body: []byte(redact), ID: idRedact, Opts: Opts{Sig: redactSig, Row: 6}}},
 		{"refused-muted", hd, &Refused{CSeq: 7, Code: chat.Muted, RetryAfterMS: 590_000}},
-		{"open-terms", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Terms: terms, Card: []byte{}}},
-		{"open-banned", hd, &Open{Name: "lobby", Status: StatusDenied, Code: chat.Banned, Peer: []byte{}, Card: []byte{}}},
+		{"open-terms", hd, &Open{Room: 1, Name: "lobby", From: 4, Head: 3, Low: 1, Hash: hash3, Topic: "night shift", Peer: []byte{}, Terms: terms, Card: []byte{}, Seen: [][2]uint64{}}},
+		{"open-banned", hd, &Open{Name: "lobby", Status: StatusDenied, Code: chat.Banned, Peer: []byte{}, Card: []byte{}, Seen: [][2]uint64{}}},
 		{"terms", hd, &TermsAre{Room: 1, Terms: Terms{Role: chat.RoleOwner, SlowMS: 30_000}}},
 		{"terms-none", hd, &TermsAre{Room: 1}},
 		{"closed-kicked", hd, &Closed{Room: 1, Name: "lobby", Code: chat.Kicked}},
 		{"banned", cu, &Banned{Room: "lobby", After: []byte{}}},
 		{"banned-are", cd, &BannedAre{Bans: []Ban{{Who: Person{ID: bobID, Name: "bob"}, By: Person{ID: carolID, Name: "carol"}, Since: storyTime, Until: storyTime + 600_000, Text: "spam"}}}},
-	}
+	}, movingSamples()...), peerSamples()...)
 }
 
 // actSig is the signature of an act, made from the bytes that docs/protocol.md lists.

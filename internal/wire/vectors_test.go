@@ -173,6 +173,8 @@ func TestEventsInAnswers(t *testing.T) {
 			events = r.Events
 		case *SearchIs:
 			events = r.Events
+		case *CausalIs:
+			events = r.Events
 		}
 		for _, raw := range events {
 			seen++
@@ -185,8 +187,8 @@ func TestEventsInAnswers(t *testing.T) {
 			}
 		}
 	}
-	if seen != 4 {
-		t.Errorf("%d events in the samples, want 4", seen)
+	if seen != 5 {
+		t.Errorf("%d events in the samples, want 5", seen)
 	}
 	for _, raw := range []Raw{nil, {0xf6}, {0x80}, {0x18, 0x2a}, {0x82, 0x02, 0x01}, {0x82, 0x18, 0xff, 0x01}, Must(nil, &Ack{})[HeaderLen:]} {
 		if e, err := DecodeEvent(raw); !errors.Is(err, ErrMalformed) {

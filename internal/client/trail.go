@@ -1,0 +1,126 @@
+package client
+
+import (
+	"slices"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/wire"
+)
+
+// maxTrail bounds the messages of a room that a client knows again on another node.
+const maxTrail = wire.MaxMovedIDs
+
+// trail is what was shown of a room, in words that all nodes of a space understand, whatever order they have it in: all that the marks cover, and the
+// newest messages by their ids. The numbers in it are those of the log that the room's cursor is of.
+type trail struct {
+	heads []wire.Grown // the most that the marks have said of each log, in the order of their ids
+	steps []step       // the newest of what was shown, in that order; at most maxTrail
+	away  int          // steps whose message has not come in the present log
+	seen  [][2]uint64  // rows of the present log that were shown on another node, ascending
+}
+
+// step is a message that was shown.
+type step struct {
+	id     chat.ID
+	seq    uint64 // in the present log; 0: it has not come there
+	marked bool   // a mark covers it
+}
+
+// isEmpty reports whether another node can't tell from it what was shown.
+func (t *trail) isEmpty() bool { return len(t.heads) == 0 && len(t.steps) == 0 }
+
+// knows reports whether the message of a row was shown before, on another node.
+func (t *trail) knows(seq uint64, id chat.ID) bool {
+	for len(t.seen) > 0 && t.seen[0][1] < seq {
+		t.seen = t.seen[1:]
+	}
+	return len(t.seen) > 0 && t.seen[0][0] <= seq || t.away > 0 && t.has(id)
+}
+
+// has reports whether a message is among the newest that were shown.
+func (t *trail) has(id chat.ID) bool { return t.find(id) >= 0 }
+
+func (t *trail) find(id chat.ID) int {
+	return slices.IndexFunc(t.steps, func(s step) bool { return s.id == id })
+}
+
+// add notes that the row seq, the message id, was shown, here or before. Of too many one goes that a mark covers, as long as there is one.
+func (t *trail) add(seq uint64, id chat.ID) {
+	if t.away > 0 {
+		if i := t.find(id); i >= 0 {
+			if t.steps[i].seq == 0 {
+				t.away--
+			}
+			t.steps[i].seq = seq
+			return
+		}
+	}
+	if len(t.steps) >= maxTrail {
+		t.drop(max(0, slices.IndexFunc(t.steps, func(s step) bool { return s.marked })))
+	}
+	t.steps = append(t.steps, step{id: id, seq: seq})
+}
+
+func (t *trail) drop(i int) {
+	if t.steps[i].seq == 0 {
+		t.away--
+	}
+	t.steps = slices.Delete(t.steps, i, i+1)
+}
+
+// mark takes in which logs the rows up to seq are of, and how much of each. What earlier marks covered, of a node that may have been ahead, stays covered.
+// It reports false for a mark that tells of too much, and has changed nothing then.
+func (t *trail) mark(seq uint64, heads []wire.Grown) bool {
+	most := map[wire.LogID]uint64{}
+	for _, list := range [][]wire.Grown{t.heads, heads} {
+		for _, g := range list {
+			most[g.Log] = max(most[g.Log], g.Seq)
+		}
+	}
+	if len(most) > wire.MaxMarkHeads {
+		return false
+	}
+	t.heads = make([]wire.Grown, 0, len(most))
+	for log, seq := range most {
+		t.heads = append(t.heads, wire.Grown{Log: log, Seq: seq})
+	}
+	slices.SortFunc(t.heads, func(a, b wire.Grown) int { return slices.Compare(a.Log[:], b.Log[:]) })
+	for i := range t.steps {
+		if s := &t.steps[i]; s.seq > 0 && s.seq <= seq {
+			s.marked = true
+		}
+	}
+	return true
+}
+
+// move goes over to the log of another node, in which these rows were shown before: its numbers are others.
+func (t *trail) move(seen [][2]uint64) {
+	for i := range t.steps {
+		t.steps[i].seq = 0
+	}
+	t.away, t.seen = len(t.steps), seen
+}
+
+// moved tells another node what was shown.
+func (t *trail) moved() *wire.Moved {
+	m := &wire.Moved{Heads: slices.Clone(t.heads)}
+	for _, s := range t.steps {
+		if !s.marked {
+			m.IDs = append(m.IDs, s.id)
+		}
+	}
+	return m
+}
+
+// clone returns a copy that changes by itself.
+func (t *trail) clone() trail {
+	return trail{heads: slices.Clone(t.heads), steps: slices.Clone(t.steps), away: t.away, seen: slices.Clone(t.seen)}
+}
+
+// translate returns where somebody has read to in another log, in which as much is unread as was: of read, when the last shown was row was, and is row now.
+func translate(read, was, now uint64) uint64 {
+	if unread := was - min(read, was); read > 0 && unread < now {
+		return now - unread
+	}
+	return 0
+}
