@@ -189,7 +189,11 @@ func (n *Node) link(ctx context.Context) error {
 			}
 		})
 	}
-	return n.mesh.Run(ctx)
+	err := n.mesh.Run(ctx)
+	if s := n.mesh.Stats(); s.FramesSent+s.FramesReceived > 0 {
+		n.log.Info("shared with other nodes", "frames", s.FramesSent, "sent", s.Sent, "taken", s.Taken, "duplicates", s.Duplicates)
+	}
+	return err
 }
 
 // announced returns what the node says of itself on its networks.

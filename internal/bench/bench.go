@@ -85,6 +85,7 @@ const help = `chatnode bench: how much this machine can do
     chatnode bench -n 4000 -runs 3 -mode saturate  one question alone
     chatnode bench -scenario hostile               what 1,000 hostile connections do to 100 good clients: about 2 minutes
     chatnode bench -scenario disk                  what keeping messages costs, with a million of them: about 15 minutes
+    chatnode bench -scenario peers                 what links between nodes cost: about 5 minutes
     chatnode bench -json > today.json              one JSON object a row
 
 What is measured runs in processes of its own on this machine, which the load shares with it, and is held to its order: a message that is
@@ -110,6 +111,9 @@ lost, repeated, refused or out of order ends the bench.
   start      from the start of a node's process to its listening, and to its first welcome, with no messages and with -messages
   catchup    rows a second that clients read who missed all of the -messages
   disk       store, kept, size, start and catchup
+  peers      linked nodes, in processes of their own under TLS: data frames that travel for each message that reaches a node, while clients of all
+             nodes send at -rate; delay on one node, one link away and two; messages a second through one link; memory for each link; and how long
+             two nodes need that were parted while -messages were said on each side, until a client of each has been shown all of it
 
   -payload BYTES     size of a text, 16 to 8192 (100)
   -duration TIME     of each mode or case in each run (3s; hostile 10s)
@@ -129,7 +133,7 @@ lost, repeated, refused or out of order ends the bench.
 
   For those with a store:
   -dir DIR           where to put stores while they are measured, on the disk that is meant (where a node has them without -data)
-  -messages N        how many there are for size, start and catchup (1000000)
+  -messages N        how many there are for size, start and catchup (1000000), and on each side of peers (100000)
 
 CPU is that of the server, in user and system mode; "load" is what the same costs the measuring side, which shares the machine. CPU and
 memory are known on Linux alone.
@@ -179,7 +183,7 @@ func parse(args []string) (*config, error) {
 	flags.IntVar(&cfg.runs, "runs", 5, "")
 	flags.BoolVar(&cfg.json, "json", false, "")
 	flags.StringVar(&cfg.dir, "dir", "", "")
-	flags.IntVar(&cfg.messages, "messages", 1_000_000, "")
+	flags.IntVar(&cfg.messages, "messages", 0, "")
 	flags.IntVar(&cfg.hostile, "hostile", 1000, "")
 	name := flags.String("scenario", string(scenarioFanout), "")
 	flags.IntVar(&cfg.floor, "serve-floor", 0, "")
@@ -206,6 +210,9 @@ func parse(args []string) (*config, error) {
 	}
 	if !given["duration"] {
 		cfg.duration = usualDuration
+	}
+	if !given["messages"] {
+		cfg.messages = scenario(*name).usualMessages()
 	}
 	if err := errors.Join(cfg.setClients(*clients), cfg.setModes(*modes), cfg.setScenario(*name)); err != nil {
 		return nil, err

@@ -32,6 +32,16 @@ var (
 	rowRate          = quantity{"rows_per_s", "rows/s", scaled}
 	serverPerRow     = quantity{"server_cpu_us_per_row", "server CPU µs/row", digits}
 	loadPerRow       = quantity{"load_cpu_us_per_row", "load CPU µs/row", digits}
+	framesEach       = quantity{"frames_per_delivery", "data frames/delivery", digits}
+	sentEach         = quantity{"sent_per_delivery", "messages sent/delivery", digits}
+	delayMedian      = quantity{"delay_p50_ms", "delay p50 ms", digits}
+	delayTail        = quantity{"delay_p99_ms", "delay p99 ms", digits}
+	senderEach       = quantity{"sender_cpu_us_per_message", "sender CPU µs/message", digits}
+	receiverEach     = quantity{"receiver_cpu_us_per_message", "receiver CPU µs/message", digits}
+	memoryEach       = quantity{"rss_kb_per_link", "memory KB/link", digits}
+	heapEach         = quantity{"anonymous_kb_per_link", "heap and stacks KB/link", digits}
+	healTime         = quantity{"heal_s", "healed after s", digits}
+	healRate         = quantity{"messages_per_s", "messages/s", scaled}
 )
 
 // figure is one quantity in one case, over all runs.

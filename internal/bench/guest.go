@@ -58,6 +58,7 @@ type guest struct {
 	event  func(seq uint64, rest []byte) error // rest begins behind the seq; nil for a publisher
 	acked  func(cseq uint64) error             // nil for a reader
 	grown  func(delta uint32)                  // the chat stream's send window; nil for a reader
+	peers  func(*wire.PeersAre)                // nil for who does not ask
 
 	// Owned by whoever feeds.
 	head          [frameHeader]byte
@@ -177,6 +178,10 @@ func (g *guest) controlRecord(record []byte) error {
 				join.Cursor = &wire.Cursor{Epoch: r.Epoch}
 			}
 			return g.say(chatID, join)
+		}
+	case *wire.PeersAre:
+		if g.peers != nil {
+			g.peers(r)
 		}
 	case *wire.Bye:
 		return fmt.Errorf("the node said goodbye: %s", r.Code.Sentence())

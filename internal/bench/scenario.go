@@ -24,11 +24,21 @@ const (
 	scenarioCatchUp   scenario = "catchup"
 	// scenarioDisk is all of those that need one.
 	scenarioDisk scenario = "disk"
+	// scenarioPeers is about nodes that are linked.
+	scenarioPeers scenario = "peers"
 )
 
 var allScenarios = []scenario{
 	scenarioFanout, scenarioTLS, scenarioHandshake, scenarioHostile,
-	scenarioStore, scenarioKept, scenarioSize, scenarioStart, scenarioCatchUp, scenarioDisk,
+	scenarioStore, scenarioKept, scenarioSize, scenarioStart, scenarioCatchUp, scenarioDisk, scenarioPeers,
+}
+
+// usualMessages returns how many messages there are in a past, unless flags say so.
+func (s scenario) usualMessages() int {
+	if s == scenarioPeers {
+		return 100_000
+	}
+	return 1_000_000
 }
 
 // usual returns the numbers of clients with which a scenario is measured, and for how long, unless flags say so. Hostile guests who say nothing are
@@ -90,6 +100,9 @@ func (cfg *config) runDisk(ctx context.Context, node program, stdout io.Writer, 
 		}
 	}()
 	out := newFigures(cfg, stdout)
+	if cfg.scenario == scenarioPeers {
+		return cfg.measurePeers(ctx, node, out, p)
+	}
 	if cfg.asks(scenarioKept) {
 		if err := cfg.measureKept(ctx, node, out, p); err != nil {
 			return err

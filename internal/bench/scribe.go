@@ -40,6 +40,11 @@ func writePast(ctx context.Context, dir string, count, payload int, p *progress)
 	if err != nil {
 		return err
 	}
+	return s.writeAll(ctx, count, payload, p)
+}
+
+// writeAll writes count messages, and waits until all of them can be found.
+func (s *scribe) writeAll(ctx context.Context, count, payload int, p *progress) error {
 	began := time.Now().Add(-time.Duration(count) * pastEvery)
 	prose := newProse()
 	for n := range count {
@@ -56,7 +61,7 @@ func writePast(ctx context.Context, dir string, count, payload int, p *progress)
 			return context.Cause(ctx)
 		}
 	}
-	return awaitIndex(ctx, opened, p)
+	return awaitIndex(ctx, s.store, p)
 }
 
 // awaitIndex waits until the search index has everything.
@@ -94,6 +99,11 @@ type scribe struct {
 	hash    chat.Hash
 	origins []store.Origin
 	batch   store.Batch
+
+	// Where the store is shared.
+	log   *wire.Log
+	logID wire.LogID
+	prev  wire.EntryID // of the last entry
 }
 
 // newScribe returns a scribe for an empty store, with pastAuthors authors who have their names.
@@ -139,6 +149,40 @@ func (s *scribe) write(author int, body []byte, at time.Time) {
 	outcome := store.Outcome{CSeq: o.Last, Seq: row.Seq, ID: row.ID, Time: row.Time}
 	o.Outcomes = append(o.Outcomes, outcome)
 	s.batch.Rows = append(s.batch.Rows, row)
+	if s.log != nil {
+		s.enter(&row, o)
+	}
+}
+
+// share has the scribe give each message an entry in a log of the node whose key that is. Nothing has been written before.
+func (s *scribe) share(key *identity.Key) error {
+	state, err := s.store.Load()
+	if err != nil {
+		return err
+	}
+	state.Sharing.Shared = true
+	s.log = &wire.Log{Node: key.Public(), Nonce: state.Sharing.Nonce, Room: roomName}
+	s.logID = s.log.ID()
+	s.batch.Sharing = &state.Sharing
+	s.batch.Logs = []store.Log{{Num: 1, Key: [32]byte(key.Public()), Nonce: s.log.Nonce, Room: s.room.Num, Low: 1}}
+	return nil
+}
+
+// enter puts the entry of a message into the batch.
+func (s *scribe) enter(row *store.Row, o *store.Origin) {
+	origin, sum := wire.OriginName(o.Token), chat.BodySum(&row.Salt, row.Body)
+	e := wire.Entry{
+		Seq: row.Seq, Lamport: row.Seq, Epoch: row.Epoch, Num: row.Room, Row: row.Seq, From: row.From, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind,
+		Author: o.Key[:], Origin: origin[:], Sum: sum[:],
+	}
+	if row.Seq > 1 {
+		e.Prev = s.prev[:]
+	} else {
+		e.Opts.Owner, e.Opts.Made = s.room.Owner[:], s.room.Created
+	}
+	header := e.Encode()
+	s.prev = wire.EntryIDOf(s.logID, header)
+	s.batch.Entries = append(s.batch.Entries, store.Entry{Log: 1, Seq: row.Seq, Lamport: row.Seq, ID: s.prev, Room: row.Room, Row: row.Seq, Header: header})
 }
 
 // commit has the store keep the batch.
@@ -152,7 +196,7 @@ func (s *scribe) commit() error {
 	if err := s.store.Append(&s.batch); err != nil {
 		return fmt.Errorf("append: %w", err)
 	}
-	s.batch = store.Batch{Rows: s.batch.Rows[:0], Origins: s.batch.Origins[:0]}
+	s.batch = store.Batch{Rows: s.batch.Rows[:0], Origins: s.batch.Origins[:0], Entries: s.batch.Entries[:0]}
 	return nil
 }
 
