@@ -111,9 +111,10 @@ lost, repeated, refused or out of order ends the bench.
   start      from the start of a node's process to its listening, and to its first welcome, with no messages and with -messages
   catchup    rows a second that clients read who missed all of the -messages
   disk       store, kept, size, start and catchup
-  peers      linked nodes, in processes of their own under TLS: data frames that travel for each message that reaches a node, while clients of all
-             nodes send at -rate; delay on one node, one link away and two; messages a second through one link; memory for each link; and how long
-             two nodes need that were parted while -messages were said on each side, until a client of each has been shown all of it
+  peers      linked nodes, under TLS: data frames that travel for each message that reaches a node, while clients of all nodes
+             send at -rate, what links learn at their beginning included; delay on one node, one link away and two; messages a
+             second through one link; memory for each link; and how long two nodes need that were parted while -messages were
+             said on each side, until a client of each has been shown all of it, and the two have the same
 
   -payload BYTES     size of a text, 16 to 8192 (100)
   -duration TIME     of each mode or case in each run (3s; hostile 10s)

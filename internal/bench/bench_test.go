@@ -37,7 +37,7 @@ func TestUsage(t *testing.T) {
 		"duration":        {[]string{"-duration", "soon"}, "soon"},
 		"long duration":   {[]string{"-duration", "2h"}, "-duration"},
 		"tiny floor":      {[]string{"-serve-floor", "4"}, "-serve-floor"},
-		"scenario":        {[]string{"-scenario", "speed"}, "fanout, tls, handshake, hostile, store, kept, size, start, catchup, disk"},
+		"scenario":        {[]string{"-scenario", "speed"}, "fanout, tls, handshake, hostile, store, kept, size, start, catchup, disk, peers"},
 		"no scenario":     {[]string{"-scenario", ""}, "-scenario"},
 		"two scenarios":   {[]string{"-scenario", "kept,size"}, "-scenario"},
 		"no messages":     {[]string{"-messages", "0"}, "-messages"},

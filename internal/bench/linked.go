@@ -35,7 +35,7 @@ func (cfg *config) measurePeers(ctx context.Context, node program, out *figures,
 	return out.print(scenarioPeers)
 }
 
-// with starts the nodes of a peering that are linked in a shape, has them measured, and ends them. What goes wrong beside measure goes to fail, which ends
+// withPeers makes nodes that are to be linked in a shape, has them measured, and ends them. What goes wrong beside measure goes to fail, which ends
 // its context; what went wrong first is the error, with what a node said.
 func (cfg *config) withPeers(ctx context.Context, node program, count int, shape func(i, j int) bool,
 	measure func(ctx context.Context, p *peering, fail context.CancelCauseFunc) error) error {
