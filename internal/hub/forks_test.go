@@ -83,6 +83,15 @@ func TestFork(t *testing.T) {
 				}
 			}
 		}
+		if isNew, err := late.hub.Prove(got.Fork); err != nil || !isNew {
+			t.Errorf("who has only what stands before: %v, %v", isNew, err)
+		}
+		for _, w := range []*world{one, other} {
+			head := headOfNode(t, w, w)
+			if got, err := late.hub.Offer(w.source(true), head.Log, 2, entriesOf(t, w, head)[1:]); err != nil || !got.Refused || got.Head != 1 || len(late.rows("lobby")) != 2 {
+				t.Errorf("who knows of the fork is offered what follows: %+v, %v", got, err)
+			}
+		}
 		told := false
 		for _, r := range bob.control {
 			n, ok := r.(*wire.Notice)
