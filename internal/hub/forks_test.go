@@ -120,19 +120,10 @@ func TestForkInBatch(t *testing.T) {
 		bob := w.attach("bob", "lobby")
 		log := headOfNode(t, one, one).Log
 		first, second := entriesOf(t, one, headOfNode(t, one, one)), entriesOf(t, other, headOfNode(t, other, other))
-		release := w.store.block()
-		bob.submit(bob.pub("lobby", "hold")) // is committed while the others come
-		done := make(chan Offered, 2)
-		for _, list := range [][]wire.Signed{first, second} {
-			go func() {
-				got, _ := w.hub.Offer(one.source(true), log, 1, list)
-				done <- got
-			}()
-		}
-		elapse(1)
-		release()
-		if got, then := <-done, <-done; (got.Fork == nil) == (then.Fork == nil) {
-			t.Fatalf("Offer = %+v and %+v", got, then)
+		bob.say("lobby", "hold")
+		got, err := w.hub.OfferAll(one.source(true), []Run{{Log: log, First: 1, List: first}, {Log: log, First: 1, List: second}})
+		if err != nil || got[0].Fork != nil || got[1].Fork == nil {
+			t.Fatalf("OfferAll = %+v, %v", got, err)
 		}
 		w.settle()
 		for _, e := range bob.view("lobby").rows {
