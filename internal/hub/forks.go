@@ -141,7 +141,8 @@ func (h *Hub) hide(l *ledger, seq uint64) {
 				continue
 			}
 		}
-		if len(list) == 0 {
+		if err != nil { // the others are in the batch, or it ends the hub
+			_ = h.fault(fmt.Errorf("read log %d from entry %d: %w", l.num, seq, err))
 			break
 		}
 		for i := range list {

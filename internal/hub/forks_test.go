@@ -83,6 +83,15 @@ func TestFork(t *testing.T) {
 				}
 			}
 		}
+		if isNew, err := late.hub.Prove(got.Fork); err != nil || !isNew {
+			t.Errorf("who has only what stands before: %v, %v", isNew, err)
+		}
+		for _, w := range []*world{one, other} {
+			head := headOfNode(t, w, w)
+			if got, err := late.hub.Offer(w.source(true), head.Log, 2, entriesOf(t, w, head)[1:]); err != nil || !got.Refused || got.Head != 1 || len(late.rows("lobby")) != 2 {
+				t.Errorf("who knows of the fork is offered what follows: %+v, %v", got, err)
+			}
+		}
 		told := false
 		for _, r := range bob.control {
 			n, ok := r.(*wire.Notice)
@@ -111,19 +120,10 @@ func TestForkInBatch(t *testing.T) {
 		bob := w.attach("bob", "lobby")
 		log := headOfNode(t, one, one).Log
 		first, second := entriesOf(t, one, headOfNode(t, one, one)), entriesOf(t, other, headOfNode(t, other, other))
-		release := w.store.block()
-		bob.submit(bob.pub("lobby", "hold")) // is committed while the others come
-		done := make(chan Offered, 2)
-		for _, list := range [][]wire.Signed{first, second} {
-			go func() {
-				got, _ := w.hub.Offer(one.source(true), log, 1, list)
-				done <- got
-			}()
-		}
-		elapse(1)
-		release()
-		if got, then := <-done, <-done; (got.Fork == nil) == (then.Fork == nil) {
-			t.Fatalf("Offer = %+v and %+v", got, then)
+		bob.say("lobby", "hold")
+		got, err := w.hub.OfferAll(one.source(true), []Run{{Log: log, First: 1, List: first}, {Log: log, First: 1, List: second}})
+		if err != nil || got[0].Fork != nil || got[1].Fork == nil {
+			t.Fatalf("OfferAll = %+v, %v", got, err)
 		}
 		w.settle()
 		for _, e := range bob.view("lobby").rows {

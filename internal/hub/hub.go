@@ -203,7 +203,7 @@ func (h *Hub) restore(state *store.State) {
 	for i := range state.Origins {
 		o := &origin{Origin: state.Origins[i], kept: true}
 		h.authors[o.Num] = o.Key
-		if a := h.accounts[o.Key]; a != nil && o.Last > 0 {
+		if a := h.accounts[o.Key]; a != nil && a.joined && o.Last > 0 {
 			a.wrote = true
 		}
 		if !o.Retired {

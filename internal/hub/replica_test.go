@@ -399,7 +399,7 @@ func TestOfferedEarlyAndTwice(t *testing.T) {
 		w := peers[2]
 		answer := entriesOf(t, peers[1], effect)
 		got, err := w.hub.Offer(peers[1].source(true), effect.Log, 1, answer)
-		if want := (wire.Dep{Log: cause.Log.ID(), Seq: 1, ID: cause.ID}); err != nil || got.Head != 0 || len(got.Missing) != 1 || cmp.Diff(want, got.Missing[0]) != "" {
+		if want := (wire.Dep{Log: cause.Log.ID(), Seq: 1, ID: cause.ID}); err != nil || got.Head != 0 || got.Fault != "" || len(got.Missing) != 1 || cmp.Diff(want, got.Missing[0]) != "" {
 			t.Fatalf("too early: %+v, %v", got, err)
 		}
 		alice.say("lobby", "oh")

@@ -401,9 +401,13 @@ func TestPeersOnce(t *testing.T) {
 				if diff := cmp.Diff(peers[0].hub.Digests(true), peers[1].hub.Digests(true)); diff != "" {
 					t.Errorf("digests mismatch (-0 +1):\n%s", diff)
 				}
+				want := must(peers[0].store.Causal(1, 0, wire.EntryID{}, 9, false))
 				for i, w := range peers {
 					if rows := w.rows("lobby"); len(rows) != 1 {
 						t.Errorf("node %d has %d rows", i, len(rows))
+					}
+					if list := must(w.store.Causal(1, 0, wire.EntryID{}, 9, false)); len(list) != 1 || list[0].ID != want[0].ID || !bytes.Equal(list[0].Header, want[0].Header) {
+						t.Errorf("node %d has another causal list: %d entries", i, len(list))
 					}
 					w.checkLogs()
 				}
