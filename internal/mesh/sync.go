@@ -38,6 +38,7 @@ type replica struct {
 	queued bool // in Mesh.backlog
 	// While it is in Mesh.missed: when it is taken for lost, and what head was when that was decided.
 	late     time.Time
+	leap     bool // it may begin, or go on, behind a gap
 	lateHead uint64
 }
 
@@ -159,7 +160,7 @@ func (l *link) heads(h *wire.Heads) error {
 		if err := l.m.cfg.Hub.RenewLogs(); err != nil {
 			return err
 		}
-		l.log.Warn("others have more of this node's own log than it has itself, as after a restored backup: new logs begin")
+		l.restored()
 	}
 	own := map[wire.LogID]uint64{}
 	for _, head := range l.m.cfg.Hub.Heads(h.Room, true) {
