@@ -529,7 +529,7 @@ func (h *Hub) host(id identity.ID, name string, wrote int64) *account {
 	stale := seen-a.seen >= seenEvery.Milliseconds()
 	a.seen = max(a.seen, seen)
 	base := chat.BaseName(name)
-	if a.joined && a.name != "" || a.name != "" && chat.BaseName(a.name) == base {
+	if !a.lent && a.name != "" && (a.joined || chat.BaseName(a.name) == base) {
 		if stale {
 			h.save(a)
 		}
