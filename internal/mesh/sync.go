@@ -76,9 +76,12 @@ type flow struct {
 func (m *Mesh) replicaLocked(log *wire.Log) *replica {
 	id := log.ID()
 	r := m.logs[id]
-	if r == nil {
+	switch {
+	case r == nil:
 		r = &replica{id: id, log: *log}
 		m.logs[id] = r
+	case len(r.log.Node) == 0: // so far only what builds on it was here: see lack
+		r.log = *log
 	}
 	return r
 }
