@@ -34,7 +34,13 @@ type pull struct {
 // planLocked asks for what is missing of a log, if anything is: one link at a time, the one that has it from the earliest entry on first. need is the
 // entry that others wait for; 0: there is no hurry.
 func (m *Mesh) planLocked(r *replica, need uint64) {
-	if r.pull.link != nil && (need == 0 || need <= r.pull.to) || r.closed() {
+	if r.closed() {
+		return
+	}
+	if r.pull.link != nil {
+		if need > r.pull.to {
+			m.moreLocked(r, need)
+		}
 		return
 	}
 	l := m.providerLocked(r, need)
@@ -58,10 +64,25 @@ func (m *Mesh) planLocked(r *replica, need uint64) {
 	if to < from {
 		return
 	}
-	m.pulledLocked(r)
 	l.asking += int(to - from + 1)
 	r.pull = pull{link: l, from: from, to: to, asked: m.cfg.Now()}
 	l.askLocked(f, from, to)
+}
+
+// moreLocked asks who was asked for a log for more of it, up to need, if it has that.
+func (m *Mesh) moreLocked(r *replica, need uint64) {
+	p := &r.pull
+	f := p.link.flows[r.id]
+	from, to := p.to+1, min(need, f.claimed, p.to+wire.MaxEntries, r.head+2*wire.MaxEntries) // no more than it remembers
+	if f.wants {                                                                             // not written yet: it becomes one question
+		from, to = f.want.From, min(to, f.want.From+wire.MaxEntries-1)
+	}
+	if to <= p.to {
+		return
+	}
+	p.link.asking += int(to - p.to)
+	p.to = to
+	p.link.askLocked(f, from, to)
 }
 
 // askLocked has the other asked for entries, and for those that follow: it is the log's source from now on.
@@ -302,7 +323,7 @@ func (l *link) have(h *wire.Have) {
 		}
 		l.hasLocked(f, g.Seq)
 		if r := f.replica; f.claimed > r.head {
-			if r.source == nil {
+			if r.source == nil || r.source == l { // who else would push it
 				l.m.planLocked(r, 0)
 			} else {
 				l.m.missLocked(r, graftAfter)

@@ -27,11 +27,12 @@ func (l *link) entries(e *wire.Entries) error {
 	l.m.stats.FramesReceived++
 	l.m.stats.Received += uint64(len(e.List))
 	f := l.flows[e.Log]
-	if f != nil {
+	told := f != nil && len(f.replica.log.Node) > 0 // else only what depends on it
+	if told {
 		l.arrivedLocked(f, e)
 	}
 	l.m.mu.Unlock()
-	if f == nil {
+	if !told {
 		return fmt.Errorf("%w: entries of a log that it has not told of", errLie)
 	}
 	r := run{flow: f, first: e.First, list: e.List}
@@ -58,7 +59,7 @@ func (l *link) entries(e *wire.Entries) error {
 
 // arrivedLocked notes that the other has what it has sent, and that it is not silent.
 func (l *link) arrivedLocked(f *flow, e *wire.Entries) {
-	l.hasLocked(f, e.First+uint64(len(e.List))-1)
+	l.sentLocked(f, e.First+uint64(len(e.List))-1)
 	if p := &f.replica.pull; p.link == l && e.First <= p.to {
 		p.asked = l.m.cfg.Now()
 	}
@@ -125,6 +126,7 @@ func (l *link) offered(r run, o *hub.Offered) (took bool) {
 	m.stats.Taken += uint64(taken)
 	m.stats.Duplicates += uint64(o.Known)
 	rep.head = max(rep.head, o.Head)
+	f.claimed = max(f.claimed, r.last())
 	f.refused = f.refused || o.Refused
 	switch {
 	case o.Later:

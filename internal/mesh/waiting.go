@@ -100,6 +100,7 @@ func (l *link) keep(r run) error {
 	defer l.m.mu.Unlock()
 	f := r.flow
 	l.waits, f.waiting = len(l.waiting.runs) > 0, l.waiting.holds(f)
+	f.claimed = max(f.claimed, r.last())
 	if n < len(r.list) && f.replica.pull.link == l {
 		l.m.pulledLocked(f.replica) // the rest is asked for once there is room
 	}
