@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -66,6 +67,7 @@ type target struct {
 	node  identity.ID // who has last answered there
 	reach reach
 	note  string
+	tried bool // an attempt has come to its end
 }
 
 // attempt is one node to dial, at one of its addresses after the other.
@@ -239,15 +241,15 @@ func (m *Mesh) undialLocked(a *attempt) {
 	}
 }
 
-// unreachedLocked notes that nobody has answered.
+// unreachedLocked notes that nobody has answered, or not who was meant.
 func (m *Mesh) unreachedLocked(a *attempt, err error) {
 	m.failedLocked(a.reach, 0)
-	if a.target != nil {
-		a.target.note = shorten(err.Error())
-		if changed := (*identity.ChangedError)(nil); errors.As(err, &changed) && !m.linked && m.fatal == nil {
+	if t := a.target; t != nil {
+		first := t.triedLocked()
+		if changed := (*identity.ChangedError)(nil); first && errors.As(err, &changed) && m.fatal == nil {
 			m.fatal = err
 		}
-		m.cfg.Log.Warn("dial a node", "address", a.target.Address, "err", err)
+		m.grumbleLocked(t, err)
 		m.poke()
 		return
 	}
@@ -268,19 +270,22 @@ func (m *Mesh) redial(l *link, a *attempt, err error) {
 	defer m.mu.Unlock()
 	m.undialLocked(a)
 	refused, space := (*RefusedError)(nil), (*SpaceError)(nil)
+	first := a.target != nil && a.target.triedLocked()
 	switch {
 	case l.node == m.self || l.conn.Node() == m.self:
 		if a.target != nil {
 			a.target.node, a.target.note = m.self, "that is this node itself"
 		}
 		return
-	case errors.As(err, &space) && a.target != nil && !m.linked && m.fatal == nil:
+	case errors.As(err, &space) && first && m.fatal == nil:
 		m.fatal = space
 	case errors.As(err, &refused) && refused.Code == chat.Replaced:
 		a.reach.retryAt(m.cfg.Now().Add(m.jitterLocked(firstBackoff))) // there is another link, as a rule
 	case errors.As(err, &refused):
 		m.failedLocked(a.reach, refused.Retry)
-		m.cfg.Log.Warn("a node does not want the link", "node", l.conn.Node().String(), "address", l.address, "code", refused.Code.String())
+		if a.target == nil {
+			m.cfg.Log.Info("a node does not want the link", "node", l.conn.Node().String(), "address", l.address, "code", refused.Code.String())
+		}
 	case errors.Is(err, errParted):
 		a.reach.retryAt(m.cfg.Now().Add(settled))
 	default:
@@ -290,9 +295,30 @@ func (m *Mesh) redial(l *link, a *attempt, err error) {
 		m.failedLocked(a.reach, 0)
 	}
 	if a.target != nil && err != nil {
-		a.target.note = shorten(err.Error())
+		m.grumbleLocked(a.target, err)
 	}
 	m.poke()
+}
+
+// triedLocked reports whether this is the first time that an attempt has come to its end. Only then may what is found there end the node: whoever answers
+// days later must not be able to.
+func (t *target) triedLocked() (first bool) {
+	first, t.tried = !t.tried, true
+	return first
+}
+
+// grumbleLocked notes why there is no link to an operator's own address, and says so once.
+func (m *Mesh) grumbleLocked(t *target, err error) {
+	level, refused := slog.LevelWarn, (*RefusedError)(nil)
+	note := shorten(err.Error())
+	switch {
+	case note == t.note:
+		level = slog.LevelDebug
+	case errors.As(err, &refused) && (refused.Code == chat.Stopping || refused.Code == chat.Replaced):
+		level = slog.LevelInfo
+	}
+	t.note = note
+	m.cfg.Log.Log(context.Background(), level, "no link to a node", "address", t.Address, "err", err)
 }
 
 // Found tells of a node of the same space that is reached at these addresses, by the word of the network that it shares with this one. It may be called

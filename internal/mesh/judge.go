@@ -18,7 +18,7 @@ type SpaceError struct {
 }
 
 func (e *SpaceError) Error() string {
-	return fmt.Sprintf("%s belongs to the space %x, this node to %x", e.Address, e.Theirs, e.Ours)
+	return fmt.Sprintf("%s belongs to the space %s, this node to %s", e.Address, wire.SpaceText(e.Theirs[:]), wire.SpaceText(e.Ours[:]))
 }
 
 // Unwrap makes it a refusal too.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"testing"
 	"time"
@@ -123,14 +122,21 @@ func TestTokenIsNotWasted(t *testing.T) {
 	})
 }
 
-// An operator's own address that belongs to another space ends Run, while nothing was ever linked; later it does not.
+// An operator's own address that belongs to another space ends Run, whatever else is linked, if that is what the first attempt finds; later it does not.
 func TestOtherSpaceEndsTheDialler(t *testing.T) {
 	run2(t, func(w *world) {
 		a, b := w.add(nil), w.add(nil, 0)
 		b.sharing.Space = [16]byte{8}
 		a.say("lobby", "x")
 		b.say("lobby", "y")
-		w.start(a, b)
+		other := w.add(nil, 1)
+		other.sharing.Space = b.sharing.Space
+		b.mesh.targets = nil
+		w.start(a, b, other)
+		w.settle(2 * time.Second)
+		w.stop(b)
+		w.prepare(b, nil, 2, 0)
+		w.start(b)
 		<-b.done
 		space := (*SpaceError)(nil)
 		if !errors.As(b.err, &space) || space.Ours[0] != 8 || space.Theirs[0] != 7 || space.Address != addressOf(0) {
@@ -271,5 +277,3 @@ func TestOwnAddress(t *testing.T) {
 		}
 	})
 }
-
-var _ = io.EOF

@@ -41,7 +41,7 @@ type Hub interface {
 	Heads(room string, admitted bool) []wire.Head
 	HeadOf(log wire.LogID, admitted bool) (wire.Head, bool)
 	Entries(log wire.LogID, from, to uint64, size int, admitted bool) (list []wire.Signed, low uint64, err error)
-	Offer(from hub.Source, log wire.Log, first uint64, list []wire.Signed) (hub.Offered, error)
+	OfferAll(from hub.Source, runs []hub.Run) ([]hub.Offered, error)
 	Prove(f *wire.Fork) (isNew bool, err error)
 	Forks() []*wire.Fork
 	Grown(wake func())
@@ -124,8 +124,7 @@ type Mesh struct {
 	forks        []*wire.Fork
 	peers        map[identity.ID]*peer
 	targets      []*target
-	dials        int // under way
-	linked       bool
+	dials        int   // under way
 	fatal        error // with which Run ends
 	record       []byte
 	signed       time.Time // when record was
@@ -157,9 +156,9 @@ func New(cfg Config) *Mesh {
 	return m
 }
 
-// Run dials, and passes on what the hub takes, until ctx ends. It is called once. At the end all links have been told goodbye, those that it has dialled have ended, and it
-// returns nil. While nothing has ever been linked it returns a *SpaceError, or an error of Dial that wraps *identity.ChangedError, when one of the
-// operator's own addresses ends in it.
+// Run dials, and passes on what the hub takes, until ctx ends; it is called once. At its end all links have been told goodbye, those that it has dialled
+// have ended, and it returns nil. When the first attempt at one of the operator's own addresses finds a node of another space, or another key than before,
+// it returns a *SpaceError, or an error of Dial that wraps *identity.ChangedError.
 func (m *Mesh) Run(ctx context.Context) error {
 	var dials sync.WaitGroup
 	ctx, cancel := context.WithCancel(ctx)

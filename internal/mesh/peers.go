@@ -94,12 +94,12 @@ func (m *Mesh) forgetLocked() {
 
 // linkedLocked notes that there is a link.
 func (m *Mesh) linkedLocked(l *link) {
-	m.linked = true
 	p := m.peerLocked(l.node)
 	p.link, p.note = l, ""
 	p.reach.fails = 0
 	if l.target != nil {
-		l.target.node = l.node
+		l.target.node, l.target.note = l.node, ""
+		l.target.tried = true
 		l.target.reach.fails = 0
 	}
 	m.tellNodesLocked()

@@ -18,6 +18,8 @@ const (
 	minRange = 64
 	// graftAfter is how long what somebody has may take to come by itself, give or take half.
 	graftAfter = 300 * time.Millisecond
+	// leapAfter is how long a log is waited for from its beginning, or from where it ends here, when those that were heard of it have it from later on only.
+	leapAfter = 2 * time.Second
 	// pullLimit is how long a link that was asked may send nothing before another one is.
 	pullLimit = 10 * time.Second
 )
@@ -32,7 +34,13 @@ type pull struct {
 // planLocked asks for what is missing of a log, if anything is: one link at a time, the one that has it from the earliest entry on first. need is the
 // entry that others wait for; 0: there is no hurry.
 func (m *Mesh) planLocked(r *replica, need uint64) {
-	if r.pull.link != nil && (need == 0 || need <= r.pull.to) || r.closed() {
+	if r.closed() {
+		return
+	}
+	if r.pull.link != nil {
+		if need > r.pull.to {
+			m.moreLocked(r, need)
+		}
 		return
 	}
 	l := m.providerLocked(r, need)
@@ -40,6 +48,10 @@ func (m *Mesh) planLocked(r *replica, need uint64) {
 		return
 	}
 	f := l.flows[r.id]
+	if f.low > r.head+1 && !r.leap {
+		m.missLocked(r, leapAfter) // somebody else may have what lies between
+		return
+	}
 	from, to := max(r.head+1, f.low), f.claimed
 	most := uint64(max(minRange, min(wire.MaxEntries, maxAsking-l.asking)))
 	if need > 0 {
@@ -52,10 +64,25 @@ func (m *Mesh) planLocked(r *replica, need uint64) {
 	if to < from {
 		return
 	}
-	m.pulledLocked(r)
 	l.asking += int(to - from + 1)
 	r.pull = pull{link: l, from: from, to: to, asked: m.cfg.Now()}
 	l.askLocked(f, from, to)
+}
+
+// moreLocked asks who was asked for a log for more of it, up to need, if it has that.
+func (m *Mesh) moreLocked(r *replica, need uint64) {
+	p := &r.pull
+	f := p.link.flows[r.id]
+	from, to := p.to+1, min(need, f.claimed, p.to+wire.MaxEntries, r.head+2*wire.MaxEntries) // no more than it remembers
+	if f.wants {                                                                             // not written yet: it becomes one question
+		from, to = f.want.From, min(to, f.want.From+wire.MaxEntries-1)
+	}
+	if to <= p.to {
+		return
+	}
+	p.link.asking += int(to - p.to)
+	p.to = to
+	p.link.askLocked(f, from, to)
 }
 
 // askLocked has the other asked for entries, and for those that follow: it is the log's source from now on.
@@ -147,8 +174,9 @@ func (m *Mesh) graft() time.Duration {
 			wait = min(wait, r.late.Sub(now))
 			continue
 		default:
-			r.source = nil
+			r.source, r.leap = nil, true
 			m.planLocked(r, 0)
+			r.leap = false
 		}
 		r.late = time.Time{}
 	}
@@ -295,7 +323,7 @@ func (l *link) have(h *wire.Have) {
 		}
 		l.hasLocked(f, g.Seq)
 		if r := f.replica; f.claimed > r.head {
-			if r.source == nil {
+			if r.source == nil || r.source == l { // who else would push it
 				l.m.planLocked(r, 0)
 			} else {
 				l.m.missLocked(r, graftAfter)

@@ -38,6 +38,7 @@ type replica struct {
 	queued bool // in Mesh.backlog
 	// While it is in Mesh.missed: when it is taken for lost, and what head was when that was decided.
 	late     time.Time
+	leap     bool // it may begin, or go on, behind a gap
 	lateHead uint64
 }
 
@@ -56,6 +57,7 @@ type flow struct {
 
 	// What it is sent.
 	told   bool   // it was told of the log by Heads
+	said   uint64 // up to where, or by Have
 	live   bool   // it has had all that there was, so that what is new can be pushed
 	lazy   bool   // it has asked not to be sent what is new
 	next   uint64 // of what it has asked for, from
@@ -148,6 +150,11 @@ func (l *link) compare(d *wire.RoomDigest) {
 // hasLocked notes that the other has a log up to seq, by its own word.
 func (l *link) hasLocked(f *flow, seq uint64) {
 	f.claimed = max(f.claimed, seq)
+	l.sentLocked(f, seq)
+}
+
+// sentLocked is hasLocked for entries that the other has sent: they need not be asked for before the hub has looked at them.
+func (l *link) sentLocked(f *flow, seq uint64) {
 	f.has = max(f.has, seq)
 	if f.has >= f.replica.head {
 		f.live = true
@@ -162,7 +169,7 @@ func (l *link) heads(h *wire.Heads) error {
 		if err := l.m.cfg.Hub.RenewLogs(); err != nil {
 			return err
 		}
-		l.log.Warn("others have more of this node's own log than it has itself, as after a restored backup: new logs begin")
+		l.restored()
 	}
 	own := map[wire.LogID]uint64{}
 	for _, head := range l.m.cfg.Hub.Heads(h.Room, true) {
@@ -261,6 +268,9 @@ func (l *link) grewLocked(r *replica, low uint64) {
 	if f == nil {
 		f = l.flowLocked(r)
 		f.live = low == 1 && r.head <= freshLog && l.synced
+	}
+	if r.pull.link != nil && r.pull.link != l && f.has < r.head {
+		f.live = false // what comes late is not pushed on: others ask for it themselves, and perhaps somebody else
 	}
 	switch {
 	case f.has >= r.head:

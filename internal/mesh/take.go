@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"chatnode/internal/hub"
@@ -26,23 +27,30 @@ func (l *link) entries(e *wire.Entries) error {
 	l.m.stats.FramesReceived++
 	l.m.stats.Received += uint64(len(e.List))
 	f := l.flows[e.Log]
-	if f != nil {
+	told := f != nil && len(f.replica.log.Node) > 0 // else only what depends on it
+	if told {
 		l.arrivedLocked(f, e)
 	}
 	l.m.mu.Unlock()
-	if f == nil {
+	if !told {
 		return fmt.Errorf("%w: entries of a log that it has not told of", errLie)
 	}
 	r := run{flow: f, first: e.First, list: e.List}
 	if l.waiting.holds(f) {
 		return l.keep(r)
 	}
-	rest, _, err := l.offer(r)
+	if len(l.waiting.runs) > 0 && l.waiting.fits(r) {
+		if err := l.keep(r); err != nil {
+			return err
+		}
+		return l.retry() // together with what has waited for it
+	}
+	rests, _, err := l.offer([]run{r})
 	if err != nil {
 		return err
 	}
-	if len(rest.list) > 0 {
-		if err := l.keep(rest); err != nil {
+	if len(rests[0].list) > 0 {
+		if err := l.keep(rests[0]); err != nil {
 			return err
 		}
 	}
@@ -51,43 +59,60 @@ func (l *link) entries(e *wire.Entries) error {
 
 // arrivedLocked notes that the other has what it has sent, and that it is not silent.
 func (l *link) arrivedLocked(f *flow, e *wire.Entries) {
-	l.hasLocked(f, e.First+uint64(len(e.List))-1)
+	l.sentLocked(f, e.First+uint64(len(e.List))-1)
 	if p := &f.replica.pull; p.link == l && e.First <= p.to {
 		p.asked = l.m.cfg.Now()
 	}
 }
 
-// offer offers a run to the hub, and returns what of it waits for other entries, which are asked for, and whether any was taken.
-func (l *link) offer(r run) (rest run, took bool, err error) {
-	f := r.flow
-	l.m.mu.Lock()
-	low := l.m.lowLocked(f.replica)
-	l.m.mu.Unlock()
-	source := hub.Source{Node: l.node, Admitted: l.admitted}
-	if low > 0 && r.first == low {
-		source.Low = low
-	}
-	o, err := l.m.cfg.Hub.Offer(source, f.replica.log, r.first, r.list)
-	if err == nil && o.Mine {
-		l.log.Warn("others have more of this node's own log than it has itself, as after a restored backup: new logs begin")
+// offer offers runs to the hub, in their order and in one commit, and returns what of each waits for other entries, which are asked for, and whether any was
+// taken.
+func (l *link) offer(runs []run) (rests []run, took bool, err error) {
+	got, err := l.offerOnce(runs)
+	if err == nil && slices.ContainsFunc(got, func(o hub.Offered) bool { return o.Mine }) {
+		l.restored()
 		if err = l.m.cfg.Hub.RenewLogs(); err == nil {
-			o, err = l.m.cfg.Hub.Offer(source, f.replica.log, r.first, r.list)
+			got, err = l.offerOnce(runs)
 		}
 	}
-	switch {
-	case err != nil:
-		return run{}, false, err
-	case o.Fault != "":
-		return run{}, false, fmt.Errorf("%w: an entry of %s: %s", errLie, f.replica.log.Room, o.Fault)
-	case o.Fork != nil:
-		l.proven(o.Fork)
+	if err != nil {
+		return nil, false, err
 	}
-	took = l.offered(r, &o)
-	if at := max(o.Head+1, r.first); len(o.Missing) > 0 && at <= r.last() {
-		l.lack(o.Missing, f.replica.log.Room)
-		rest = run{flow: f, first: at, list: r.list[at-r.first:]}
+	rests = make([]run, len(runs))
+	for i := range runs {
+		o, r := &got[i], runs[i]
+		if o.Fault != "" {
+			return nil, false, fmt.Errorf("%w: an entry of %s: %s", errLie, r.flow.replica.log.Room, o.Fault)
+		}
+		if o.Fork != nil {
+			l.proven(o.Fork)
+		}
+		took = l.offered(r, o) || took
+		if at := max(o.Head+1, r.first); len(o.Missing) > 0 && at <= r.last() {
+			l.lack(o.Missing, r.flow.replica.log.Room)
+			rests[i] = run{flow: r.flow, first: at, list: r.list[at-r.first:]}
+		}
 	}
-	return rest, took, nil
+	return rests, took, nil
+}
+
+// offerOnce offers runs to the hub, each from where on anybody has its log.
+func (l *link) offerOnce(runs []run) ([]hub.Offered, error) {
+	list := make([]hub.Run, len(runs))
+	l.m.mu.Lock()
+	for i, r := range runs {
+		list[i] = hub.Run{Log: r.flow.replica.log, First: r.first, List: r.list}
+		if low := l.m.lowLocked(r.flow.replica); low > 0 && r.first == low {
+			list[i].Low = low
+		}
+	}
+	l.m.mu.Unlock()
+	return l.m.cfg.Hub.OfferAll(hub.Source{Node: l.node, Admitted: l.admitted}, list)
+}
+
+// restored says that the node's store was put back to an earlier state.
+func (l *link) restored() {
+	l.log.Warn("others have more of this node's own log than it has itself, as after a restored backup: new logs begin")
 }
 
 // offered notes what became of entries, and reports whether any of them was new. What came from another link before makes this one lazy.
@@ -101,6 +126,7 @@ func (l *link) offered(r run, o *hub.Offered) (took bool) {
 	m.stats.Taken += uint64(taken)
 	m.stats.Duplicates += uint64(o.Known)
 	rep.head = max(rep.head, o.Head)
+	f.claimed = max(f.claimed, r.last())
 	f.refused = f.refused || o.Refused
 	switch {
 	case o.Later:

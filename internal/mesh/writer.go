@@ -248,6 +248,7 @@ func (l *link) sayHaveLocked() wire.Record {
 		l.out.haves = l.out.haves[1:]
 		f.known = false
 		if f.has < f.replica.head && f.told {
+			f.said = max(f.said, f.replica.head)
 			have.Logs = append(have.Logs, wire.Grown{Log: f.replica.id, Seq: f.replica.head})
 		}
 	}
@@ -315,7 +316,8 @@ func (l *link) nextHeads() {
 	for i := range list {
 		r := l.m.replicaLocked(&list[i].Log)
 		r.head = max(r.head, list[i].Seq)
-		l.flowLocked(r).told = true
+		f := l.flowLocked(r)
+		f.told, f.said = true, max(f.said, list[i].Seq)
 	}
 	l.m.mu.Unlock()
 	for len(list) > wire.MaxHeads {
@@ -348,7 +350,7 @@ func (l *link) sayFlow(f *flow) (wire.Record, error) {
 	if f.next > 0 && last >= f.next {
 		if f.next = last + 1; f.next > f.to {
 			f.next, f.to = 0, 0
-			f.live = f.live || !f.lazy && f.replica.head-min(f.has, f.replica.head) <= wire.MaxEntries
+			f.live = f.live || f.has >= f.said // else it asks for the rest of what it knows of, as fast as it likes
 		}
 	}
 	l.readyLocked(f) // there may be more
@@ -386,7 +388,7 @@ func (l *link) sayOfFlow(f *flow) (wire.Record, bool) {
 	}
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
-	f.told = true
+	f.told, f.said = true, max(f.said, head.Seq)
 	l.readyLocked(f)
 	return &wire.Heads{Room: head.Log.Room, Heads: []wire.Head{head}}, true
 }
