@@ -17,11 +17,10 @@ import (
 )
 
 const (
-	// The dialer opens control before chat, and yamux numbers its streams
-	// with odd ids from 1.
-	controlID   = 1
-	chatID      = 3
+	// How many streams a link has: yamux numbers those of the dialer with odd
+	// ids from 1, control before chat before peer.
 	linkStreams = 2
+	peerStreams = 3
 
 	// When a link is taken for dead. The answer to a ping counts as a sign of
 	// life, so a healthy but quiet peer never reaches silentLimit.
@@ -40,8 +39,9 @@ var (
 )
 
 // Link is one connection: one yamux session that carries a control stream
-// and a chat stream. yamux opens the streams and reads them; both are
-// written around it, by frame.
+// and a chat stream and, between two nodes, a peer stream, beside which the other
+// two stay silent. yamux opens the streams and reads them; all are written around
+// it, by frame.
 //
 // However a link dies, it dies in its frame.Conn: the socket is closed
 // there, yamux's reader sees that and ends the session, and Done is closed.
@@ -49,8 +49,7 @@ type Link struct {
 	// Static after construction.
 	conn    *frame.Conn
 	session *yamux.Session
-	control frame.Stream
-	chat    frame.Stream
+	streams [peerStreams]frame.Stream // in the order of their ids
 	log     quietLog
 	node    identity.ID
 
@@ -67,7 +66,7 @@ type Link struct {
 // of ctx ends the attempt at once, whatever the peer does; it has no effect
 // on a link that has been returned.
 func openLink(ctx context.Context, conn net.Conn) (*Link, error) {
-	l, err := newLink(ctx, conn, frame.Policy{}, yamux.Client, (*yamux.Session).OpenStream)
+	l, err := newLink(ctx, conn, frame.Policy{}, linkStreams, yamux.Client, (*yamux.Session).OpenStream)
 	if err != nil {
 		return nil, fmt.Errorf("open link: %w", err)
 	}
@@ -81,9 +80,32 @@ func acceptLink(ctx context.Context, conn net.Conn) (*Link, error) {
 	// A stream that nobody accepts could still be sent a window's worth of
 	// bytes to keep, so a peer may open no more than a link has.
 	policy.MaxStreams = linkStreams
-	l, err := newLink(ctx, conn, policy, yamux.Server, (*yamux.Session).AcceptStream)
+	l, err := newLink(ctx, conn, policy, linkStreams, yamux.Server, (*yamux.Session).AcceptStream)
 	if err != nil {
 		return nil, fmt.Errorf("accept link: %w", err)
+	}
+	return l, nil
+}
+
+// openPeerLink is openLink from a node to another. Neither trusts the other,
+// so the one that was dialled is held to a policy too.
+func openPeerLink(ctx context.Context, conn net.Conn) (*Link, error) {
+	policy := frame.PeerPolicy()
+	policy.NoStreams = true
+	l, err := newLink(ctx, conn, policy, peerStreams, yamux.Client, (*yamux.Session).OpenStream)
+	if err != nil {
+		return nil, fmt.Errorf("open peer link: %w", err)
+	}
+	return l, nil
+}
+
+// acceptPeerLink is acceptLink for a node that was dialled by another.
+func acceptPeerLink(ctx context.Context, conn net.Conn) (*Link, error) {
+	policy := frame.PeerPolicy()
+	policy.MaxStreams = peerStreams
+	l, err := newLink(ctx, conn, policy, peerStreams, yamux.Server, (*yamux.Session).AcceptStream)
+	if err != nil {
+		return nil, fmt.Errorf("accept peer link: %w", err)
 	}
 	return l, nil
 }
@@ -93,7 +115,7 @@ type (
 	nextStream   func(*yamux.Session) (*yamux.Stream, error)
 )
 
-func newLink(ctx context.Context, conn net.Conn, policy frame.Policy, start startSession, next nextStream) (*Link, error) {
+func newLink(ctx context.Context, conn net.Conn, policy frame.Policy, streams int, start startSession, next nextStream) (*Link, error) {
 	l := &Link{conn: frame.NewConn(conn, policy), probing: make(chan struct{}, 1)}
 	session, err := start(l.conn, l.muxConfig())
 	if err != nil {
@@ -104,7 +126,7 @@ func newLink(ctx context.Context, conn net.Conn, policy frame.Policy, start star
 	// The deadlines of yamux's streams do not bind a peer that stops inside a
 	// frame; the socket's end does.
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Abort(context.Cause(ctx)) })
-	err = l.join(next)
+	err = l.join(streams, next)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
@@ -118,14 +140,12 @@ func newLink(ctx context.Context, conn net.Conn, policy frame.Policy, start star
 	return nil, err
 }
 
-// join gets the two streams, in their order.
-func (l *Link) join(next nextStream) error {
-	var err error
-	if l.control, err = l.stream(next, controlID); err != nil {
-		return fmt.Errorf("control stream: %w", err)
-	}
-	if l.chat, err = l.stream(next, chatID); err != nil {
-		return fmt.Errorf("chat stream: %w", err)
+// join gets the streams, in their order.
+func (l *Link) join(streams int, next nextStream) (err error) {
+	for i := range streams {
+		if l.streams[i], err = l.stream(next, uint32(2*i+1)); err != nil {
+			return fmt.Errorf("%s stream: %w", [...]string{"control", "chat", "peer"}[i], err)
+		}
 	}
 	return nil
 }
@@ -157,12 +177,16 @@ func (l *Link) muxConfig() *yamux.Config {
 // Control returns the stream of questions, answers and notices. It may have
 // one goroutine that reads and one that writes. No Write may be made after
 // Close.
-func (l *Link) Control() frame.Stream { return l.control }
+func (l *Link) Control() frame.Stream { return l.streams[0] }
 
 // Chat returns the stream of what is ordered, on the same terms as Control.
-func (l *Link) Chat() frame.Stream { return l.chat }
+func (l *Link) Chat() frame.Stream { return l.streams[1] }
 
-// Notify sets what is called when the window of either stream has grown. f
+// Peer returns the stream between two nodes, on the same terms as Control;
+// nil on a client's link.
+func (l *Link) Peer() frame.Stream { return l.streams[2] }
+
+// Notify sets what is called when the window of a stream has grown. f
 // must not block. A writer looks at Window once after Notify and before it
 // waits, and waits for Done too.
 func (l *Link) Notify(f func()) { l.conn.Notify(f) }
@@ -177,7 +201,8 @@ func (l *Link) Done() <-chan struct{} { return l.session.CloseChan() }
 func (l *Link) Err() error { return l.conn.Err() }
 
 // Node returns the id of the node at the other end, which has proved to have
-// that key; zero on a node's side, and on a link that is not encrypted.
+// that key; zero on a node's side of a client's link, and on a link that is
+// not encrypted.
 func (l *Link) Node() identity.ID { return l.node }
 
 // Ping returns how long the other end takes to answer a ping of yamux. It returns an error when the link ends before, or no answer has

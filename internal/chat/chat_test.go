@@ -143,7 +143,7 @@ func TestNumbersNeverChange(t *testing.T) {
 	want := strings.Fields(`0:ok 1:too_long 2:bad_text 3:bad_name 4:name_taken 5:bad_room 6:no_such_user 7:no_such_room 8:not_joined 9:denied
 		10:too_many_rooms 11:room_rate 12:bad_kind 20:full 21:stopping 22:no_space 23:hole 24:replaced 25:bad_version 26:bad_proof 27:bad_origin
 		28:malformed 29:timeout 30:internal 31:goodbye 32:unsupported 33:empty 34:bad_query 35:not_invited 36:bad_invite 37:too_fast 38:not_secure
-		39:not_allowed 40:banned 41:muted 42:read_only 43:slow 44:archived 45:kicked 46:not_member 47:bad_signature 48:bad_act 55:too_many 60:key_changed 61:no_card`)
+		39:not_allowed 40:banned 41:muted 42:read_only 43:slow 44:archived 45:kicked 46:not_member 47:bad_signature 48:bad_act 49:other_space 50:not_admitted 55:too_many 60:key_changed 61:no_card`)
 	for _, pair := range want {
 		var code Code
 		var name string

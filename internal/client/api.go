@@ -147,6 +147,8 @@ type Info struct {
 	Rooms    []string  // that both are in
 	Since    time.Time // when the oldest of Sessions connected; else when last seen
 
+	Via string // the other node that vouches for them, its title and id; empty: they come to this one
+
 	AwayText  string    // what they said when they went away; often empty
 	AwaySince time.Time // zero unless they are away
 }

@@ -31,9 +31,13 @@ func (c *Client) Invite(ctx context.Context, room string, uses int, lasts time.D
 	case uses < 1 || uses > chat.MaxUses || lasts < time.Millisecond || lasts > chat.MaxInvite:
 		return Invitation{}, &RefusedError{Code: chat.Unsupported}
 	}
-	res, err := c.put(ctx, &wire.Invite{Room: room, Uses: uint64(uses), ForMS: uint64(lasts.Milliseconds())})
+	return c.invite(ctx, &wire.Invite{Room: room, Uses: uint64(uses), ForMS: uint64(lasts.Milliseconds())})
+}
+
+func (c *Client) invite(ctx context.Context, ask *wire.Invite) (Invitation, error) {
+	res, err := c.put(ctx, ask)
 	if err != nil {
-		return Invitation{}, refine(err, room)
+		return Invitation{}, refine(err, ask.Room)
 	}
 	is := res.record.(*wire.InviteIs)
 	if len(is.Token) != wire.TokenLen || is.Uses == 0 || is.Uses > chat.MaxUses || len(is.Addresses) > maxNodeAddresses {

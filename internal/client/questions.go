@@ -150,6 +150,12 @@ func answers(q, a wire.Record) bool {
 		_, ok = a.(*wire.AwayIs)
 	case *wire.Banned:
 		_, ok = a.(*wire.BannedAre)
+	case *wire.Causal:
+		_, ok = a.(*wire.CausalIs)
+	case *wire.Peers:
+		_, ok = a.(*wire.PeersAre)
+	case *wire.Admit:
+		_, ok = a.(*wire.AdmitIs)
 	}
 	return ok
 }
@@ -383,7 +389,7 @@ func (c *Client) Whois(ctx context.Context, who string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	info := Info{Person: found[0], Sessions: int(min(is.Sessions, 1<<31-1)), Rooms: is.Rooms, Since: time.UnixMilli(is.Since)}
+	info := Info{Person: found[0], Sessions: int(min(is.Sessions, 1<<31-1)), Rooms: is.Rooms, Since: time.UnixMilli(is.Since), Via: is.Via}
 	if is.AwaySince != 0 {
 		info.Away, info.AwayText, info.AwaySince = true, is.Away, time.UnixMilli(is.AwaySince)
 	}

@@ -38,6 +38,8 @@ type WhoisAnswer struct {
 	// AwaySince is zero unless the person is away; AwayText is what they said then, often empty.
 	AwaySince time.Time
 	AwayText  string
+	// Via is the other node that vouches for the person, its title and id; empty: they come to this one.
+	Via string
 }
 
 // AwayAnswer is what others see of the user from now on.
@@ -104,6 +106,9 @@ func (a WhoisAnswer) Lines(zone *time.Location) []string {
 		lines = append(lines, "  not connected, last seen "+when)
 	default:
 		lines = append(lines, "  not connected")
+	}
+	if a.Via != "" {
+		lines = append(lines, "  by way of another node: "+a.Via)
 	}
 	if !a.AwaySince.IsZero() {
 		line := "  away since " + a.AwaySince.In(zone).Format("2006-01-02 15:04")

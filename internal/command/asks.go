@@ -4,7 +4,7 @@ package command
 // up what is typed meanwhile.
 func (c Call) Asks() bool {
 	switch c.Name {
-	case names, whois, list, history, search, keep, invite, release, mentions, away, back, ignore, unignore:
+	case names, whois, list, history, search, keep, peers, invite, release, mentions, away, back, ignore, unignore:
 		return true
 	case op, deop, kick, ban, unban, banned, mute, unmute, pins:
 		return true

@@ -68,6 +68,7 @@ const (
 	search  = "search"
 	keep    = "keep"
 
+	peers   = "peers"
 	invite  = "invite"
 	release = "release"
 	redact  = "redact"
@@ -126,11 +127,12 @@ var table = []Entry{
 	{report, nil, []Arg{{"TEXT", Free, true}}, "show the node's admins the message that is selected, else the last one that somebody else said here, also of a conversation; TEXT says why", Anyone},
 	{topic, []string{"t"}, []Arg{{"TEXT | -delete", Free, true}}, "show the room's topic, or set it; -delete takes it away", Anyone},
 	{list, []string{"channels", "rooms", "ls"}, nil, "list the rooms of this node", Anyone},
-	{history, []string{"hist", "backlog"}, []Arg{{"N | before SEQ | since 2h", Free, true}}, "show the last messages of the room, or those before them", Anyone},
+	{history, []string{"hist", "backlog"}, []Arg{{"N | before SEQ | since 2h | causal ROOM", Free, true}}, "show the last messages of the room, or those before them; causal in the order that is the same on all nodes", Anyone},
 	{search, []string{"find", "grep"}, []Arg{{"WORDS [in ROOM] [from NAME]", Free, false}}, "find messages by the words in them, the newest first", Anyone},
 	{mentions, nil, []Arg{{"before N", Free, true}}, "find messages with your name in them, the newest first", Anyone},
 	{keep, nil, []Arg{{"90d 1GB | all | default", Free, true}}, "show how long the room is kept, or change it, if it is yours", Anyone},
-	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h | @NAME ROOM", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h; @NAME makes somebody a member of a private room", Anyone},
+	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h | @NAME ROOM | node", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h; @NAME makes somebody a member of a private room; node lets another node in, with its history", Anyone},
+	{peers, []string{"nodes", "links"}, []Arg{{"admit WHO | guest WHO | drop WHO", Free, true}}, "list the other nodes and how far they are behind; an admin says what one of them is: admit shares private rooms and conversations too, drop ends its link", Anyone},
 	{pins, nil, nil, "show the messages that are pinned in the room", Anyone},
 	{welcome, nil, []Arg{{"TEXT | -delete", Free, true}}, "show what the room says to those who come in; a moderator sets it, and -delete takes it away", Anyone},
 	{pin, nil, []Arg{{"N", Free, true}}, "pin the message that is selected, else the last one that somebody else said here, or that of a number", Moderator},

@@ -40,7 +40,7 @@ func TestTableIsSound(t *testing.T) {
 	}
 	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "history", "search", "keep", "invite", "release", "quit",
 		"away", "back", "reply", "mentions", "query", "close", "notify", "resend", "clear", "buffer", "ignore", "unignore",
-		"op", "deop", "kick", "ban", "unban", "banned", "mute", "unmute", "slow", "readonly", "pin", "unpin", "pins", "welcome", "archive"} {
+		"op", "deop", "kick", "ban", "unban", "banned", "mute", "unmute", "slow", "readonly", "pin", "unpin", "pins", "welcome", "archive", "private", "redact", "report", "peers"} {
 		if seen[name] != name {
 			t.Errorf("there is no /%s", name)
 		}
@@ -66,8 +66,8 @@ func TestAllIsACopy(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for name, want := range map[string]string{"msg": "/msg NAME TEXT", "part": "/part [ROOM]", "quit": "/quit", "help": "/help [COMMAND]",
-		"history": "/history [N | before SEQ | since 2h]", "search": "/search WORDS [in ROOM] [from NAME]", "keep": "/keep [90d 1GB | all | default]",
-		"invite": "/invite [ROOM uses N for 24h | @NAME ROOM]", "release": "/release NAME",
+		"history": "/history [N | before SEQ | since 2h | causal ROOM]", "search": "/search WORDS [in ROOM] [from NAME]", "keep": "/keep [90d 1GB | all | default]",
+		"invite": "/invite [ROOM uses N for 24h | @NAME ROOM | node]", "peers": "/peers [admit WHO | guest WHO | drop WHO]", "release": "/release NAME",
 		"query": "/query NAME [TEXT]", "buffer": "/buffer N | ROOM | @NAME", "notify": "/notify [on | all | off]"} {
 		e, _ := Lookup(name)
 		if got := e.Usage(); got != want {

@@ -18,9 +18,13 @@ type InviteQuery struct {
 	Room string // where it leads; empty: to the node alone
 	Uses int    // how many people may come in by it
 	For  time.Duration
+	Node bool // another node is to come by it, with its history
 }
 
-// parseInvite reads [ROOM] [uses N] [for AGE]. A room that is called uses or for is written with its #.
+// nodeWord has /invite let a node in, in place of a person.
+const nodeWord = "node"
+
+// parseInvite reads [ROOM] [uses N] [for AGE], or node [for AGE]. A room that is called uses, for or node is written with its #.
 func parseInvite(text string) (InviteQuery, error) {
 	q := InviteQuery{}
 	for words := strings.Fields(text); len(words) > 0; {
@@ -30,7 +34,12 @@ func parseInvite(text string) (InviteQuery, error) {
 		}
 		words = rest
 		switch {
-		case word == "uses" && q.Uses == 0:
+		case word == nodeWord:
+			if q.Node || q.Room != "" || q.Uses > 0 {
+				return q, inviteUsage("%s is too much", quote(word))
+			}
+			q.Node = true
+		case word == "uses" && q.Uses == 0 && !q.Node:
 			if q.Uses, err = strconv.Atoi(value); err != nil || q.Uses < 1 || q.Uses > chat.MaxUses {
 				return q, inviteUsage("%s is not a number of people, 1 to %d", quote(value), chat.MaxUses)
 			}
@@ -38,7 +47,7 @@ func parseInvite(text string) (InviteQuery, error) {
 			if q.For, err = chat.ParseDuration(value); err != nil || q.For < time.Second || q.For > chat.MaxInvite {
 				return q, inviteUsage("%s is not a time such as 90s, 24h or 7d, at most %s", quote(value), chat.FormatDuration(chat.MaxInvite))
 			}
-		case value == "" && q.Room == "":
+		case value == "" && q.Room == "" && !q.Node:
 			if q.Room = strings.ToLower(strings.TrimPrefix(word, "#")); !chat.MayBeRoom(q.Room) {
 				return q, inviteUsage("%s is no room's name", quote(word))
 			}
@@ -67,7 +76,7 @@ func runInvite(ctx context.Context, env Env, text string) error {
 	if err != nil {
 		return err
 	}
-	if q.Room == "" && !strings.HasPrefix(env.Room(), chat.DirectMark) {
+	if q.Room == "" && !q.Node && !strings.HasPrefix(env.Room(), chat.DirectMark) {
 		q.Room = env.Room()
 	}
 	return show(env)(env.Invite(ctx, q))
@@ -108,20 +117,30 @@ type InviteAnswer struct {
 	Uses    int
 	Expires time.Time
 	Local   bool // the link leads to this machine itself, as no other address of the node is known
+	Node    bool // it is for another node
 }
 
 // Lines returns who may use the invitation, how often and until when, how, and the link: that is the last, and alone on its line.
 func (a InviteAnswer) Lines(zone *time.Location) []string {
+	until := a.Expires.In(zone).Format("2006-01-02 15:04")
+	if a.Node {
+		lines := []string{"until " + until + ", one node may come by this link with its history, and gets everything: private rooms and conversations too"}
+		return append(append(lines, a.warning()...), `to link it, quotes and all: chatnode -listen :8080 -connect "LINK"`, a.Link)
+	}
 	where := "here"
 	if a.Room != "" {
 		where = "to " + Label(a.Room)
 	}
-	until := a.Expires.In(zone).Format("2006-01-02 15:04")
 	lines := []string{fmt.Sprintf("until %s, %s may come %s by this link; whoever has the link can use it", until, count(a.Uses, "person", "people"), where)}
-	if a.Local {
-		lines = append(lines, "it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in")
+	return append(append(lines, a.warning()...), `to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, a.Link)
+}
+
+// warning says where a link does not lead.
+func (a InviteAnswer) warning() []string {
+	if !a.Local {
+		return nil
 	}
-	return append(lines, `to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, a.Link)
+	return []string{"it works on this machine alone, as no other address of the node is known: start the node with -public HOST:PORT, or put its address in"}
 }
 
 // ReleaseAnswer is a name that was taken from its owner.

@@ -13,16 +13,20 @@ import (
 func TestParseInvite(t *testing.T) {
 	day := 24 * time.Hour
 	for text, want := range map[string]InviteQuery{
-		"":                     {"", 1, day},
-		"ops":                  {"ops", 1, day},
-		"#Ops":                 {"ops", 1, day},
-		"ops uses 5 for 7d":    {"ops", 5, 7 * day},
-		"for 90s ops uses 5":   {"ops", 5, 90 * time.Second},
-		"uses 1000 for 30d":    {"", chat.MaxUses, chat.MaxInvite},
-		" for \t 1s ":          {"", 1, time.Second},
-		"#uses uses 2":         {"uses", 2, day},
-		"uses 2 küche for 1h":  {"küche", 2, time.Hour},
-		"uses 5 usesx for 24h": {"usesx", 5, day},
+		"":                     {"", 1, day, false},
+		"ops":                  {"ops", 1, day, false},
+		"#Ops":                 {"ops", 1, day, false},
+		"ops uses 5 for 7d":    {"ops", 5, 7 * day, false},
+		"for 90s ops uses 5":   {"ops", 5, 90 * time.Second, false},
+		"uses 1000 for 30d":    {"", chat.MaxUses, chat.MaxInvite, false},
+		" for \t 1s ":          {"", 1, time.Second, false},
+		"#uses uses 2":         {"uses", 2, day, false},
+		"node":                 {"", 1, day, true},
+		"node for 1h":          {"", 1, time.Hour, true},
+		"for 1h node":          {"", 1, time.Hour, true},
+		"#node for 1h":         {"node", 1, time.Hour, false},
+		"uses 2 küche for 1h":  {"küche", 2, time.Hour, false},
+		"uses 5 usesx for 24h": {"usesx", 5, day, false},
 	} {
 		if q, err := parseInvite(text); q != want || err != nil {
 			t.Errorf("%q is %+v, %v; want %+v", text, q, err, want)
@@ -31,6 +35,7 @@ func TestParseInvite(t *testing.T) {
 	for _, text := range []string{
 		"ops lab", "uses", "for", "uses 0", "uses 1001", "uses -1", "uses five", "uses 5 uses 5", "for 0s", "for 999ms", "for 31d", "for ever", "for 1h for 1h",
 		"@bob", "No!", "#", "uses for 24h", "ops uses 5 more", "\x1b[2J", "uses 99999999999999999999",
+		"node node", "node ops", "ops node", "node uses 5", "uses 5 node", "node for",
 	} {
 		var wrong *Error
 		if q, err := parseInvite(text); !errors.As(err, &wrong) || wrong.Reason != BadUsage || chat.OneLine(wrong.Text) != wrong.Text {
@@ -47,7 +52,7 @@ func TestInviteToWhereOneIs(t *testing.T) {
 			t.Error(err)
 		}
 		asked := &deskEnv{}
-		_ = asked.note("invite %+v", InviteQuery{want, 1, inviteFor})
+		_ = asked.note("invite %+v", InviteQuery{Room: want, Uses: 1, For: inviteFor})
 		if env.did[0] != asked.did[0] {
 			t.Errorf("in %q it does %q, want %q", room, env.did[0], asked.did[0])
 		}

@@ -191,6 +191,9 @@ func parseKeep(text string) (*Keep, error) {
 func runLog(ctx context.Context, call Call, env Env, text string) error {
 	switch call.Name {
 	case history:
+		if word, rest := cutWord(text); word == causalWord {
+			return runCausal(ctx, env, rest)
+		}
 		q, err := parseHistory(text)
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ func TestParseHistory(t *testing.T) {
 	} {
 		q, err := parseHistory(text)
 		var wrong *Error
-		if !errors.As(err, &wrong) || wrong.Reason != BadUsage || !strings.Contains(wrong.Text, "usage: /history [N | before SEQ | since 2h]") || chat.OneLine(wrong.Text) != wrong.Text {
+		if !errors.As(err, &wrong) || wrong.Reason != BadUsage || !strings.Contains(wrong.Text, "usage: /history [N | before SEQ | since 2h | causal ROOM]") || chat.OneLine(wrong.Text) != wrong.Text {
 			t.Errorf("%q is %+v, %v; want the usage", text, q, err)
 		}
 	}

@@ -56,6 +56,12 @@ type Env interface {
 	Keep(ctx context.Context, room string, change *Keep) (KeepAnswer, error)
 	// Invite returns an invitation.
 	Invite(ctx context.Context, q InviteQuery) (InviteAnswer, error)
+	// Peers returns the other nodes that the node knows.
+	Peers(ctx context.Context) (PeersAnswer, error)
+	// Admit says what the node of that id or title is to the user's node.
+	Admit(ctx context.Context, node string, mode PeerMode) (PeerAnswer, error)
+	// Causal returns the end of a room in the order that is the same on all nodes.
+	Causal(ctx context.Context, room string) (CausalAnswer, error)
 	// Release takes a name from its owner.
 	Release(ctx context.Context, name string) (ReleaseAnswer, error)
 	// Ignore has the user ignore the person of that name or key id, or not any more. Who the node doesn't know by the name may have spoken by it in
@@ -142,6 +148,8 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return show(env)(env.List(ctx))
 	case history, search, mentions, keep:
 		return runLog(ctx, call, env, first)
+	case peers:
+		return runPeers(ctx, env, first)
 	case invite:
 		return runInvite(ctx, env, first)
 	case op, deop, kick, ban, unban, banned, mute, unmute, slow, readonly, pin, unpin, pins, welcome, archive, private:

@@ -66,6 +66,15 @@ func (e *deskEnv) Keep(_ context.Context, room string, change *Keep) (KeepAnswer
 func (e *deskEnv) Invite(_ context.Context, q InviteQuery) (InviteAnswer, error) {
 	return InviteAnswer{Room: q.Room, Link: "chatnode://x", Uses: q.Uses, Expires: time.Unix(0, 0)}, e.note("invite %+v", q)
 }
+func (e *deskEnv) Peers(context.Context) (PeersAnswer, error) {
+	return PeersAnswer{Space: "00ff"}, e.note("peers")
+}
+func (e *deskEnv) Admit(_ context.Context, node string, mode PeerMode) (PeerAnswer, error) {
+	return PeerAnswer{Peer: Peer{ID: "cn1b", Title: node}, Mode: mode}, e.note("admit %q: %s", node, mode)
+}
+func (e *deskEnv) Causal(_ context.Context, room string) (CausalAnswer, error) {
+	return CausalAnswer{Room: room}, e.note("causal %s", room)
+}
 func (e *deskEnv) Release(_ context.Context, name string) (ReleaseAnswer, error) {
 	return ReleaseAnswer{Name: name, Owner: Who{ID: "cn1b", Name: name}}, e.note("release %s", name)
 }
@@ -160,7 +169,16 @@ func TestRun(t *testing.T) {
 		"/keep":         {"keep lobby <nil>", "show #lobby is kept as long as the node keeps any room"},
 		"/keep 90d":     {"keep lobby &{Set:true Age:2160h0m0s Size:0}", "show #lobby is kept as long as the node keeps any room"},
 		"/release @bob": {"release bob", "show bob is free: it was the name of the key cn1b"},
-		"/invite": {"invite {Room:lobby Uses:1 For:24h0m0s}", "show until 1970-01-01 00:00, 1 person may come to #lobby by this link; whoever has the link can use it",
+		"/invite": {"invite {Room:lobby Uses:1 For:24h0m0s Node:false}", "show until 1970-01-01 00:00, 1 person may come to #lobby by this link; whoever has the link can use it",
+			`show to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, "show chatnode://x"},
+		"/peers":                {"peers", "show this node knows no other; its space is 00ff"},
+		"/peers admit The barn": {`admit "The barn": admit`, "show The barn is admitted: it gets private rooms and conversations too, and what it says of rights counts here", "show   cn1b"},
+		"/nodes Guest cn1b":     {`admit "cn1b": guest`, "show cn1b is a guest: it gets what anybody may read", "show   cn1b"},
+		"/links drop barn":      {`admit "barn": drop`, "show barn is dropped: there is no link to it any more; what it has got stays with it", "show   cn1b"},
+		"/history causal":       {"causal lobby", "show #lobby has no messages"},
+		"/history causal #Ops":  {"causal ops", "show #ops has no messages"},
+		"/history causal @bob":  {"causal @bob", "show @bob has no messages"},
+		"/invite node for 2h": {"invite {Room: Uses:1 For:2h0m0s Node:true}", "show until 1970-01-01 00:00, 1 person may come here by this link; whoever has the link can use it",
 			`show to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, "show chatnode://x"},
 		"/help release": {"show /release NAME      take a name from the key that owns it (for the node's admins)"},
 		"/help j":       {"show /join ROOM         enter a room, or turn to one that you are in; @NAME turns to one person", "show   the same:        /j"},
@@ -185,7 +203,7 @@ func TestRunHasEveryCommand(t *testing.T) {
 		for range e.Args {
 			call.Args = append(call.Args, "help")
 		}
-		if slices.Contains([]string{history, keep, invite, mentions, notify, redact, pin, unpin, readonly, archive, private}, e.Name) {
+		if slices.Contains([]string{history, keep, invite, peers, mentions, notify, redact, pin, unpin, readonly, archive, private}, e.Name) {
 			call.Args = nil // all that they take has a grammar
 		}
 		if e.Name == slow {

@@ -95,6 +95,9 @@ func (p *parser) frame(now time.Duration) (grown bool, breach error) {
 
 // stream keeps account of which streams the peer has opened and reset.
 func (p *parser) stream(h *header) error {
+	if p.policy.NoStreams && h.flags()&flagSYN != 0 {
+		return errStreamCount
+	}
 	if p.policy.MaxStreams == 0 {
 		return nil
 	}

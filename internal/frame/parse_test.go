@@ -172,6 +172,26 @@ func TestMaxStreams(t *testing.T) {
 	}
 }
 
+// TestNoStreams: who was dialled opens no stream, and answers those of the dialer.
+func TestNoStreams(t *testing.T) {
+	policy := PeerPolicy()
+	policy.NoStreams = true
+	for name, tt := range map[string]struct {
+		in   []byte
+		want error
+	}{
+		"accepts": {slices.Concat(frameBytes(typeWindow, 2, 1, 0), frameBytes(typeData, 0, 5, 64<<10)), nil},
+		"opens":   {frameBytes(typeWindow, flagSYN, 2, 0), errStreamCount},
+		"odd":     {frameBytes(typeData, flagSYN, 1, 1), errStreamCount},
+		"large":   {frameBytes(typeData, 0, 5, 64<<10+1), errFrameSize},
+		"pings":   {bytes.Repeat(frameBytes(typePing, flagSYN, 0, 7), peerPingBurst+1), errPingRate},
+	} {
+		if o := parse(policy, [][]byte{tt.in}); o.Breach != tt.want {
+			t.Errorf("%s: %v, want %v", name, o.Breach, tt.want)
+		}
+	}
+}
+
 func TestMeter(t *testing.T) {
 	m := newMeter(Rate{Every: time.Second, Burst: 3})
 	steps := []struct {

@@ -14,6 +14,14 @@ const (
 	nodeFrameEvery   = time.Second / 2000
 	nodeFrameBurst   = 10_000
 
+	// What two nodes allow each other: whole writes in one frame, and a room's
+	// traffic in place of a person's.
+	peerMaxFrame     = 64 << 10
+	peerFrameTimeout = 30 * time.Second
+	peerPingBurst    = 10
+	peerFrameEvery   = time.Second / 20_000
+	peerFrameBurst   = 100_000
+
 	// defaultMaxSend is the largest data frame that a node accepts, so a
 	// zero Policy never sends one that is refused.
 	defaultMaxSend = nodeMaxFrame
@@ -25,6 +33,7 @@ const (
 type Policy struct {
 	MaxFrame     int           // largest body of a data frame, in bytes
 	MaxStreams   int           // streams that the peer may open in all, at most 4: ids 1, 3, 5, 7, rising
+	NoStreams    bool          // the peer was dialled, and may open none
 	MaxStray     int           // data and window frames for streams that are not open; needs MaxStreams
 	FrameTimeout time.Duration // from a frame's first byte to its last
 	Pings        Rate          // ping requests
@@ -51,6 +60,18 @@ func NodePolicy() Policy {
 		Pings:        Rate{Every: nodePingEvery, Burst: nodePingBurst},
 		Frames:       Rate{Every: nodeFrameEvery, Burst: nodeFrameBurst},
 		MaxSend:      nodeMaxSend,
+	}
+}
+
+// PeerPolicy is what a node applies to another node, whether that one has dialled or was dialled. MaxStreams or NoStreams is the caller's to set.
+func PeerPolicy() Policy {
+	return Policy{
+		MaxFrame:     peerMaxFrame,
+		MaxStray:     nodeMaxStray,
+		FrameTimeout: peerFrameTimeout,
+		Pings:        Rate{Every: nodePingEvery, Burst: peerPingBurst},
+		Frames:       Rate{Every: peerFrameEvery, Burst: peerFrameBurst},
+		MaxSend:      peerMaxFrame,
 	}
 }
 

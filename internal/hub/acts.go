@@ -17,6 +17,8 @@ type heard struct {
 	admin bool        // who is an admin's key
 	row   uint64      // the seq of the message that it is done to; that is then found to be who's
 	code  chat.Code   // why it can't be one, if not OK
+
+	with []identity.ID // of private, once it is done: who else is a member by it
 }
 
 // hear takes an act apart and checks its signature.
@@ -79,6 +81,9 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		return out
 	}
 	r, code := s.readable(p.Room)
+	if before, found := h.offeredBefore(s, r, p); found {
+		return before
+	}
 	switch {
 	case code != chat.OK:
 		out.Code = code
@@ -97,7 +102,7 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code = effects[act.Verb](x); out.Code != chat.OK {
 		return out
 	}
-	row := h.row(s, r, p, p.Body, chat.ID{})
+	row := h.row(s, r, p, p.Body, chat.ID{}, x.says(p))
 	if act.Verb != chat.Redact { // which changes nothing but a row
 		r.kept, r.retold = true, true
 		h.batch.Rooms = append(h.batch.Rooms, r.Room)
@@ -105,6 +110,15 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	x.leave()
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out
+}
+
+// says returns what the act's entry says beside its text.
+func (a *acting) says(p *wire.Pub) *wire.EntryOpts {
+	opts := &wire.EntryOpts{Sig: p.Opts.Sig, Admin: a.by.admin}
+	for _, id := range a.with {
+		opts.With = append(opts.With, id[:])
+	}
+	return opts
 }
 
 // until returns when what the act says for how long is over.
@@ -155,14 +169,15 @@ func (a *acting) deop() chat.Code {
 // kick takes a member's place, whether or not they are there, and in a private room any role. A room that is open now may have members from when it was
 // private, who would be that again.
 func (a *acting) kick() chat.Code {
-	a.sendAway(a.h.accounts[a.who], func(*Session) bool { return true })
-	taken := false
+	target := a.h.accounts[a.who]
+	a.sendAway(target, func(*Session) bool { return true })
+	taken := a.room.members[target] > 0 // here or on another node
 	if a.room.Rules.Private {
-		taken = a.expel()
+		taken = a.expel() || taken
 	} else {
-		taken = a.unstand(store.Member) == chat.OK
+		taken = a.unstand(store.Member) == chat.OK || taken
 	}
-	if !taken && len(a.evict) == 0 {
+	if !taken {
 		return chat.BadAct
 	}
 	return chat.OK
@@ -291,7 +306,9 @@ func (a *acting) leave() {
 		code = chat.Kicked
 	}
 	for _, s := range a.evict {
-		a.h.end(s.in(a.room), code)
+		if sub := s.in(a.room); sub != nil { // else its entry has seen to that
+			a.h.end(sub, code)
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 	if o != nil && o.session != nil {
 		h.replace(o.session)
 	}
+	a.lent = false // the name is the key's own from now on
 	wants := a.name
 	if o == nil || a.name == "" {
 		wants = chat.BaseName(g.Name)
@@ -80,11 +81,16 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 		o = &origin{Origin: store.Origin{Num: h.lastFrom, Token: g.Origin, Key: g.Key}}
 		h.origins[g.Origin] = o
 		h.authors[o.Num] = g.Key
+		h.name(o)
 	}
 	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, admin: g.Admin, secure: g.Secure, network: networkOf(g.Address), space: make(chan struct{}, 1)}
 	s.ready = s.few[:0]
 	o.session = s
+	was := a.isAway()
 	a.sessions[s] = struct{}{}
+	if was != a.isAway() {
+		h.changeAll(a)
+	}
 	h.sessions[s] = struct{}{}
 	h.networks[s.network]++
 	if a.name != wants {
@@ -93,6 +99,7 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 	if h.full {
 		s.notice(chat.NoSpace, fullText)
 	}
+	s.nodes = h.where
 	return s, &Attached{Name: a.name, From: o.Num, LastCSeq: o.Last, Outcomes: outcomesFrom(o, g.FirstUnacked), Time: now}, nil
 }
 
@@ -132,10 +139,12 @@ func (h *Hub) hasNoPlaceFor(g *Guest) bool {
 
 // admitNew is admit for a key that has not joined.
 func (h *Hub) admitNew(g *Guest, now time.Time) (*store.Invite, *Refusal) {
-	if invite := h.invitation(g.Token, now); invite != nil {
-		return invite, nil
-	}
+	invite := h.invitation(g.Token, false, now)
 	switch {
+	case h.invitation(g.Token, true, now) != nil: // somebody has mistaken what is for a node for what is for them: whoever asked for it is to see that
+		return nil, &Refusal{Code: chat.BadInvite}
+	case invite != nil:
+		return invite, nil
 	case g.Admin:
 		return nil, nil
 	case h.cfg.InviteOnly && len(g.Token) > 0:
@@ -207,7 +216,10 @@ func (h *Hub) depart(a *account) {
 		return
 	}
 	a.see(h.cfg.Now())
-	a.awayText, a.awaySince = "", 0
+	was := a.awaySince != 0
+	if a.awayText, a.awaySince = "", 0; was != a.isAway() {
+		h.changeAll(a)
+	}
 	if a.released {
 		h.unname(a)
 	}
@@ -248,26 +260,29 @@ func (h *Hub) left(sub *subscription) {
 		sub.session.joined--
 		h.leave(r, sub.session.account)
 	}
+	if r.subs == 0 {
+		h.unmark(r)
+	}
 	h.dropIfUnused(r)
 }
 
-// join subscribes a session to a room, anew if it is there already.
-func (h *Hub) join(s *Session, j *wire.Join) {
+// join subscribes a session to a room, anew if it is there already. moved is what its client has seen elsewhere, if it says so.
+func (h *Hub) join(s *Session, j *wire.Join, moved *elsewhere) {
 	tail := min(j.Tail, chat.MaxTail)
 	if j.Room == chat.DirectMark {
 		h.joinDirects(s, tail)
-		h.answer(s, requestSize, nil)
+		h.answer(s, recordSize(j), nil)
 		return
 	}
 	room, code := h.joinable(s, j.Room)
-	st := start{tail: tail, asked: true}
+	st := start{tail: tail, asked: recordSize(j)}
 	if code == chat.OK {
 		if st.first, code = s.reads(room); code != chat.OK {
 			h.dropIfUnused(room)
 		}
 	}
 	if code != chat.OK {
-		h.answer(s, requestSize, &wire.Open{Name: j.Room, Status: wire.StatusDenied, Code: code})
+		h.answer(s, recordSize(j), &wire.Open{Name: j.Room, Status: wire.StatusDenied, Code: code})
 		return
 	}
 	if old := s.in(room); old != nil {
@@ -275,6 +290,9 @@ func (h *Hub) join(s *Session, j *wire.Join) {
 	}
 	if c := j.Cursor; c != nil {
 		st.cursor = &chat.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
+	} else if moved != nil {
+		st.moved = moved
+		moved.enters(h, room)
 	}
 	h.subscribe(s, room, st)
 }
@@ -331,6 +349,9 @@ func (h *Hub) subscribe(s *Session, r *room, st start) {
 	s.subs = append(s.subs, sub)
 	earlier := s.ends(r)
 	h.batch.after = append(h.batch.after, func() {
+		if r.mark == nil {
+			h.remark(r)
+		}
 		if earlier == nil || !r.log.follow(earlier, sub) {
 			s.queue(sub)
 		}

@@ -67,6 +67,7 @@ type view struct {
 	closed int
 	why    chat.Code // it was closed
 	terms  wire.Terms
+	marks  []*wire.Mark
 }
 
 func keyOf(name string) identity.ID { return sha256.Sum256([]byte(name)) }
@@ -291,6 +292,8 @@ func (c *client) record(r wire.Record) {
 			c.t.Fatalf("%s got the terms of room %d, which is not open", c.asked, r.Room)
 		}
 		v.terms = r.Terms
+	case *wire.Mark:
+		c.marked(r)
 	case *wire.Named:
 		c.replies = append(c.replies, r)
 	case *wire.Ack:
@@ -304,6 +307,19 @@ func (c *client) record(r wire.Record) {
 	default:
 		c.t.Fatalf("%s got a %T on the chat stream", c.asked, r)
 	}
+}
+
+// marked takes a mark, which is never of a row that was not shown yet.
+func (c *client) marked(r *wire.Mark) {
+	c.t.Helper()
+	v, open := c.open[r.Room]
+	switch {
+	case !open:
+		c.t.Fatalf("%s got a mark of room %d, which is not open", c.asked, r.Room)
+	case r.Seq >= v.next:
+		c.t.Fatalf("%s got a mark of row %d of %s before row %d", c.asked, r.Seq, v.title, v.next)
+	}
+	v.marks = append(v.marks, r)
 }
 
 func (c *client) opened(r *wire.Open) {

@@ -266,7 +266,7 @@ func TestHistoryEndsWhereChatDoes(t *testing.T) {
 		var q wire.Record
 		if err := w.hub.call(func() {
 			h := w.hub
-			h.row(alice.session, r, &extra, extra.Body, chat.ID{})
+			h.row(alice.session, r, &extra, extra.Body, chat.ID{}, nil)
 			if err := h.cfg.Store.Append(&h.batch.Batch); err != nil {
 				t.Error(err)
 			}

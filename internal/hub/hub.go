@@ -57,6 +57,17 @@ type Store interface {
 	SeqAt(room uint64, time int64) (uint64, error)
 	Search(*store.Query) (store.Found, error)
 	Free() (int64, error)
+
+	// Of a store that is shared.
+	Rows(room, from, to uint64, size int) ([]store.Row, error)
+	Entries(log, from, to uint64, size int) ([]store.Entry, error)
+	EntryAt(log, seq uint64) (store.Entry, error)
+	EntryOf(room, row uint64) (store.Entry, error)
+	LogLow(log uint64) (uint64, error)
+	LogAt(log, row uint64) (uint64, error)
+	Pair(origin [16]byte, cseq uint64) (store.Pair, bool, error)
+	Causal(room, lamport uint64, id wire.EntryID, n int, back bool) ([]store.Entry, error)
+	RowsOf(room, from, to uint64) ([]store.Place, error)
 }
 
 // Config is what a hub is made of.
@@ -79,6 +90,10 @@ type Config struct {
 	InviteOnly bool
 	// Addresses are where others reach the node, the best first, each a host and a port: what is told along with an invitation.
 	Addresses []string
+	// Key is the node's own: it signs what other nodes are given. Nil: there are no other nodes.
+	Key *identity.Key
+	// Title is what the node calls itself to others.
+	Title string
 }
 
 // Hub is one node's rooms, people and sessions.
@@ -90,8 +105,11 @@ type Hub struct {
 	done  chan struct{} // closed when Run has returned
 
 	// Safe for use by many goroutines.
-	rates   rates
-	numbers numbers
+	rates      rates
+	numbers    numbers
+	shelf      shelf
+	signatures signatures
+	cards      cards
 
 	// failed has capacity 1 and is never closed: the first error with which the store could not be read.
 	failed chan error
@@ -99,7 +117,7 @@ type Hub struct {
 	// Owned by Run.
 	rooms    map[string]*room              // by name; direct conversations are in directs alone
 	directs  map[[2]identity.ID]*room      // by the sorted keys of the two
-	accounts map[identity.ID]*account      // everybody who has joined, or was written to
+	accounts map[identity.ID]*account      // everybody who has joined, was written to, or is on another node
 	names    map[string]*account           // by the skeleton of the name
 	invites  map[[32]byte]store.Invite     // by hash; some may have expired
 	arrivals arrivals                      // of new keys
@@ -108,6 +126,7 @@ type Hub struct {
 	authors  map[uint64]identity.ID        // whose a from# is
 	sessions map[*Session]struct{}         // attached
 	networks map[netip.Addr]int            // how many of them come from each
+	where    []byte                        // what clients are told of other nodes, encoded; nil: nothing
 	lastRoom uint64
 	lastFrom uint64
 	stopping bool
@@ -116,6 +135,22 @@ type Hub struct {
 	saltOff  int
 	memory   budget
 	changed  map[*room]struct{} // those whose presence has changed since the last tick
+	sharing  store.Sharing
+	ledgers  map[wire.LogID]*ledger
+	byNum    map[uint64]*ledger
+	byName   map[[16]byte]*origin // of those in origins, in a store that is shared: see wire.OriginName
+	abroad   map[stranger]uint64  // the numbers of origins of other nodes
+	nodes    map[identity.ID]store.Peer
+	forks    map[*ledger]*wire.Fork
+	lastLog  uint64
+	sharable []*room            // have rows without entries
+	froms    map[uint64]*origin // by number, while there are such rooms
+	marking  map[*room]int64    // those whose mark is older than their head, since when, in milliseconds
+
+	// Owned by Run: who is on other nodes.
+	afar      map[identity.ID]*account
+	vouchers  map[identity.ID]identity.ID // of those who wrote on other nodes: the first node that said so
+	withdrawn []*account                  // who were until lately
 
 	// Scratch of one sequence, owned by Run.
 	batch     batch
@@ -124,6 +159,7 @@ type Hub struct {
 	texts     []byte // encoded answers
 	woken     []*subscription
 	published map[uint64]*room
+	pairs     map[pairKey]uint64 // those in the batch, and their rows
 }
 
 // New returns a hub with the rooms, names and origins that the store holds.
@@ -143,11 +179,18 @@ func New(cfg Config) (*Hub, error) {
 		accounts: map[identity.ID]*account{}, names: map[string]*account{}, invites: map[[32]byte]store.Invite{}, arrivals: arrivals{},
 		origins: map[store.OriginToken]*origin{}, authors: map[uint64]identity.ID{}, sessions: map[*Session]struct{}{}, networks: map[netip.Addr]int{},
 		lastRoom: state.LastRoom, lastFrom: state.LastFrom, saltOff: saltPool,
-		changed: map[*room]struct{}{}, published: map[uint64]*room{},
+		changed: map[*room]struct{}{}, published: map[uint64]*room{}, pairs: map[pairKey]uint64{},
+		ledgers: map[wire.LogID]*ledger{}, byNum: map[uint64]*ledger{}, byName: map[[16]byte]*origin{}, abroad: map[stranger]uint64{},
+		nodes: map[identity.ID]store.Peer{}, forks: map[*ledger]*wire.Fork{},
+		shelf:   shelf{logs: map[wire.LogID]*shown{}, rooms: map[string][]*shown{}, grown: map[wire.LogID]struct{}{}},
+		marking: map[*room]int64{}, afar: map[identity.ID]*account{}, vouchers: map[identity.ID]identity.ID{},
 	}
 	h.queue.init()
 	h.memory.limit = cfg.Memory
 	h.restore(&state)
+	if err := h.restoreLogs(&state); err != nil {
+		return nil, fmt.Errorf("load the logs: %w", err)
+	}
 	return h, nil
 }
 
@@ -175,6 +218,8 @@ func (h *Hub) restore(state *store.State) {
 		h.addRoom(r)
 	}
 	h.restoreStandings(state)
+	h.restoreActs(state)
+	h.vouched(state.Abroad)
 }
 
 // Epoch returns the number of the store that the hub's cursors are of.
@@ -224,6 +269,8 @@ func (h *Hub) Run(ctx context.Context) error {
 func (h *Hub) tick() error {
 	now := h.cfg.Now()
 	h.tellPresence()
+	h.forgetWithdrawn()
+	h.markRooms(now)
 	h.forget()
 	h.expireInvites(now)
 	if now.Sub(h.reviewed) >= reviewEvery {
@@ -257,6 +304,11 @@ func (h *Hub) call(f func()) error {
 	if err := h.queue.put(item{do: f, done: done}); err != nil {
 		return err
 	}
+	return h.await(done)
+}
+
+// await waits for the commit of the batch in which an item was that closes done.
+func (h *Hub) await(done <-chan struct{}) error {
 	select {
 	case <-done:
 		return nil

@@ -18,15 +18,15 @@ const (
 	invitesBurst   = 10
 )
 
-// invitation returns the invitation that a token is of, nil when there is none that is good. Each is compared in the time that it takes to compare
+// invitation returns the invitation, for nodes or for people, that a token is of, nil when there is none that is good. Each is compared in the time that it takes to compare
 // any: how long it takes to say no tells nothing of a token.
-func (h *Hub) invitation(token []byte, now time.Time) (found *store.Invite) {
+func (h *Hub) invitation(token []byte, node bool, now time.Time) (found *store.Invite) {
 	if len(token) != wire.TokenLen {
 		return nil
 	}
 	hash := sha256.Sum256(token)
 	for _, i := range h.invites {
-		if subtle.ConstantTimeCompare(i.Hash[:], hash[:]) == 1 && isGood(&i, now) {
+		if subtle.ConstantTimeCompare(i.Hash[:], hash[:]) == 1 && isGood(&i, now) && i.Node == node {
 			found = &i
 		}
 	}
@@ -72,6 +72,10 @@ func (s *Session) invite(q *wire.Invite) wire.Record {
 		return &wire.Failed{Code: chat.NotSecure}
 	case q.Uses < 1 || q.Uses > chat.MaxUses || life < time.Millisecond || life > chat.MaxInvite:
 		return &wire.Failed{Code: chat.Unsupported}
+	case q.Node && !s.admin:
+		return &wire.Failed{Code: chat.Denied}
+	case q.Node && q.Room != "":
+		return &wire.Failed{Code: chat.BadRoom} // a node comes to all of them
 	case q.Room != "" && !chat.MayBeRoom(q.Room):
 		return &wire.Failed{Code: chat.BadRoom}
 	case q.Room == chat.Reports, h.rooms[q.Room] != nil && h.rooms[q.Room].Rules.Private: // into which one comes by an act that is seen there
@@ -83,6 +87,7 @@ func (s *Session) invite(q *wire.Invite) wire.Record {
 	token := h.salt()
 	i := store.Invite{
 		Hash: sha256.Sum256(token[:]), Room: q.Room, Uses: int(q.Uses), Made: chat.Millis(now), Expires: chat.Millis(now.Add(life)), Inviter: s.account.id,
+		Node: q.Node,
 	}
 	h.putInvite(i)
 	return &wire.InviteIs{Token: token[:], Uses: q.Uses, Expires: i.Expires, Addresses: h.cfg.Addresses}

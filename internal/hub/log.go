@@ -33,6 +33,7 @@ type roomLog struct {
 	topic    string
 	rules    *wire.Terms            // what holds for everybody; never changed in place
 	own      map[identity.ID]stance // and for some; never changed in place
+	mark     *mark                  // nil: there is none
 	segments []*segment
 	idle     []*subscription
 }
@@ -113,6 +114,8 @@ type reading struct {
 	closed  bool   // the subscription has come to its end
 	code    chat.Code
 	terms   bool // others hold than the subscription has told
+	mark    *mark
+	late    bool // there are rows that the subscription has to look at first
 	need    int  // the next record has this size, which is more than hard
 	idle    bool // that was all: the subscription is idle
 	follows *subscription
@@ -130,6 +133,12 @@ func (l *roomLog) read(s *subscription, soft, hard int) (got reading) {
 	}
 	if s.rules != l.rules || s.own != l.ownLocked(s) {
 		return reading{terms: true}
+	}
+	if s.owes(to) {
+		return reading{late: true}
+	}
+	if m := l.markedLocked(s); m != nil {
+		return reading{mark: m}
 	}
 	if s.next > to {
 		if s.ending == parts {
@@ -162,7 +171,7 @@ func (l *roomLog) read(s *subscription, soft, hard int) (got reading) {
 	s.next = next
 	s.at = place{seg.first, next, end}
 	got = reading{records: seg.buf[start:end:end]}
-	if got.idle = next > l.head && s.ending == goesOn; got.idle {
+	if got.idle = next > l.head && s.ending == goesOn && l.markedLocked(s) == nil; got.idle {
 		s.idleAt = len(l.idle)
 		l.idle = append(l.idle, s)
 	}
@@ -255,6 +264,15 @@ func (l *roomLog) setTerms(rules *wire.Terms, own map[identity.ID]stance) {
 	defer l.mu.Unlock()
 	if l.own = own; !sameRules(l.rules, rules) {
 		l.rules = rules
+	}
+}
+
+// setRole has a subscription's session have a role by birth, and be told of it.
+func (l *roomLog) setRole(s *subscription, role chat.Role) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.role != role {
+		s.role, s.rules = role, &wire.Terms{} // which nobody was told
 	}
 }
 

@@ -28,12 +28,18 @@ func skeletonOf(name string) string {
 
 // free returns name if a can have it, else name with as much of the end of a's id as tells it from others.
 func (h *Hub) free(name string, a *account) string {
+	now := h.cfg.Now()
+	return h.freeIf(name, a, func(owner *account) bool { return owner.lent || owner.idle(now) })
+}
+
+// freeIf is free where a name can be taken from an owner who yields it.
+func (h *Hub) freeIf(name string, a *account, yields func(owner *account) bool) string {
 	id := a.id.String()
 	for n := 0; ; n += suffixStep {
 		if n > 0 {
 			name = chat.BaseName(name) + chat.SuffixMark + id[len(id)-n:]
 		}
-		if owner := h.names[skeletonOf(name)]; owner == nil || owner == a || owner.idle(h.cfg.Now()) {
+		if owner := h.names[skeletonOf(name)]; owner == nil || owner == a || yields(owner) {
 			return name
 		}
 	}
@@ -42,21 +48,25 @@ func (h *Hub) free(name string, a *account) string {
 // rename gives a the name, which is free, in place of the one that it has; whoever had it before has none then. A name that was released stays so,
 // however it is written.
 func (h *Hub) rename(a *account, name string) {
-	if a.name == name {
+	if a.name == name && !a.lent {
 		return
 	}
 	skeleton := skeletonOf(name)
-	if old := h.names[skeleton]; old != nil && old != a {
+	old := h.names[skeleton]
+	if old != nil && old != a {
 		h.unname(old)
 	}
 	if a.skeleton != skeleton {
 		delete(h.names, a.skeleton)
 		a.released = false
 	}
-	a.name, a.fold, a.skeleton = name, chat.Fold(name), skeleton
+	a.name, a.fold, a.skeleton, a.lent = name, chat.Fold(name), skeleton, false
 	h.names[skeleton] = a
 	h.save(a)
 	h.changeAll(a)
+	if old != nil {
+		h.lend(old)
+	}
 }
 
 // unname gives a's name up, if it has one.
@@ -64,9 +74,12 @@ func (h *Hub) unname(a *account) {
 	if a.name == "" {
 		return
 	}
+	lent := a.lent
 	delete(h.names, a.skeleton)
-	a.name, a.fold, a.skeleton, a.released = "", "", "", false
-	h.save(a)
+	a.name, a.fold, a.skeleton, a.released, a.lent = "", "", "", false, false
+	if !lent {
+		h.save(a)
+	}
 }
 
 // nick gives a key another name, if it can have it.
@@ -96,7 +109,7 @@ func (s *Session) release(q *wire.Release) wire.Record {
 		return &wire.Failed{Code: chat.Denied}
 	}
 	owner := h.person(q.Name)
-	if owner == nil || owner.name == "" || owner.released {
+	if owner == nil || owner.name == "" || owner.released || owner.lent {
 		return &wire.Failed{Code: chat.NoSuchUser}
 	}
 	answer := &wire.ReleaseIs{Owner: owner.person()}

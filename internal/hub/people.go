@@ -11,6 +11,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
 	"chatnode/internal/store"
+	"chatnode/internal/wire"
 )
 
 const (
@@ -42,6 +43,7 @@ type account struct {
 	fold        string // of name: what it is found and sorted by
 	skeleton    string // of name: what it is told from others by
 	released    bool   // the name is its own until its last session ends, and not in the store
+	lent        bool   // the name is its own while it is abroad and nobody here wants it, and not in the store
 	wrote       bool   // something of it was ever answered
 	trusted     bool   // it was let in as an admin's
 	since, seen int64  // milliseconds, when it joined and when it was last known to be here; 0: not known
@@ -51,6 +53,9 @@ type account struct {
 	directs     []*room
 	awayText    string        // what it said when it went away
 	awaySince   int64         // milliseconds; 0: it is not away, as ever when it has no session
+	abroad      *abroad       // what other nodes say of it; nil: it is on none
+	awayAbroad  int64         // as awaySince, on all those nodes
+	rooms       []*room       // that it is in there, among the members of each
 	nickLimit   *rate.Limiter // nil: full
 	awayLimit   *rate.Limiter // nil: full
 	inviteLimit *rate.Limiter // nil: full
@@ -85,8 +90,8 @@ func (h *Hub) account(id identity.ID) *account {
 
 // save has the store know what is true of an account now.
 func (h *Hub) save(a *account) {
-	p := store.Person{Key: a.id, Name: a.name, Since: a.since, Seen: a.seen, Inviter: a.inviter, Seal: a.card}
-	if a.released {
+	p := store.Person{Key: a.id, Name: a.name, Since: a.since, Seen: a.seen, Inviter: a.inviter, Seal: a.card, Remote: !a.joined}
+	if a.released || a.lent {
 		p.Name = ""
 	}
 	h.batch.person(p)
@@ -100,7 +105,7 @@ func (h *Hub) restorePeople(people []store.Person) {
 	})
 	for _, p := range people {
 		a := h.account(p.Key)
-		a.joined, a.since, a.seen, a.inviter, a.card = true, p.Since, p.Seen, p.Inviter, p.Seal
+		a.joined, a.since, a.seen, a.inviter, a.card = !p.Remote, p.Since, p.Seen, p.Inviter, p.Seal
 		if p.Name == "" {
 			continue
 		}
@@ -142,7 +147,7 @@ func (h *Hub) review(now time.Time) {
 		case len(a.sessions) > 0 && now.Sub(time.UnixMilli(a.seen)) >= seenEvery:
 			a.see(now)
 			h.save(a)
-		case a.name != "" && a.idle(now):
+		case a.name != "" && !a.lent && a.idle(now):
 			h.cfg.Log.Info("a name was not used for long and is free again", "key", a.id.String())
 			h.unname(a)
 		}
@@ -183,7 +188,7 @@ func (h *Hub) forget() {
 // forgettable reports whether an account may go: nothing says that its person was ever here, and it could come back as it came.
 func (h *Hub) forgettable(a *account) bool {
 	invited := h.cfg.InviteOnly && !a.inviter.IsZero()
-	return len(a.sessions)+len(a.directs) == 0 && !a.wrote && !a.trusted && !invited
+	return len(a.sessions)+len(a.directs) == 0 && !a.wrote && !a.trusted && !invited && a.abroad == nil
 }
 
 // origin is a sequence of publishes of one key.
@@ -222,6 +227,7 @@ func (o *origin) outcome(cseq uint64) store.Outcome {
 // retire ends an origin. Its number keeps its meaning if the store has rows of it.
 func (h *Hub) retire(o *origin) {
 	delete(h.origins, o.Token)
+	delete(h.byName, wire.OriginName(o.Token))
 	o.Retired, o.Outcomes = true, nil
 	if o.kept {
 		h.batch.origin(o)

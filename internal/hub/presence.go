@@ -80,7 +80,7 @@ func (a *account) person() wire.Person { return wire.Person{ID: a.id[:], Name: a
 func persons(all []*account) (people []wire.Person, away []uint64) {
 	for i, a := range all {
 		people = append(people, a.person())
-		if a.awaySince != 0 {
+		if a.isAway() {
 			away = append(away, uint64(i))
 		}
 	}
@@ -128,6 +128,9 @@ func (h *Hub) changeAll(a *account) {
 				h.change(sub.room, a)
 			}
 		}
+	}
+	for _, r := range a.rooms {
+		h.change(r, a)
 	}
 }
 

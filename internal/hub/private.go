@@ -7,6 +7,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
 	"chatnode/internal/store"
+	"chatnode/internal/wire"
 )
 
 // reads returns the first row that a session reads of a room, or why it reads none: not even an admin does in a private one, without being its member.
@@ -85,9 +86,10 @@ func (a *acting) private() chat.Code {
 	}
 	slices.SortFunc(stay, func(x, y identity.ID) int { return bytes.Compare(x[:], y[:]) })
 	stay = slices.DeleteFunc(slices.Compact(stay), func(id identity.ID) bool { return r.isOwner(id) || r.has(id, store.Member) })
-	if len(r.standings)+len(stay) > maxStandings {
+	if len(r.standings)+len(stay) > maxStandings || len(stay) > wire.MaxWith {
 		return chat.TooMany
 	}
+	a.with = stay
 	for _, id := range stay {
 		first, _ := r.gate.first(id)
 		a.admit(id, first)
@@ -120,12 +122,7 @@ func (a *acting) invite() chat.Code {
 		return chat.TooMany
 	}
 	a.admit(a.who, r.head+1)
-	text := a.by.account.name + " invites you to #" + r.Name + ", a room for its members: /join " + r.Name
-	a.h.batch.after = append(a.h.batch.after, func() {
-		for s := range a.h.account(a.who).sessions {
-			s.notice(chat.OK, text)
-		}
-	})
+	a.h.tellInvited(r, a.who, a.by.account.id)
 	return chat.OK
 }
 

@@ -23,6 +23,8 @@ func (s *Session) Ask(question wire.Record) (answer wire.Record, err error) {
 		return s.history(q)
 	case *wire.Search:
 		return s.search(q)
+	case *wire.Causal:
+		return s.causal(q)
 	}
 	err = s.hub.call(func() {
 		switch q := question.(type) {
@@ -60,7 +62,7 @@ func (s *Session) names(q *wire.Names) wire.Record {
 			return &wire.Failed{Code: chat.NoSuchUser}
 		}
 		for _, a := range slices.Compact([]*account{s.account, other}) {
-			if len(a.sessions) > 0 {
+			if a.isHere() {
 				people = append(people, a)
 			}
 		}
@@ -97,6 +99,9 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 		return &wire.Failed{Code: chat.NoSuchUser}
 	}
 	answer := &wire.WhoisIs{Person: a.person(), Sessions: uint64(len(a.sessions)), Since: a.seen, Away: a.awayText, AwaySince: a.awaySince, Card: a.card}
+	if len(a.sessions) == 0 {
+		answer.Via, answer.AwaySince = s.hub.via(a), a.awayAbroad
+	}
 	var oldest *Session
 	for x := range a.sessions {
 		if oldest == nil || x.since.Before(oldest.since) {
@@ -107,6 +112,11 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 			if !sub.room.Direct() && s.mayRead(sub.room) {
 				answer.Rooms = append(answer.Rooms, sub.room.Name)
 			}
+		}
+	}
+	for _, r := range a.rooms {
+		if s.mayRead(r) {
+			answer.Rooms = append(answer.Rooms, r.Name)
 		}
 	}
 	slices.Sort(answer.Rooms)

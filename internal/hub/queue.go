@@ -12,7 +12,9 @@ type item struct {
 	session *Session
 	record  wire.Record // *wire.Pub, Join, Part or Nick
 	size    int
-	act     *heard // that the record is; nil for another
+	act     *heard     // that the record is; nil for another
+	moved   *elsewhere // of a Join that has a place on another node
+	writes  bool       // do may make rows
 	do      func()
 	done    chan struct{} // closed after the commit of the batch that do was part of
 }
@@ -20,7 +22,7 @@ type item struct {
 // publishes reports whether the item may become a row.
 func (it item) publishes() bool {
 	_, ok := it.record.(*wire.Pub)
-	return ok
+	return ok || it.writes
 }
 
 // queue holds what waits for the sequencer, in order. It is bounded in bytes: put waits while it is full. What one session can have in
@@ -58,6 +60,16 @@ func (q *queue) put(items ...item) error {
 	q.items = append(q.items, items...)
 	q.hint()
 	return nil
+}
+
+// putNow is put for the sequencer itself, which can't wait for itself, and must bound what it puts. What comes after close is dropped.
+func (q *queue) putNow(it item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.items = append(q.items, it)
+		q.hint()
+	}
 }
 
 func (q *queue) hint() {

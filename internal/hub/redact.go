@@ -47,11 +47,13 @@ func (a *acting) redact() chat.Code {
 	return chat.OK
 }
 
-// dropRedacted has no reader find in memory what the batch took away: the store has what is left of it.
+// dropRedacted has no reader find in memory what the batch took away or marked: the store has what is left of it.
 func (h *Hub) dropRedacted() {
-	for _, x := range h.batch.Redactions {
-		if r := h.numbers.rooms[x.Room]; r != nil { // only Run writes there
-			h.memory.gave(r)(r.log.drop(x.Seq))
+	for _, all := range [...][]store.Redaction{h.batch.Redactions, h.batch.Marked} {
+		for _, x := range all {
+			if r := h.numbers.rooms[x.Room]; r != nil { // only Run writes there
+				h.memory.gave(r)(r.log.drop(x.Seq))
+			}
 		}
 	}
 }

@@ -25,7 +25,7 @@ type room struct {
 	head     uint64
 	hash     chat.Hash
 	time     int64
-	members  map[*account]int // number of its sessions that joined
+	members  map[*account]int // number of its sessions that joined, and one more while it is there on another node
 	subs     int              // subscriptions, those of direct conversations included
 	watchers map[*Session]struct{}
 	// unpublished counts its rows in the batch.
@@ -33,7 +33,16 @@ type room struct {
 	changed     map[*account]struct{} // came, went or changed their name since the last tick
 	written     *list.Element         // in budget.rooms
 	counted     int64                 // when the number of a crowd was last told, milliseconds
+	mark        *mark                 // that log has; nil: none
 
+	logs    []*ledger          // that nodes write here
+	own     *ledger            // of them: this node's; nil: it has written nothing yet, or not under this nonce
+	moved   []*ledger          // of the others: those that the node's own next entry can build on
+	entered uint64             // rows up to this one have entries; they all do, or none is taken from other nodes
+	said    map[uint64]*saying // of rows beyond that
+	topicAt *topicAt           // of the topic that holds; nil: not known yet
+
+	docket    *docket                       // of its acts; nil: none has come
 	standings map[standingOf]store.Standing // some may have ended
 	barred    int                           // networks that gate keeps out
 	retold    bool                          // readers are to be told on what terms they are here

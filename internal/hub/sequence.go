@@ -26,6 +26,7 @@ type batch struct {
 	origins []*origin // dirty
 	answers []answer
 	after   []func()
+	ledgers []*ledger // dirty
 }
 
 // answer is an encoded record on its way to a session that answers one that it submitted.
@@ -74,7 +75,12 @@ func (h *Hub) sequence(items []item) error {
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
+	h.vouched(b.Abroad)
 	h.publish()
+	h.shelf.show(h, b.ledgers)
+	for _, l := range b.ledgers {
+		l.settle()
+	}
 	for _, f := range b.after {
 		f()
 	}
@@ -84,7 +90,8 @@ func (h *Hub) sequence(items []item) error {
 		}
 	}
 	clear(b.Rows)
-	*b = batch{Batch: store.Batch{Rows: b.Rows[:0]}, rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0]}
+	clear(h.pairs)
+	*b = batch{Batch: store.Batch{Rows: b.Rows[:0]}, rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0], ledgers: b.ledgers[:0]}
 	return nil
 }
 
@@ -102,7 +109,7 @@ func (h *Hub) do(it *item) {
 	case *wire.Pub:
 		h.pub(s, r, it.size, it.act)
 	case *wire.Join:
-		h.join(s, r)
+		h.join(s, r, it.moved)
 	case *wire.Part:
 		h.part(s, r.Room)
 	case *wire.Nick:
@@ -145,10 +152,13 @@ func (h *Hub) pub(s *Session, p *wire.Pub, size int, act *heard) {
 // decide makes a row of a publish, or says why it can't be one.
 func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	out := store.Outcome{CSeq: p.CSeq}
-	switch p.Kind {
-	case chat.Skip:
+	switch {
+	case p.Kind == chat.Skip:
 		return out
-	case chat.Act:
+	case !isPair(p.Opts.As):
+		out.Code = chat.Malformed
+		return out
+	case p.Kind == chat.Act:
 		return h.decideAct(s, p, act)
 	}
 	if !isKind(p) {
@@ -168,11 +178,14 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code = code; code != chat.OK {
 		return out
 	}
+	if before, found := h.offeredBefore(s, room, p); found {
+		return before
+	}
 	if out.Code, out.Time = s.mayWrite(room, p.Kind); out.Code != chat.OK {
 		h.dropIfUnused(room)
 		return out
 	}
-	row := h.row(s, room, p, body, re)
+	row := h.row(s, room, p, body, re, nil)
 	if p.Kind == chat.Topic {
 		room.Topic = string(body)
 		h.batch.Rooms = append(h.batch.Rooms, room.Room)
@@ -183,6 +196,11 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	room.spoken(s.account.id, chat.Millis(h.cfg.Now()))
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out
+}
+
+// isPair reports whether a publish can have been offered under such a pair before; nil says that it was not.
+func isPair(as *wire.As) bool {
+	return as == nil || len(as.Origin) == len(store.Pair{}.Origin) && as.CSeq >= 1 && as.CSeq <= wire.MaxCount
 }
 
 // isKind reports whether rows of such a kind can be where a publish asks for one: what is sealed for two is of use in no room.
@@ -208,32 +226,40 @@ func (h *Hub) target(s *Session, name string) (*room, chat.Code) {
 	return room, code
 }
 
-// row gives a message its place: the next seq of its room, its id, its time, and the bytes that every reader will be sent.
-func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID) *store.Row {
+// row gives a message of a session its place, and its entry where the store is shared. says is what an act says beside its text; nil for any other message.
+func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID, says *wire.EntryOpts) *store.Row {
+	var opts wire.Opts
+	if !re.IsZero() {
+		opts.Re = re[:]
+	}
+	if p.Kind == chat.Act {
+		opts.Sig, opts.Row = p.Opts.Sig, p.Opts.Row
+	}
+	row := h.place(r, &store.Row{
+		Header: chat.Header{From: s.origin.Num, CSeq: p.CSeq, Kind: p.Kind, Name: s.account.name, Re: re}, Salt: h.salt(), Body: body,
+	}, &opts)
+	if h.sharing.Shared {
+		h.vouchFor(s, r, row, p, says)
+	}
+	return row
+}
+
+// place puts a row behind the others of a room: the next seq, its time, its id unless it has one, and the bytes that every reader will be sent.
+func (h *Hub) place(r *room, given *store.Row, opts *wire.Opts) *store.Row {
 	r.time = max(r.time, chat.Millis(h.cfg.Now()))
 	r.head++
 	b := &h.batch
-	b.Rows = append(b.Rows, store.Row{
-		Header: chat.Header{
-			Epoch: h.epoch, Room: r.Num, Seq: r.head, From: s.origin.Num, CSeq: p.CSeq,
-			Time: r.time, Kind: p.Kind, Name: s.account.name, Re: re,
-		},
-		Salt: h.salt(),
-		Body: body,
-	})
+	b.Rows = append(b.Rows, *given)
 	row := &b.Rows[len(b.Rows)-1]
-	row.ID = row.Header.ID(&row.Salt, row.Body)
+	row.Epoch, row.Room, row.Seq, row.Time = h.epoch, r.Num, r.head, r.time
+	if row.ID.IsZero() {
+		row.ID = row.Header.ID(&row.Salt, row.Body)
+	}
 	r.hash = r.hash.Next(row.ID)
 	row.Hash = r.hash
 	event := &h.event
 	*event = wire.Event{
-		Room: r.Num, Seq: row.Seq, From: row.From, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind, Body: row.Body, ID: row.ID,
-	}
-	if !re.IsZero() {
-		event.Opts.Re = re[:]
-	}
-	if p.Kind == chat.Act {
-		event.Opts.Sig, event.Opts.Row = p.Opts.Sig, p.Opts.Row
+		Room: r.Num, Seq: row.Seq, From: row.From, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind, Body: row.Body, ID: row.ID, Opts: *opts,
 	}
 	h.record = wire.Must(h.record[:0], event)
 	row.Record = bytes.Clone(h.record) // memory of its own: a row that a store keeps long must not hold others that it has let go of
@@ -286,6 +312,9 @@ func (h *Hub) publish() {
 		h.memory.wrote(r, r.log.append(row.Seq, row.Record))
 	}
 	clear(byNum)
+	for _, l := range b.ledgers {
+		h.remark(l.room)
+	}
 	for _, r := range b.rooms {
 		r.log.setTopic(r.Topic)
 		if r.retold {

@@ -51,6 +51,7 @@ type Session struct {
 	takenSize int
 	notices   [][]byte
 	presence  []wire.Raw
+	nodes     []byte // what is to be told of other nodes, encoded; nil: nothing new
 	goodbye   []byte
 	due       int // records that were in flight when the goodbye was put on its way, and still are: it waits for their answers
 	closed    bool
@@ -68,8 +69,15 @@ func (s *Session) Submit(done <-chan struct{}, records ...wire.Record) error {
 		items := make([]item, n)
 		for i, r := range records[:n] {
 			items[i] = item{session: s, record: r, size: recordSize(r)}
-			if p, ok := r.(*wire.Pub); ok && p.Kind == chat.Act {
-				items[i].act = s.hear(p)
+			switch r := r.(type) {
+			case *wire.Pub:
+				if r.Kind == chat.Act {
+					items[i].act = s.hear(r)
+				}
+			case *wire.Join:
+				if r.Moved != nil {
+					items[i].moved = newElsewhere(r.Moved)
+				}
 			}
 		}
 		if err := s.hub.queue.put(items...); err != nil {
@@ -103,13 +111,17 @@ func (s *Session) admit(done <-chan struct{}, records []wire.Record) (n int, err
 	}
 }
 
-// requestSize is what a Join, a Part or a Nick counts for in flight and in the sequencer's queue, in bytes.
+// requestSize is what a Join, a Part or a Nick counts for in flight and in the sequencer's queue, in bytes; a Join with a place on another node counts for
+// that too.
 const requestSize = 128
 
 // recordSize is what a record counts for there.
 func recordSize(r wire.Record) int {
-	if p, ok := r.(*wire.Pub); ok {
-		return requestSize + len(p.Body) + len(p.Room) + len(p.Opts.Sig) // all of which waits, of use or not
+	switch r := r.(type) {
+	case *wire.Pub:
+		return requestSize + len(r.Body) + len(r.Room) + len(r.Opts.Sig) // all of which waits, of use or not
+	case *wire.Join:
+		return requestSize + movedSize(r.Moved)
 	}
 	return requestSize
 }
@@ -139,11 +151,11 @@ func (s *Session) settleLocked() {
 	}
 }
 
-// settle counts a request as no longer in flight: its subscription has written the answer.
-func (s *Session) settle() {
+// settle counts a request of that size as no longer in flight: its subscription has written the answer.
+func (s *Session) settle(size int) {
 	s.mu.Lock()
 	s.open--
-	s.openBytes -= requestSize
+	s.openBytes -= size
 	s.due = max(0, s.due-1)
 	s.mu.Unlock()
 	select {
@@ -175,6 +187,9 @@ func (s *Session) bye(code chat.Code, retry time.Duration, text string) {
 	s.wake()
 }
 
+// IsAdmin reports whether the session may do what admins may.
+func (s *Session) IsAdmin() bool { return s.admin }
+
 // Bye tells the client goodbye for a reason that its connection's owner found.
 func (s *Session) Bye(code chat.Code, text string) { s.bye(code, 0, text) }
 
@@ -193,7 +208,7 @@ func (s *Session) queue(sub *subscription) {
 func (s *Session) Waiting() (chat, control, goodbye bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.ready)+len(s.answers) > 0, len(s.notices)+len(s.presence) > 0, s.goodbye != nil && (s.closed || s.due == 0)
+	return len(s.ready)+len(s.answers) > 0, len(s.notices)+len(s.presence)+len(s.nodes) > 0, s.goodbye != nil && (s.closed || s.due == 0)
 }
 
 // TakeControl returns the next control records to write, at most limit bytes; nil when there are none or they don't fit.
@@ -203,6 +218,10 @@ func (s *Session) TakeControl(limit int) (records []byte) {
 	for len(s.notices) > 0 && len(records)+len(s.notices[0]) <= limit {
 		records = append(records, s.notices[0]...)
 		s.notices = slices.Delete(s.notices, 0, 1)
+	}
+	if len(s.nodes) > 0 && len(records)+len(s.nodes) <= limit {
+		records = append(records, s.nodes...)
+		s.nodes = nil
 	}
 	if n := s.presenceLocked(limit - len(records)); n > 0 {
 		records = wire.Must(records, &wire.Presence{Rooms: s.presence[:n]})
@@ -255,8 +274,8 @@ func (s *Session) TakeChat(buf []byte, soft, hard int) (records []byte, need int
 		if err != nil {
 			return nil, 0, s.hub.fault(err)
 		}
-		if got.answers {
-			s.settle()
+		if got.answers > 0 {
+			s.settle(got.answers)
 		}
 		if got.again {
 			s.push(sub, got.need > 0)

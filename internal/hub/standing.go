@@ -132,7 +132,7 @@ func (h *Hub) restoreStandings(state *store.State) {
 type gate struct {
 	// mu promises that the maps agree with each other.
 	mu       sync.RWMutex
-	owner    identity.ID           // zero: nobody made it; static after construction
+	owner    identity.ID           // zero: nobody made it
 	banned   map[identity.ID]int64 // until when; 0: without an end
 	trusted  map[identity.ID]bool  // moderators, who may come from anywhere
 	networks map[netip.Addr]map[identity.ID]int64
@@ -162,6 +162,13 @@ func (g *gate) set(s store.Standing) {
 	case s.Stance == store.Member:
 		g.members[s.Key] = s.From
 	}
+}
+
+// own takes notice of whose the room is.
+func (g *gate) own(owner identity.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.owner = owner
 }
 
 // bar takes notice of a bar, and returns how many networks are kept out.

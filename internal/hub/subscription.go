@@ -33,6 +33,8 @@ type subscription struct {
 	at     place
 	rules  *wire.Terms // that were told last, and what was told of its own key
 	own    stance
+	marked *mark  // that was told last
+	looked uint64 // of a client that has more to come which it has seen elsewhere: the last row that was looked at for that
 
 	// Guarded by room.log.mu.
 	idleAt   int
@@ -56,11 +58,12 @@ const (
 // start is where a subscription begins, as the sequencer saw it.
 type start struct {
 	cursor *chat.Cursor
+	moved  *elsewhere // in place of a cursor; nil: there is none, or no need of it any more
 	tail   uint64
 	first  uint64 // row that its key reads; 0: as many as there are
 	head   uint64 // the room's last row then
 	hash   chat.Hash
-	asked  bool // its Open answers a Join
+	asked  int // the size of the Join that its Open answers; 0: nobody asked
 }
 
 // taken is what a subscription gave its writer.
@@ -68,7 +71,7 @@ type taken struct {
 	records []byte        // out with records behind it, or the room's own memory
 	own     bool          // records is the room's memory, and out was empty
 	again   bool          // there may be more: the subscription stays on the ready list
-	answers bool          // the last of records answers a request of the session
+	answers int           // the size of the request of the session that the last of records answers; 0: it answers none
 	follows *subscription // is ready now
 	need    int           // the next record has this size, which is more than there was room for
 }
@@ -91,6 +94,10 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 		return s.page(out, soft, hard)
 	case got.terms:
 		return s.tell(out, hard), nil
+	case got.late:
+		return s.look(out, hard)
+	case got.mark != nil:
+		return s.mark(out, hard, got.mark), nil
 	case got.need > 0:
 		return taken{records: out, again: true, need: got.need}, nil
 	case len(got.records) >= handOut && len(out) == 0:
@@ -102,7 +109,11 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 		if len(longer) > hard {
 			return taken{records: out, again: true, need: len(longer) - len(out)}, nil
 		}
-		return taken{records: longer, answers: got.code == chat.OK, follows: s.room.log.close(s)}, nil
+		end := taken{records: longer, follows: s.room.log.close(s)}
+		if got.code == chat.OK {
+			end.answers = requestSize
+		}
+		return end, nil
 	}
 	return taken{records: out, follows: got.follows}, nil
 }
@@ -113,9 +124,12 @@ func (s *subscription) lead(out []byte, hard int, open *wire.Open) (taken, error
 	if len(longer) > hard {
 		return taken{records: out, again: true, need: len(longer) - len(out)}, nil
 	}
-	answers := s.start.asked && !s.opened
+	led := taken{records: longer, again: true}
+	if !s.opened {
+		led.answers = s.start.asked
+	}
 	s.opened, s.next = true, open.From
-	return taken{records: longer, again: true, answers: answers}, nil
+	return led, nil
 }
 
 // tell puts the terms that hold now behind out, if they fit.
@@ -131,7 +145,7 @@ func (s *subscription) tell(out []byte, hard int) taken {
 
 // page gives rows that are no longer in memory. Where the store has let go of them too, a new Open says so.
 func (s *subscription) page(out []byte, soft, hard int) (taken, error) {
-	records, next, err := s.session.hub.cfg.Store.Page(s.room.Num, s.next, s.room.log.limit(s), max(soft-len(out), 1))
+	records, next, err := s.session.hub.cfg.Store.Page(s.room.Num, s.next, s.limit(), max(soft-len(out), 1))
 	switch {
 	case errors.Is(err, store.ErrTrimmed):
 		open, err := s.gap(s.next)
@@ -154,6 +168,9 @@ func (s *subscription) page(out []byte, soft, hard int) (taken, error) {
 // open decides where the subscription begins: behind its cursor, if that is a place of this log, else tail rows before its head.
 func (s *subscription) open() (*wire.Open, error) {
 	c := s.start.cursor
+	if s.start.moved != nil {
+		return s.openMoved()
+	}
 	if c == nil {
 		return s.openTail(&wire.Open{})
 	}
@@ -224,7 +241,7 @@ func (s *subscription) openFrom(o *wire.Open) (*wire.Open, error) {
 			return nil, fmt.Errorf("low of room %d: %w", s.room.Num, err)
 		}
 		low = max(low, s.start.first)
-		if o.From < low && o.Status == wire.StatusOK && s.start.cursor != nil {
+		if o.From < low && (o.Status == wire.StatusOK && s.start.cursor != nil || o.Status == wire.StatusMoved) {
 			o.Status = wire.StatusGap
 		}
 		o.From, o.Low = max(o.From, low), low

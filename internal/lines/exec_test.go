@@ -42,7 +42,7 @@ func TestCommands(t *testing.T) {
 		"history": {terminal, "/history 2\n", nil, []string{"history lobby 2 0 "},
 			"-- 2 messages of #lobby:\n--   2000-01-01 12:00 4 bob: a\\nb\ufffd[2J\n--   2000-01-01 12:00 5 bob: a\\nb\ufffd[2J\n--   more: /history 2 before 4\n", "", false},
 		"history since":     {terminal, "/join ops\n/history before 7 since 2h\n", nil, []string{"join ops", "history ops 500 7 2h0m0s"}, "", "-- there is no such room (ops)\n", false},
-		"history in a pipe": {piped, "/history x\n", nil, nil, "", "-- line 1: x is not a number of messages, 1 to 500; usage: /history [N | before SEQ | since 2h]\n", true},
+		"history in a pipe": {piped, "/history x\n", nil, nil, "", "-- line 1: x is not a number of messages, 1 to 500; usage: /history [N | before SEQ | since 2h | causal ROOM]\n", true},
 		"search": {terminal, "/search hi you in @bob\n", nil, []string{"search {Words:hi you Room:@bob From: Before:0 N:20}"},
 			"-- 1 message found, the newest first:\n--   2000-01-01 12:00 @bob 9 bob: a\\nb\ufffd[2J\n--   more: /search hi you in @bob before 7\n--   the last 2 messages can't be found yet\n", "", false},
 		"keep":          {terminal, "/keep\n/keep 90d\n/keep 1B\n", nil, []string{"keep lobby", "set keep lobby {Set:true Age:2160h0m0s Size:0}", "set keep lobby {Set:true Age:0s Size:1}"}, "-- #lobby is kept as long as the node keeps any room\n-- #lobby is kept for 90d\n", "-- that is not allowed\n", false},

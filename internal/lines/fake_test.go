@@ -318,6 +318,32 @@ func (d *desk) Invite(_ context.Context, room string, uses int, lasts time.Durat
 	return client.Invitation{Node: identity.ID{9}, Token: make([]byte, identity.TokenLen), Uses: uses, Expires: noon, Addresses: d.addresses}, nil
 }
 
+func (d *desk) InviteNode(_ context.Context, lasts time.Duration) (client.Invitation, error) {
+	d.ask("invite node %v", lasts)
+	return client.Invitation{Node: identity.ID{9}, Token: make([]byte, identity.TokenLen), Uses: 1, Expires: noon, Addresses: d.addresses}, nil
+}
+
+func (d *desk) Peers(_ context.Context) (client.Peers, error) {
+	d.ask("peers")
+	return client.Peers{Space: "00ff", Peers: []client.Peer{
+		{ID: bob, Title: "Barn\x1b[2J", Address: "10.0.0.5:8080", State: "linked", Admitted: true, RTT: 1500 * time.Microsecond, Behind: 3, Ahead: 1, Seen: noon, Note: "late"},
+		{Address: "10.0.0.6:8080", State: "dialing"},
+	}}, nil
+}
+
+func (d *desk) Admit(_ context.Context, node string, mode client.PeerMode) (client.Peer, error) {
+	d.ask("admit %s %d", node, mode)
+	if node == "eve" {
+		return client.Peer{}, &client.RefusedError{Code: chat.NoSuchUser}
+	}
+	return client.Peer{ID: bob, Title: "Barn", State: "linked", Admitted: mode == client.AdmitPeer}, nil
+}
+
+func (d *desk) Causal(_ context.Context, room string, q client.CausalQuery) (client.CausalPage, error) {
+	d.ask("causal %s", room)
+	return client.CausalPage{List: []client.Message{{Room: room, Seq: 7, Name: "bob", Kind: chat.Text, Time: noon, Text: "hi"}}, Digest: []byte{0, 255}, Total: 9}, nil
+}
+
 func (d *desk) Release(_ context.Context, name string) (client.Person, error) {
 	d.ask("release %s", name)
 	if name != "bob" {

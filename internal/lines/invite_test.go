@@ -50,7 +50,7 @@ func TestInvitation(t *testing.T) {
 		"no address":  {func(*Config) {}, nil, "/invite ops", sentence + local + quotes + testLink("127.0.0.1:8080", "ops") + "\n", ""},
 		"hostile":     {func(*Config) {}, []string{"\x1b[2J:1", "a/b:1", "a@b:1", "x?node=:1", "plant:0"}, "/invite ops", sentence + local + quotes + testLink("127.0.0.1:8080", "ops") + "\n", ""},
 		"refused":     {func(*Config) {}, nil, "/invite full", "", "-- too much at once; try again in 40 s\n"},
-		"bad usage":   {func(*Config) {}, nil, "/invite ops uses no", "", "-- no is not a number of people, 1 to 1000; usage: /invite [ROOM uses N for 24h | @NAME ROOM]\n"},
+		"bad usage":   {func(*Config) {}, nil, "/invite ops uses no", "", "-- no is not a number of people, 1 to 1000; usage: /invite [ROOM uses N for 24h | @NAME ROOM | node]\n"},
 		"release":     {func(*Config) {}, nil, "/release bob", "-- \"Bob\ufffd[2J\" is free: it was the name of the key " + bob.String() + "\n", ""},
 		"not release": {func(*Config) {}, nil, "/release eve", "", "-- nobody of that name is known here\n"},
 	} {

@@ -184,6 +184,7 @@ func (o *objects) answer(from source, a command.Answer) {
 	case command.WhoisAnswer:
 		o.print(whoisObject{
 			"whois", from, chat.OneLine(a.Who.Name), a.Who.ID, a.Sessions, oneLines(a.Rooms), stampOrNot(a.Since), stampOrNot(a.AwaySince), chat.OneLine(a.AwayText),
+			chat.OneLine(a.Via),
 		})
 	case command.AwayAnswer:
 		o.print(awayObject{"away", from, a.Away, chat.OneLine(a.Text)})
@@ -209,7 +210,17 @@ func (o *objects) answer(from source, a command.Answer) {
 	case command.KeepAnswer:
 		o.print(keepObject{"keep", from, chat.OneLine(a.Room), a.Keep.Set, a.Keep.Age.Milliseconds(), a.Keep.Size})
 	case command.InviteAnswer:
-		o.print(inviteObject{"invite", from, a.Room, a.Link, a.Token, a.Uses, stampOf(a.Expires), a.Local})
+		o.print(inviteObject{"invite", from, a.Room, a.Link, a.Token, a.Uses, stampOf(a.Expires), a.Local, a.Node})
+	case command.PeersAnswer:
+		all := make([]peerObject, len(a.Peers))
+		for i := range a.Peers {
+			all[i] = peerOf(source{}, &a.Peers[i])
+		}
+		o.print(peersObject{"peers", from, chat.OneLine(a.Space), all})
+	case command.PeerAnswer:
+		o.print(peerOf(from, &a.Peer))
+	case command.CausalAnswer:
+		o.print(causalObject{"causal", from, chat.OneLine(a.Room), saidObjects(a.Said), a.Total, a.Digest})
 	case command.IgnoreAnswer:
 		kind := "ignore"
 		if !a.On {
@@ -293,6 +304,14 @@ func termsOf(t client.Terms) termsObject {
 		o.Pins = append(o.Pins, id.String())
 	}
 	return o
+}
+
+// peerOf returns another node as an object.
+func peerOf(from source, p *command.Peer) peerObject {
+	return peerObject{
+		"peer", from, p.ID, chat.OneLine(p.Title), chat.OneLine(p.Address), chat.OneLine(p.State), p.Admitted, p.RTT.Microseconds(), p.Behind, p.Ahead,
+		stampOrNot(p.Seen), chat.OneLine(p.Note),
+	}
 }
 
 func banObjects(bans []command.Ban) []banObject {

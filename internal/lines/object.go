@@ -204,6 +204,8 @@ type whoisObject struct {
 
 	AwaySince string `json:"away_since,omitempty"`
 	AwayText  string `json:"away_text,omitempty"`
+
+	Via string `json:"via,omitempty"`
 }
 
 type awayObject struct {
@@ -268,6 +270,39 @@ type inviteObject struct {
 	Uses    int    `json:"uses"`
 	Expires string `json:"expires"`
 	Local   bool   `json:"local,omitempty"`
+	Node    bool   `json:"node,omitempty"`
+}
+
+type peersObject struct {
+	Type string `json:"type"` // peers
+	source
+	Space string       `json:"space"`
+	Peers []peerObject `json:"peers"`
+}
+
+// peerObject is another node: in a list, or by itself as the answer to what changed it.
+type peerObject struct {
+	Type string `json:"type"` // peer
+	source
+	Node     string `json:"node,omitempty"`
+	Title    string `json:"title"`
+	Address  string `json:"address"`
+	State    string `json:"state"`
+	Admitted bool   `json:"admitted,omitempty"`
+	RTTUS    int64  `json:"rtt_us,omitempty"`
+	Behind   uint64 `json:"behind"`
+	Ahead    uint64 `json:"ahead"`
+	Seen     string `json:"seen,omitempty"`
+	Note     string `json:"note,omitempty"`
+}
+
+type causalObject struct {
+	Type string `json:"type"` // causal
+	source
+	Room     string          `json:"room"`
+	Messages []messageObject `json:"messages"`
+	Total    uint64          `json:"total"`
+	Digest   string          `json:"digest"`
 }
 
 // ignoreObject is of type ignore or unignore.

@@ -91,6 +91,7 @@ func TestLongNames(t *testing.T) {
 		"part": func(g *guest, text string) { g.say(g.chat, &wire.Part{Room: text}) },
 		"nick": func(g *guest, text string) { g.say(g.chat, &wire.Nick{Name: text}) },
 		"join": func(g *guest, text string) { g.say(g.chat, &wire.Join{Room: text[3:]}) },
+		"move": func(g *guest, text string) { g.say(g.chat, &wire.Join{Room: text[6:], Moved: &wire.Moved{}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, text := range []string{longest, longest[:maxRequest]} {

@@ -35,10 +35,15 @@ const (
 	questionsEach  = 50 * time.Millisecond
 	questionsBurst = 200
 	diskQuestion   = 4
+	// movesEach is how often a client may come to a room from another node, movesBurst to how many at once: what it has missed is looked for on the disk.
+	movesEach  = 200 * time.Millisecond
+	movesBurst = chat.MaxRooms + chat.MaxDirect
 	// maxSubmit is how many records are handed to the hub at a time.
 	maxSubmit = 64
-	// maxRequest bounds a join, a part or a nick, in bytes: what is in one comes back in its answer.
+	// maxRequest bounds a join, a part or a nick, in bytes: what is in one comes back in its answer. maxMoved bounds a join that says what was seen on another
+	// node, which does not.
 	maxRequest = 1 << 10
+	maxMoved   = maxRequest + wire.MaxMarkHeads*(1+17+9) + wire.MaxMovedIDs*9
 )
 
 // Link is the connection that a session lives on: mux.go's Link outside tests.
@@ -63,6 +68,8 @@ type Host struct {
 	Log   *slog.Logger
 	// Admin reports whether a key may do everything here. It is asked in each handshake, by many goroutines. Nil: nobody may.
 	Admin func(identity.ID) bool
+	// Mesh has the node's links to others. Nil: there are none.
+	Mesh Mesh
 }
 
 // Caller is what is known of who is at the other end of a link before it has said a word.
@@ -186,9 +193,10 @@ func isCardOf(card []byte, key identity.ID) bool {
 }
 
 func (h *Host) welcome(a *hub.Attached) *wire.Welcome {
+	space := h.Hub.Sharing().Space
 	return &wire.Welcome{
 		Version: wire.Version, Node: h.Node[:], Title: h.Title, Name: a.Name, From: a.From, Epoch: h.Hub.Epoch(),
-		LastCSeq: a.LastCSeq, Outcomes: a.Outcomes, Time: chat.Millis(a.Time),
+		LastCSeq: a.LastCSeq, Outcomes: a.Outcomes, Time: chat.Millis(a.Time), Space: space[:],
 		Limits: wire.Limits{
 			Text: chat.MaxText, Lines: chat.MaxLines, InFlight: chat.MaxInFlight, InFlightBytes: chat.MaxInFlightB,
 			Rooms: chat.MaxRooms, Watched: chat.MaxWatched, Rate: h.Rate,
@@ -262,6 +270,7 @@ func (s *Session) leave() {
 // readChat submits what the client sends on the chat stream, in its order, until that ends or breaks the rules.
 func (s *Session) readChat() error {
 	reader := wire.NewReader(s.link.Chat())
+	moves := rate.NewLimiter(rate.Every(movesEach), movesBurst)
 	var waiting []wire.Record // read, and handed over together with what has come along with it
 	submit := func() error {
 		err := s.hub.Submit(s.link.Done(), waiting...)
@@ -280,7 +289,11 @@ func (s *Session) readChat() error {
 		case nil: // an error, or a type that this node does not know
 		case *wire.Pub:
 			pace = s.hub.Delay(r)
-		case *wire.Join, *wire.Part, *wire.Nick:
+		case *wire.Join:
+			if r.Moved != nil {
+				pace = moves.Reserve().Delay()
+			}
+		case *wire.Part, *wire.Nick:
 		default:
 			err = fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, r)
 		}
@@ -307,10 +320,23 @@ func next(reader *wire.Reader) (wire.Record, error) {
 		return nil, err
 	}
 	record, err := wire.Decode(item)
-	if _, isPub := record.(*wire.Pub); record != nil && !isPub && len(item) > maxRequest {
+	if err == nil && len(item) > maxSize(record) {
 		return nil, fmt.Errorf("%w: %T of %d bytes", wire.ErrMalformed, record, len(item))
 	}
 	return record, err
+}
+
+// maxSize returns how many bytes a record of the chat stream may have.
+func maxSize(record wire.Record) int {
+	switch r := record.(type) {
+	case nil, *wire.Pub:
+		return wire.MaxRecord
+	case *wire.Join:
+		if r.Moved != nil && len(r.Room) <= maxRequest/2 {
+			return maxMoved
+		}
+	}
+	return maxRequest
 }
 
 // broken ends reading: quietly when the connection has ended, with a goodbye when the client broke the rules.
@@ -377,7 +403,7 @@ func nextControl(r *wire.Reader) (wire.Record, error) {
 // cost returns how many questions a record counts as.
 func cost(record wire.Record) int {
 	switch record.(type) {
-	case *wire.History, *wire.Search:
+	case *wire.History, *wire.Search, *wire.Causal:
 		return diskQuestion
 	}
 	return 1
@@ -395,12 +421,14 @@ func (s *Session) control1(record wire.Record) (ended bool, err error) {
 	case unknown:
 		return s.reply(&wire.Failed{Code: chat.Unsupported})
 	case *wire.Names, *wire.Whois, *wire.List, *wire.Authors, *wire.History, *wire.Search, *wire.Keep, *wire.Invite, *wire.Release, *wire.Away,
-		*wire.Banned:
+		*wire.Banned, *wire.Causal:
 		answer, err := s.hub.Ask(r)
 		if err != nil {
 			return true, err
 		}
 		return s.reply(answer)
+	case *wire.Peers, *wire.Admit:
+		return s.reply(s.askMesh(r))
 	}
 	return true, s.broken("control", fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, record))
 }

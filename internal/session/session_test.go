@@ -327,7 +327,7 @@ func TestGoodbyeWithoutWindow(t *testing.T) {
 func TestUnknownQuestions(t *testing.T) {
 	g := arrive(t, newHost(t))
 	g.enter("carol")
-	for _, kind := range []byte{54, 60, 126} {
+	for _, kind := range []byte{62, 100, 126} {
 		if _, err := g.control.Write([]byte{0, 0, 0, 4, 0x82, 0x18, kind, 0x01}); err != nil {
 			t.Fatal(err)
 		}
@@ -335,7 +335,7 @@ func TestUnknownQuestions(t *testing.T) {
 			t.Errorf("type %d: %v, want unsupported", kind, failed.Code)
 		}
 	}
-	for _, kind := range []byte{55, 128, 200} {
+	for _, kind := range []byte{61, 160, 200} {
 		if _, err := g.control.Write([]byte{0, 0, 0, 4, 0x82, 0x18, kind, 0x01}); err != nil {
 			t.Fatal(err)
 		}

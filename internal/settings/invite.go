@@ -9,11 +9,8 @@ import (
 )
 
 // invitations takes apart what -connect and -invite say. Its errors repeat nothing of a token: what was mistyped may be one nearly. A node has no use for
-// an invitation, and passes over one in its environment.
+// an invitation but those of other nodes, and passes over one in its environment.
 func (o *Options) invitations() error {
-	if o.Listen != "" {
-		return nil
-	}
 	named := len(o.Connect) > 0
 	for i, where := range o.Connect {
 		if !identity.IsLink(where) {
@@ -27,6 +24,9 @@ func (o *Options) invitations() error {
 			return err
 		}
 		o.Connect[i] = link.Address
+	}
+	if o.Listen != "" {
+		return nil
 	}
 	if err := o.invite(named); err != nil {
 		return err

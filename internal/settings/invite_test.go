@@ -41,6 +41,7 @@ func TestInvitations(t *testing.T) {
 		"a token twice":           {[]string{"-connect", link, "-invite", ones}, "", result{[]string{"plant:8080"}, []string{"ops"}, 1, ones}},
 		"a token for a bare link": {[]string{"-connect", strings.TrimSuffix(link, "&t="+ones)}, ones, result{[]string{"plant:8080"}, []string{"ops"}, 1, ones}},
 		"a node has no use":       {[]string{"-listen", ":0"}, "nonsense", result{}},
+		"a node of another":       {[]string{"-listen", ":0", "-connect", "lab", "-connect", link}, "nonsense", result{[]string{"lab", "plant:8080"}, nil, 1, ones}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.env != "" {
@@ -108,6 +109,10 @@ func TestInvitationsRefused(t *testing.T) {
 		"two invitations name two nodes at plant:808": {"-connect", link, "-connect", strings.Replace(link, carol, others, 1)},
 		"stands behind -connect":                      {link},
 		"an invitation is of no use with -insecure":   {"-insecure", "-connect", strings.TrimSuffix(link, "&t="+ones)},
+		"is not for nodes that link":                  {"-listen", ":0", "-insecure", "-connect", "plant"},
+		"-insecure is not for nodes":                  {"-listen", ":0", "-insecure", "-discover"},
+		"-discover is for a node":                     {"-discover", "-connect", "plant"},
+		"-connect: the invitation's node id":          {"-listen", ":0", "-connect", strings.Replace(link, "cn1m", "cn1n", 1)},
 		"of no use with -insecure: ":                  {"-insecure", "-connect", "plant", "-invite", ones},
 	} {
 		o, err := Parse(args, "check")

@@ -48,8 +48,9 @@ type Options struct {
 	Admins    []identity.ID
 
 	InviteOnly bool
+	Discover   bool
 
-	Connect   []string // addresses; in place of a link the one that it is for
+	Connect   []string // addresses; in place of a link the one that it is for. Of a node: those of others
 	Invite    string   // a link or a token, as it was given; Links and Token have what it says
 	Links     []*identity.Link
 	Token     []byte // one that was given without a link
@@ -112,10 +113,11 @@ var Groups = []Group{
 		}},
 		{"invite-only", "", "take only whom the node knows, and who is invited by an admin", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.InviteOnly, n, false, "") }},
 		{"admin", "ID", "the key id of somebody who may do everything here; may be given again", func(f *flag.FlagSet, o *Options, n string) { f.Var((*ids)(&o.Admins), n, "") }},
+		{"discover", "", "announce the node on its network, and link to nodes of its space that are found there; chatnode discover lists them", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Discover, n, false, "") }},
 		{"max-sessions", "N", "connections at one time (4096); 0: no limit", func(f *flag.FlagSet, o *Options, n string) { f.IntVar(&o.MaxSessions, n, defaultMaxSessions, "") }},
 	}},
 	{forClients, []Option{
-		{"connect", "HOST:PORT|LINK", "a node to talk to (127.0.0.1:8080), or an invitation to one, in quotes; may be given again: the next one is tried when one fails", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Connect), n, "") }},
+		{"connect", "HOST:PORT|LINK", "a node to talk to (127.0.0.1:8080), or an invitation to one, in quotes; may be given again: the next one is tried when one fails; with -listen: nodes to link to, all of them", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Connect), n, "") }},
 		{"invite", "LINK|TOKEN", "an invitation: a link, or the token of one beside -connect (better as CHATNODE_INVITE: others can see a command line)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Invite, n, "", "") }},
 		{"name", "NAME", "the name to go by (the login name)", func(f *flag.FlagSet, o *Options, n string) { f.StringVar(&o.Name, n, "", "") }},
 		{"room", "ROOM", "a room to join (lobby); may be given again; lines go to the first", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Rooms), n, "") }},
@@ -255,6 +257,10 @@ func (o *Options) check() error {
 		return Usagef("-rate, -room-rate and -max-sessions are numbers that can't be negative; 0 means no limit")
 	case o.Ephemeral && o.Data != "":
 		return Usagef("-ephemeral keeps nothing, and -data says where to keep it: give one of them")
+	case o.Listen != "" && o.Insecure && (len(o.Connect) > 0 || o.Discover):
+		return Usagef("-insecure is not for nodes that link: each has to prove which one it is, and what they share is everybody's")
+	case o.Discover && o.Listen == "":
+		return Usagef("-discover is for a node: give it -listen; chatnode discover lists the nodes that are found")
 	case len(o.Title) > chat.MaxTitle || chat.CheckText(chat.Topic, o.Title) != chat.OK:
 		return Usagef("-title: at most %d bytes of UTF-8", chat.MaxTitle)
 	}

@@ -26,12 +26,15 @@ type writer struct {
 	last                     *sql.Stmt
 	text, redact             *sql.Stmt
 	erasure, erased          *sql.Stmt
+	logs                     logWriter
 
 	prepared []*sql.Stmt // all of them
 
 	args []any // scratch
 	out  []byte
 	cuts []shortened // by the last batch
+
+	erasures bool // the last batch has left something to be erased in the store's own file
 }
 
 // openWriter opens the database at path for writing. An empty one is as good as any.
@@ -68,11 +71,11 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		&w.origin: "INSERT INTO origin VALUES (?,?,?,?,?) ON CONFLICT (num) DO UPDATE SET (token, key, last, outcomes) = " +
 			"(excluded.token, excluded.key, excluded.last, excluded.outcomes)",
 		&w.forgetOrigin: "DELETE FROM origin WHERE num = ?",
-		&w.person: "INSERT INTO person VALUES (?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET (name, since, seen, inviter, seal) = " +
-			"(excluded.name, excluded.since, excluded.seen, excluded.inviter, excluded.seal)",
+		&w.person: "INSERT INTO person VALUES (?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET (name, since, seen, inviter, seal, remote) = " +
+			"(excluded.name, excluded.since, excluded.seen, excluded.inviter, excluded.seal, excluded.remote)",
 		&w.forgetPerson: "DELETE FROM person WHERE key = ?",
-		&w.invite: "INSERT INTO invite VALUES (?,?,?,?,?,?) ON CONFLICT (hash) DO UPDATE SET (room, uses, expires, made, inviter) = " +
-			"(excluded.room, excluded.uses, excluded.expires, excluded.made, excluded.inviter)",
+		&w.invite: "INSERT INTO invite VALUES (?,?,?,?,?,?,?) ON CONFLICT (hash) DO UPDATE SET (room, uses, expires, made, inviter, node) = " +
+			"(excluded.room, excluded.uses, excluded.expires, excluded.made, excluded.inviter, excluded.node)",
 		&w.forgetInvite: "DELETE FROM invite WHERE hash = ?",
 		&w.standing: "INSERT INTO standing VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (room, key, stance) DO UPDATE SET (since, until, by, text, start) = " +
 			"(excluded.since, excluded.until, excluded.by, excluded.text, excluded.start)",
@@ -85,11 +88,19 @@ func (w *writer) prepare(ctx context.Context) (err error) {
 		&w.erasure:        "INSERT INTO erasure VALUES (?, ?) ON CONFLICT DO NOTHING",
 		&w.erased:         "DELETE FROM erasure WHERE part = ? AND id = ?",
 	} {
-		if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
-			return fmt.Errorf("%s: %w", text, err)
+		if err := w.ready(ctx, stmt, text); err != nil {
+			return err
 		}
-		w.prepared = append(w.prepared, *stmt)
 	}
+	return w.prepareLogs(ctx)
+}
+
+// ready prepares a statement.
+func (w *writer) ready(ctx context.Context, stmt **sql.Stmt, text string) (err error) {
+	if *stmt, err = w.conn.PrepareContext(ctx, text); err != nil {
+		return fmt.Errorf("%s: %w", text, err)
+	}
+	w.prepared = append(w.prepared, *stmt)
 	return nil
 }
 
@@ -132,18 +143,19 @@ func (s *SQLite) Append(b *Batch) error {
 	if err := s.failure(); err != nil {
 		return err
 	}
-	if err := s.follows(b); err != nil {
+	logs, err := s.follows(b)
+	if err != nil {
 		return err
 	}
-	if err := s.writer.do(func() error { return s.writer.write(b, len(s.eras)-1) }); err != nil {
+	if err := s.writer.do(func() error { return s.writer.write(b, len(s.eras)-1, logs) }); err != nil {
 		return s.fail(fmt.Errorf("write to %s: %w", s.opened.File, err))
 	}
-	s.committed(b)
+	s.committed(b, logs)
 	return nil
 }
 
-// follows returns an error that wraps ErrOrder unless the batch's rows go on from those that are there.
-func (s *SQLite) follows(b *Batch) error {
+// follows is the function of that name, of what is in the store.
+func (s *SQLite) follows(b *Batch) (logs map[uint64]*Log, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return follows(b, func(room uint64) (head uint64, known bool) {
@@ -151,36 +163,11 @@ func (s *SQLite) follows(b *Batch) error {
 			return r.Head, true
 		}
 		return 0, false
-	})
-}
-
-// follows returns an error that wraps ErrOrder unless the batch's rows go on from those that are there.
-func follows(b *Batch, headOf func(room uint64) (head uint64, known bool)) error {
-	heads := map[uint64]uint64{}
-	for _, r := range b.Rooms {
-		if r.Num > maxRoom {
-			return fmt.Errorf("room %d is beyond what a store can number: %w", r.Num, ErrOrder)
-		}
-		heads[r.Num] = 0
-	}
-	for i := range b.Rows {
-		row := &b.Rows[i]
-		head, met := heads[row.Room]
-		if head == 0 {
-			if stored, known := headOf(row.Room); known {
-				head, met = stored, true
-			}
-		}
-		if !met || row.Seq != head+1 || row.Seq > maxSeq {
-			return fmt.Errorf("room %d, row %d: %w", row.Room, row.Seq, ErrOrder)
-		}
-		heads[row.Room] = row.Seq
-	}
-	return nil
+	}, func(num uint64) *Log { return s.logs[num] })
 }
 
 // write puts the batch into the transaction.
-func (w *writer) write(b *Batch, era int) error {
+func (w *writer) write(b *Batch, era int, logs map[uint64]*Log) error {
 	var lastRoom, lastFrom uint64
 	for i := range b.Rooms {
 		if err := w.writeRoom(&b.Rooms[i]); err != nil {
@@ -217,7 +204,11 @@ func (w *writer) write(b *Batch, era int) error {
 			return err
 		}
 	}
-	if err := w.redactAll(b.Redactions); err != nil {
+	if err := w.writeLogs(b, logs); err != nil {
+		return err
+	}
+	w.cuts, w.erasures = w.cuts[:0], false
+	if err := errors.Join(w.redactAll(b.Redactions), w.markAll(b.Marked)); err != nil {
 		return err
 	}
 	for key, last := range map[string]uint64{"last_room": lastRoom, "last_from": lastFrom} {
@@ -230,22 +221,33 @@ func (w *writer) write(b *Batch, era int) error {
 	return nil
 }
 
-// writeRows inserts rows, chunk of them at a time.
+// writeRows inserts rows.
 func (w *writer) writeRows(rows []Row, era int) error {
-	for len(rows) > 0 {
-		n, stmt := 1, w.row
-		if len(rows) >= chunk {
-			n, stmt = chunk, w.rows
+	return w.insert(len(rows), w.row, w.rows, func(i int) {
+		r := &rows[i]
+		salt := r.Salt[:]
+		if r.Sum != nil {
+			salt = r.Sum
+		}
+		w.args = append(w.args, rowID(r.Room, r.Seq), r.Time, era, salt, r.Hash[:], r.Record)
+	})
+}
+
+// insert inserts count rows of a table, chunk of them at a time; add adds what one consists of to args.
+func (w *writer) insert(count int, one, many *sql.Stmt, add func(i int)) error {
+	for done := 0; done < count; {
+		n, stmt := 1, one
+		if count-done >= chunk {
+			n, stmt = chunk, many
 		}
 		w.args = w.args[:0]
-		for i := range rows[:n] {
-			r := &rows[i]
-			w.args = append(w.args, rowID(r.Room, r.Seq), r.Time, era, r.Salt[:], r.Hash[:], r.Record)
+		for i := range n {
+			add(done + i)
 		}
 		if _, err := stmt.Exec(w.args...); err != nil {
 			return err
 		}
-		rows = rows[n:]
+		done += n
 	}
 	clear(w.args[:cap(w.args)]) // the records are not ours to keep
 	return nil
@@ -274,7 +276,7 @@ func (w *writer) writePerson(p *Person) (err error) {
 	if p.Gone {
 		_, err = w.forgetPerson.Exec(p.Key[:])
 	} else {
-		_, err = w.person.Exec(p.Key[:], sql.NullString{String: p.Name, Valid: p.Name != ""}, p.Since, p.Seen, idOrNull(p.Inviter), p.Seal)
+		_, err = w.person.Exec(p.Key[:], sql.NullString{String: p.Name, Valid: p.Name != ""}, p.Since, p.Seen, idOrNull(p.Inviter), p.Seal, p.Remote)
 	}
 	return err
 }
@@ -283,13 +285,13 @@ func (w *writer) writeInvite(i *Invite) (err error) {
 	if i.Uses == 0 {
 		_, err = w.forgetInvite.Exec(i.Hash[:])
 	} else {
-		_, err = w.invite.Exec(i.Hash[:], i.Room, i.Uses, i.Expires, i.Made, i.Inviter[:])
+		_, err = w.invite.Exec(i.Hash[:], i.Room, i.Uses, i.Expires, i.Made, i.Inviter[:], i.Node)
 	}
 	return err
 }
 
 // committed notes in memory what the disk now has, and has the store tended when it has grown.
-func (s *SQLite) committed(b *Batch) {
+func (s *SQLite) committed(b *Batch, logs map[uint64]*Log) {
 	s.mu.Lock()
 	for _, r := range b.Rooms {
 		if s.rooms[r.Num] == nil {
@@ -310,6 +312,12 @@ func (s *SQLite) committed(b *Batch) {
 		room.size += int64(len(row.Record))
 		size += int64(len(row.Record))
 	}
+	for num, l := range logs {
+		s.logs[num] = l
+	}
+	for i := range b.Entries {
+		size += int64(b.Entries[i].size())
+	}
 	for _, c := range s.writer.cuts {
 		if room := s.rooms[c.room]; c.seq > room.opened {
 			room.size -= c.by
@@ -322,10 +330,10 @@ func (s *SQLite) committed(b *Batch) {
 	if s.logged >= checkpointAt || s.opt.Total > 0 && s.grown >= s.opt.Total/trimShare {
 		s.nudge()
 	}
-	if len(b.Rows)+len(b.Redactions) > 0 {
+	if len(b.Rows)+len(b.Redactions)+len(b.Marked) > 0 {
 		s.index.nudge()
 	}
-	if len(s.writer.cuts) > 0 {
+	if s.writer.erasures {
 		s.nudgeEraser()
 	}
 }
@@ -338,7 +346,8 @@ func idOrNull(id identity.ID) any {
 	return id[:]
 }
 
-// welcomeCopy gives a backup that was put in place an epoch of its own, so that clients notice, and reports whether it was one.
+// welcomeCopy gives a backup that was put in place an epoch of its own, so that clients notice, and logs of its own, so that none of its node's ever says two
+// things at one place, and reports whether it was one.
 func (w *writer) welcomeCopy(ctx context.Context) (restored bool, err error) {
 	var era int
 	err = w.conn.QueryRowContext(ctx, "SELECT max(num) FROM era WHERE EXISTS (SELECT * FROM meta WHERE key = ?) HAVING max(num) IS NOT NULL", metaCopied).Scan(&era)
@@ -348,7 +357,7 @@ func (w *writer) welcomeCopy(ctx context.Context) (restored bool, err error) {
 		return false, err
 	}
 	return true, inTransaction(ctx, w.conn, func() error {
-		if err := newEra(ctx, w.conn, era+1); err != nil {
+		if err := errors.Join(newEra(ctx, w.conn, era+1), newNonce(ctx, w.conn)); err != nil {
 			return err
 		}
 		_, err := w.conn.ExecContext(ctx, "DELETE FROM meta WHERE key = ?", metaCopied)

@@ -23,7 +23,7 @@ func testModel(t *testing.T, e engine) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	m := newModel(mustLoad(t, e).Epoch)
+	m := newModel(mustLoad(t, e))
 	for range unhurried(400) {
 		b := m.batch(rng)
 		if err := e.Append(b); err != nil {
@@ -37,7 +37,7 @@ func testModel(t *testing.T, e engine) {
 }
 
 type model struct {
-	epoch              uint64
+	fresh              State
 	lastRoom, lastFrom uint64
 	rooms              map[uint64]*modelRoom
 	origins            map[uint64]Origin
@@ -48,9 +48,9 @@ type model struct {
 	writer             *scribe
 }
 
-func newModel(epoch uint64) *model {
+func newModel(fresh State) *model {
 	return &model{
-		epoch: epoch, rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, people: map[identity.ID]Person{}, invites: map[[32]byte]Invite{},
+		fresh: fresh, rooms: map[uint64]*modelRoom{}, origins: map[uint64]Origin{}, people: map[identity.ID]Person{}, invites: map[[32]byte]Invite{},
 		standings: map[standingKey]Standing{}, bars: map[barKey]Bar{}, writer: newScribe(),
 	}
 }
@@ -211,7 +211,7 @@ func (m *model) origin(rng *rand.Rand) Origin {
 // compare holds the whole state, and a random page and hash of each room, to the model.
 func (m *model) compare(t *testing.T, e engine, rng *rand.Rand) {
 	t.Helper()
-	want := State{Epoch: m.epoch, LastRoom: m.lastRoom, LastFrom: m.lastFrom}
+	want := State{Epoch: m.fresh.Epoch, Sharing: m.fresh.Sharing, LastRoom: m.lastRoom, LastFrom: m.lastFrom}
 	for num := range m.lastRoom + 1 {
 		if room := m.rooms[num]; room != nil {
 			m.compareRoom(t, e, room, rng)
@@ -245,7 +245,7 @@ func (m *model) compare(t *testing.T, e engine, rng *rand.Rand) {
 		a.Outcomes, b.Outcomes = nil, nil
 		return sameOutcomes && reflect.DeepEqual(a, b)
 	})
-	if !same || want.Epoch != got.Epoch || want.LastRoom != got.LastRoom || want.LastFrom != got.LastFrom {
+	if !same || want.Epoch != got.Epoch || want.Sharing != got.Sharing || want.LastRoom != got.LastRoom || want.LastFrom != got.LastFrom {
 		t.Errorf("state mismatch (-want +got):\n%s", cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})))
 	}
 }

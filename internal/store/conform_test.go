@@ -18,6 +18,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
+	"chatnode/internal/wire"
 )
 
 // engine is what every store does.
@@ -28,6 +29,14 @@ type engine interface {
 	HashAt(room, seq uint64) (chat.Hash, error)
 	Low(room uint64) (uint64, error)
 	SeqAt(room uint64, time int64) (uint64, error)
+	Entries(log, from, to uint64, size int) ([]Entry, error)
+	EntryAt(log, seq uint64) (Entry, error)
+	EntryOf(room, row uint64) (Entry, error)
+	LogLow(log uint64) (uint64, error)
+	LogAt(log, row uint64) (uint64, error)
+	Pair(origin [16]byte, cseq uint64) (Pair, bool, error)
+	Causal(room, lamport uint64, id wire.EntryID, n int, back bool) ([]Entry, error)
+	RowsOf(room, from, to uint64) ([]Place, error)
 	Search(q *Query) (Found, error)
 	Free() (int64, error)
 	Close() error
@@ -41,7 +50,8 @@ func conform(t *testing.T, open func(t *testing.T, limit int64) engine) {
 		"empty": testEmpty, "load": testLoad, "order": testOrder, "page": testPage, "hashes": testHashes, "trim": testTrim, "origins": testOrigins,
 		"people": testPeople, "invites": testInvites, "moderation": testModeration, "topics": testTopics, "close": testClose, "own memory": testOwnMemory, "readers": testReaders, "seq at": testSeqAt,
 		"rooms": testRooms, "odd bytes": testOddBytes, "free": testFree, "search": testSearch, "search pages": testSearchPages,
-		"redact": testRedact, "search hostile": testSearchHostile, "search bounds": testSearchBounds,
+		"redact": testRedact, "logs": testLogs, "log order": testLogOrder, "log texts": testLogTexts, "log retention": testLogRetention,
+		"causal": testCausal, "marks": testMarks, "peers": testPeers, "search hostile": testSearchHostile, "search bounds": testSearchBounds,
 		"model": func(t *testing.T, open func(*testing.T, int64) engine) { testModel(t, open(t, unlimited)) },
 		"model with a limit": func(t *testing.T, open func(*testing.T, int64) engine) {
 			testModel(t, open(t, 20_000))
@@ -121,10 +131,14 @@ func key(n byte) identity.ID { return identity.ID{n} }
 func testEmpty(t *testing.T, open func(*testing.T, int64) engine) {
 	e := open(t, unlimited)
 	s := mustLoad(t, e)
-	if s.Epoch == 0 || s.Epoch == mustLoad(t, open(t, unlimited)).Epoch {
+	other := mustLoad(t, open(t, unlimited))
+	if s.Epoch == 0 || s.Epoch == other.Epoch {
 		t.Errorf("epoch %d is zero, or that of another store", s.Epoch)
 	}
-	s.Epoch = 0
+	if s.Sharing.Shared || s.Sharing.Space == other.Sharing.Space || s.Sharing.Nonce == other.Sharing.Nonce {
+		t.Errorf("%+v is shared, or that of another store", s.Sharing)
+	}
+	s.Epoch, s.Sharing = 0, Sharing{}
 	if diff := cmp.Diff(State{}, s); diff != "" {
 		t.Errorf("state mismatch (-want +got):\n%s", diff)
 	}
@@ -146,7 +160,7 @@ func testEmpty(t *testing.T, open func(*testing.T, int64) engine) {
 
 func testLoad(t *testing.T, open func(*testing.T, int64) engine) {
 	e, w := open(t, unlimited), newScribe()
-	epoch := mustLoad(t, e).Epoch
+	fresh := mustLoad(t, e)
 	lobby, direct := Room{Num: 1, Name: "lobby", Created: 5}, Room{Num: 3, Created: 7, Peers: [2]identity.ID{key(1), key(2)}}
 	outcomes := []Outcome{{CSeq: 1, Seq: 1, ID: chat.ID{1}, Time: 10}, {CSeq: 2, Code: chat.BadText, Time: 11}}
 	origin := Origin{Num: 2, Token: OriginToken{9}, Key: key(1), Last: 2, Outcomes: slices.Clone(outcomes)}
@@ -157,7 +171,7 @@ func testLoad(t *testing.T, open func(*testing.T, int64) engine) {
 		t.Error("Room.Direct is wrong")
 	}
 	origin.Outcomes = outcomes
-	want := State{Epoch: epoch, LastRoom: 3, LastFrom: 2, Origins: []Origin{origin}, People: []Person{person}, Invites: []Invite{invite}, Rooms: []RoomState{
+	want := State{Epoch: fresh.Epoch, Sharing: fresh.Sharing, LastRoom: 3, LastFrom: 2, Origins: []Origin{origin}, People: []Person{person}, Invites: []Invite{invite}, Rooms: []RoomState{
 		{Room: lobby, Low: 1, Head: 1, Hash: w.hash[1], Time: 1000}, {Room: direct, Low: 1, Head: 2, Hash: w.hash[3], Time: 2000}}}
 	for range 2 { // the second: what was loaded is the caller's
 		got := mustLoad(t, e)
@@ -417,10 +431,19 @@ func testClose(t *testing.T, open func(*testing.T, int64) engine) {
 	_, errHash := e.HashAt(1, 1)
 	_, errLow := e.Low(1)
 	_, errSeq := e.SeqAt(1, 1)
+	_, errEntries := e.Entries(1, 1, 1, 1)
+	_, errEntry := e.EntryAt(1, 1)
+	_, errOf := e.EntryOf(1, 1)
+	_, errLogLow := e.LogLow(1)
+	_, errLogAt := e.LogAt(1, 1)
+	_, _, errPair := e.Pair([16]byte{}, 1)
+	_, errCausal := e.Causal(1, 0, wire.EntryID{}, 1, false)
+	_, errRows := e.RowsOf(1, 1, 1)
 	_, errSearch := e.Search(&Query{Words: "x", Hits: 1})
 	_, errFree := e.Free()
 	for call, err := range map[string]error{"Load": errLoad, "Append": e.Append(&Batch{}), "Page": errPage, "HashAt": errHash, "Low": errLow,
-		"SeqAt": errSeq, "Search": errSearch, "Free": errFree} {
+		"SeqAt": errSeq, "Search": errSearch, "Entries": errEntries, "EntryAt": errEntry, "EntryOf": errOf, "LogLow": errLogLow, "LogAt": errLogAt,
+		"Pair": errPair, "Causal": errCausal, "RowsOf": errRows, "Free": errFree} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%s after Close: %v, want ErrClosed", call, err)
 		}

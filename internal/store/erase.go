@@ -279,7 +279,7 @@ func (x *index) unlearn(ctx context.Context, rows []int64) error {
 		if err != nil {
 			return err
 		}
-		if e, err := event(texts[id].record); err == nil { // else it was let go of
+		if e, err := event(texts[id].record); err == nil && !e.Opts.Forked { // else it was let go of, or is not to be found
 			if err := x.file.addWords(number, id, e); err != nil {
 				return err
 			}

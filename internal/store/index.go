@@ -420,7 +420,7 @@ func (x *index) addChunk(ctx context.Context, rows []stale, done map[uint64]inde
 		d.seq, d.hash = seq, text.hash
 		done[room] = d
 		e, err := event(text.record)
-		if err != nil { // no words to find it by; what damaged it is not the index's to judge
+		if err != nil || e.Opts.Forked { // no words to find it by; what damaged it is not the index's to judge
 			continue
 		}
 		if err := x.file.addRow(r.id, e); err != nil {

@@ -21,6 +21,12 @@ func event(record []byte) (*wire.Event, error) {
 	return e, nil
 }
 
+// isForked reports whether a row is marked as one of a log that forks.
+func isForked(record []byte) bool {
+	e, err := event(record)
+	return err == nil && e.Opts.Forked
+}
+
 // matcher tells which records a Query asks for.
 type matcher struct {
 	terms [][]string
@@ -37,7 +43,7 @@ func (m *matcher) row(record []byte) bool {
 		return false
 	}
 	e, err := event(record)
-	if err != nil || m.name != "" && chat.Fold(e.Name) != m.name {
+	if err != nil || e.Opts.Forked || m.name != "" && chat.Fold(e.Name) != m.name {
 		return false
 	}
 	return chat.MatchWords(words(e), m.terms)

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"container/heap"
-	"fmt"
+	"encoding/binary"
 	"iter"
 	"maps"
 	"math"
@@ -26,7 +26,8 @@ const rowOverhead = 64
 
 // Memory is a store that lives and dies with its process. When its rows pass the limit, the room with the most bytes loses its oldest.
 type Memory struct {
-	limit int64
+	limit  int64
+	random func() uint64
 
 	// mu promises that the tables and rows are those of a whole batch.
 	mu     sync.Mutex
@@ -40,6 +41,7 @@ type Memory struct {
 	invite map[[32]byte]Invite
 	stance map[standingKey]Standing
 	bars   map[barKey]Bar
+	memoryLogs
 }
 
 // standingKey and barKey are what a store has one entry of.
@@ -68,20 +70,31 @@ type memoryRow struct {
 	hash   chat.Hash
 	time   int64
 	order  uint64 // counts the rows of the store, as they came
+	entry  Place  // its entry; Log 0: it has none
+	epoch  uint64 // in which it was written
 }
 
-// NewMemory returns an empty store with a random epoch that keeps at most limit bytes of records.
-func NewMemory(limit int64) *Memory {
-	return &Memory{
+// NewMemory returns an empty store with a random epoch that keeps at most limit bytes of records and entries.
+func NewMemory(limit int64) *Memory { return NewSeededMemory(limit, rand.Uint64) }
+
+// NewSeededMemory is NewMemory with the numbers that it draws by chance drawn from random, so that a run can be repeated.
+func NewSeededMemory(limit int64, random func() uint64) *Memory {
+	m := &Memory{
 		limit:  limit,
-		state:  State{Epoch: rand.Uint64()},
+		random: random,
 		rooms:  map[uint64]*memoryRoom{},
 		origin: map[uint64]Origin{},
 		people: map[identity.ID]Person{},
 		invite: map[[32]byte]Invite{},
 		stance: map[standingKey]Standing{},
 		bars:   map[barKey]Bar{},
+
+		memoryLogs: newMemoryLogs(),
 	}
+	m.state.Epoch, m.state.Sharing.Nonce = random(), random()
+	binary.BigEndian.PutUint64(m.state.Sharing.Space[:], random())
+	binary.BigEndian.PutUint64(m.state.Sharing.Space[8:], random())
+	return m
 }
 
 // Load returns the state after the last batch.
@@ -113,6 +126,7 @@ func (m *Memory) Load() (State, error) {
 	s.Bars = slices.SortedFunc(maps.Values(m.bars), func(a, b Bar) int {
 		return cmp.Or(cmp.Compare(a.Room, b.Room), bytes.Compare(a.Network.AsSlice(), b.Network.AsSlice()), bytes.Compare(a.Key[:], b.Key[:]))
 	})
+	m.loadLogsLocked(&s)
 	return s, nil
 }
 
@@ -124,7 +138,8 @@ func (m *Memory) Append(b *Batch) error {
 	if m.closed {
 		return ErrClosed
 	}
-	if err := m.checkLocked(b); err != nil {
+	logs, err := m.followsLocked(b)
+	if err != nil {
 		return err
 	}
 	for _, r := range b.Rooms {
@@ -152,7 +167,9 @@ func (m *Memory) Append(b *Batch) error {
 	}
 	m.setPeopleLocked(b)
 	m.setStandingsLocked(b)
+	m.setLogsLocked(b, logs)
 	m.redactLocked(b.Redactions)
+	m.markLocked(b.Marked)
 	for m.bytes > m.limit {
 		m.trimLocked()
 	}
@@ -197,30 +214,25 @@ func (m *Memory) setStandingsLocked(b *Batch) {
 	}
 }
 
-// checkLocked returns an error that wraps ErrOrder unless the batch's rows go on from those that are there.
-func (m *Memory) checkLocked(b *Batch) error {
-	heads := map[uint64]uint64{}
-	for _, r := range b.Rooms {
-		heads[r.Num] = 0
-	}
-	for i := range b.Rows {
-		row := &b.Rows[i]
-		head, met := heads[row.Room]
-		if room := m.rooms[row.Room]; room != nil && head == 0 {
-			head, met = room.Head, true
+// followsLocked is follows, of what is in the store.
+func (m *Memory) followsLocked(b *Batch) (logs map[uint64]*Log, err error) {
+	return follows(b, func(room uint64) (head uint64, known bool) {
+		if r := m.rooms[room]; r != nil {
+			return r.Head, true
 		}
-		if !met || row.Seq != head+1 {
-			return fmt.Errorf("room %d, row %d: %w", row.Room, row.Seq, ErrOrder)
+		return 0, false
+	}, func(num uint64) *Log {
+		if l := m.logs[num]; l != nil {
+			return &l.Log
 		}
-		heads[row.Room] = row.Seq
-	}
-	return nil
+		return nil
+	})
 }
 
 func (m *Memory) appendLocked(row *Row) {
 	room := m.rooms[row.Room]
 	m.rows++
-	room.rows = append(room.rows, memoryRow{row.Record, row.Salt, row.Hash, row.Time, m.rows})
+	room.rows = append(room.rows, memoryRow{record: row.Record, salt: row.Salt, hash: row.Hash, time: row.Time, order: m.rows, epoch: row.Epoch})
 	room.Head, room.Hash, room.Time = row.Seq, row.Hash, row.Time
 	size := int64(len(row.Record) + rowOverhead)
 	room.bytes += size
@@ -243,7 +255,8 @@ func (m *Memory) trimLocked() {
 		m.bytes -= size
 		most.base = most.rows[n].hash
 	}
-	clear(most.rows[:n]) // their records can go at once; the slice itself when it next grows
+	m.letGoLocked(most, n) // before their rows, which have their texts
+	clear(most.rows[:n])   // their records can go at once; the slice itself when it next grows
 	most.rows = most.rows[n:]
 	most.Low += uint64(n)
 }

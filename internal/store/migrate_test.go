@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
+	"chatnode/internal/wire"
 )
 
 var update = flag.Bool("update", false, "write the golden files of the present schema")
@@ -214,6 +216,74 @@ func story(t *testing.T, s *subject) {
 	if _, err := s.NodeKey([]byte("key of a test")); err != nil {
 		t.Fatal(err)
 	}
+	share(t, s)
+}
+
+// share is the part of the story that is about other nodes. Its entries are none that a node would take.
+func share(t *testing.T, s *subject) {
+	t.Helper()
+	own, other := Log{Num: 1, Key: [32]byte{1}, Nonce: math.MaxUint64, Room: 1, Low: 1}, Log{Num: 2, Key: [32]byte{2}, Nonce: 5, Room: 1, Low: 7, Forked: 9}
+	entry := func(log, seq, row uint64) Entry {
+		e := Entry{Log: log, Seq: seq, Lamport: seq + log, ID: wire.EntryID{byte(log), byte(seq)}, Room: 1, Row: row, Header: fmt.Appendf(nil, "header %d", seq)}
+		if log == 2 {
+			e.Sig = bytes.Repeat([]byte{byte(seq)}, 64)
+		}
+		return e
+	}
+	hidden, act := entry(2, 8, 4), entry(1, 4, 4)
+	hidden.Hidden, hidden.Same, hidden.Salt, hidden.Body = true, 1, bytes.Repeat([]byte{7}, 16), []byte("good morning")
+	act.Act = true
+	state := mustLoad(t, s)
+	state.Sharing.Shared = true
+	person, invite := Person{Key: identity.ID{11}, Name: "dora", Remote: true}, Invite{Hash: [32]byte{3}, Uses: 1, Made: 1, Expires: 2, Inviter: identity.ID{9}, Node: true}
+	mustAppend(t, s, &Batch{Sharing: &state.Sharing, Logs: []Log{own, other, {Num: 4, Key: [32]byte{4}, Room: 4, Low: 3}},
+		Entries: []Entry{entry(1, 1, 1), entry(1, 2, 2), entry(1, 3, 3), act, entry(2, 7, 5), hidden, entry(2, 9, 6)},
+		Abroad:  []Abroad{{Epoch: math.MaxUint64, From: 3, Num: 9, Name: [16]byte{1}, Via: [32]byte{2}}},
+		Pairs:   []Pair{{Origin: [16]byte{1}, CSeq: 1, Room: 1, Row: 5}, {Origin: [16]byte{1}, CSeq: 2, Room: 1, Row: 1}},
+		Peers: []Peer{{Node: identity.ID{1}, Key: [32]byte{2}, Mode: 2, Title: "lüftung", Hosts: []string{"10.0.0.7:8080", "[fe80::1]:8080"}, Expires: 1_700_000_000_000,
+			Seen: 1_700_000_000_000, Fault: "a signature that does not hold"}, {Node: identity.ID{2}}},
+		Forks: []ForkProof{{2, []byte("proof")}}, Marked: []Redaction{{1, 6}}, People: []Person{person}, Invites: []Invite{invite}})
+}
+
+// asIn4 is a state as versions 3 and 4 of the schema would have it, which no other node had a part in.
+func asIn4(state State) any {
+	type person struct {
+		Key         identity.ID
+		Name        string
+		Since, Seen int64
+		Inviter     identity.ID
+		Seal        []byte
+		Gone        bool
+	}
+	var people []person
+	for _, p := range state.People {
+		people = append(people, person{p.Key, p.Name, p.Since, p.Seen, p.Inviter, p.Seal, p.Gone})
+	}
+	return struct {
+		Epoch, LastRoom, LastFrom uint64
+		Rooms                     []RoomState
+		Origins                   []Origin
+		People                    []person
+		Invites                   []inviteIn4
+		Standings                 []Standing
+		Bars                      []Bar
+	}{state.Epoch, state.LastRoom, state.LastFrom, state.Rooms, state.Origins, people, invitesIn4(state), state.Standings, state.Bars}
+}
+
+// inviteIn4 is an invitation as versions 2 to 4 had it.
+type inviteIn4 struct {
+	Hash          [32]byte
+	Room          string
+	Uses          int
+	Expires, Made int64
+	Inviter       identity.ID
+}
+
+func invitesIn4(state State) (invites []inviteIn4) {
+	for _, i := range state.Invites {
+		invites = append(invites, inviteIn4{i.Hash, i.Room, i.Uses, i.Expires, i.Made, i.Inviter})
+	}
+	return invites
 }
 
 // roomIn2 is a room as versions 1 and 2 had it, and its log.
@@ -255,8 +325,8 @@ func asIn2(state State) any {
 		Rooms                     []roomIn2
 		Origins                   []Origin
 		People                    []person
-		Invites                   []Invite
-	}{state.Epoch, state.LastRoom, state.LastFrom, roomsIn2(state), state.Origins, people, state.Invites}
+		Invites                   []inviteIn4
+	}{state.Epoch, state.LastRoom, state.LastFrom, roomsIn2(state), state.Origins, people, invitesIn4(state)}
 }
 
 // asIn1 is a state as version 1 of the schema would have it, which had a table of names alone.
@@ -324,12 +394,37 @@ func dump(t *testing.T, s *subject, version int) string {
 		state = asIn1(state.(State))
 	case 2:
 		state = asIn2(state.(State))
+	case 3, 4:
+		state = asIn4(state.(State))
 	}
-	text, err := json.MarshalIndent(map[string]any{"state": state, "node key": string(nodeKey), "rows": rows}, "", "\t")
+	all := map[string]any{"state": state, "node key": string(nodeKey), "rows": rows}
+	if version >= 5 {
+		all["entries"], all["pairs"] = dumpLogs(t, s)
+	}
+	text, err := json.MarshalIndent(all, "", "\t")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text) + "\n"
+}
+
+// dumpLogs is what of a store's logs is not in its state.
+func dumpLogs(t *testing.T, s *subject) (entries []Entry, pairs []Pair) {
+	t.Helper()
+	err := errors.Join(
+		loadEntries(t.Context(), s.db, func(e Entry) error { entries = append(entries, e); return nil }, withTexts+"ORDER BY e.id"),
+		each(t.Context(), s.db, "SELECT origin, cseq, room, row FROM pair ORDER BY origin, cseq", func(scan scan) error {
+			var p Pair
+			var origin []byte
+			err := scan(&origin, &p.CSeq, &p.Room, &p.Row)
+			p.Origin = [16]byte(origin)
+			pairs = append(pairs, p)
+			return err
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries, pairs
 }
 
 // TestMigrateTo2: whoever had a name keeps it and counts as here now, whoever wrote something has joined, and nobody else has.
@@ -407,6 +502,39 @@ func TestMigrateTo3(t *testing.T) {
 	got := mustLoad(t, mustOpen(t, dir, Options{}))
 	if diff := cmp.Diff(state, got, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("state mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// TestMigrateTo5: a store of before is in a space of its own, writes logs of its own, and has shared nothing; its rows can be given entries.
+func TestMigrateTo5(t *testing.T) {
+	var spaces []Sharing
+	for range 2 {
+		s := mustOpen(t, alone(t, filepath.Join(fixtures, "schema4", fileName)), Options{})
+		state := mustLoad(t, s)
+		if state.Sharing.Shared || state.Sharing.Space == ([16]byte{}) || len(state.Logs)+len(state.Acts)+len(state.Abroad)+len(state.Peers)+len(state.Forks) > 0 {
+			t.Errorf("somebody has a part in it: %+v", state)
+		}
+		for i := range state.People {
+			if state.People[i].Remote {
+				t.Errorf("%v has not joined", state.People[i].Key)
+			}
+		}
+		for i := range state.Invites {
+			if state.Invites[i].Node {
+				t.Errorf("invitation %d is for nodes", i)
+			}
+		}
+		spaces = append(spaces, state.Sharing)
+		share(t, s)
+		if e, err := s.EntryOf(1, 3); err != nil || e.Seq != 3 || e.Salt != nil {
+			t.Errorf("the entry of a row whose text is gone: %+v, %v", e, err)
+		}
+		if e, err := s.EntryOf(1, 1); err != nil || string(e.Body) != "good morning" {
+			t.Errorf("the entry of the first row: %+v, %v", e, err)
+		}
+	}
+	if spaces[0].Space == spaces[1].Space || spaces[0].Nonce == spaces[1].Nonce {
+		t.Errorf("two stores are in %+v", spaces)
 	}
 }
 

@@ -52,7 +52,7 @@ func loadState(ctx context.Context, db querier) (state State, err error) {
 	if err := loadBars(ctx, db, func(b Bar) { state.Bars = append(state.Bars, b) }); err != nil {
 		return State{}, err
 	}
-	return state, nil
+	return state, loadShared(ctx, db, &state)
 }
 
 // loadRooms reads the rooms and the last row of each, in the order of their numbers.
@@ -112,11 +112,11 @@ func loadOrigins(ctx context.Context, db querier, found func(Origin)) error {
 
 // loadPeople reads who has joined, in the order of their keys.
 func loadPeople(ctx context.Context, db querier, found func(Person)) error {
-	return each(ctx, db, "SELECT key, name, since, seen, inviter, seal FROM person ORDER BY key", func(scan scan) error {
+	return each(ctx, db, "SELECT key, name, since, seen, inviter, seal, remote FROM person ORDER BY key", func(scan scan) error {
 		var p Person
 		var key, inviter []byte
 		var name sql.NullString
-		if err := scan(&key, &name, &p.Since, &p.Seen, &inviter, &p.Seal); err != nil {
+		if err := scan(&key, &name, &p.Since, &p.Seen, &inviter, &p.Seal, &p.Remote); err != nil {
 			return err
 		}
 		p.Name = name.String
@@ -134,10 +134,10 @@ func loadPeople(ctx context.Context, db querier, found func(Person)) error {
 
 // loadInvites reads the invitations, in the order of their hashes.
 func loadInvites(ctx context.Context, db querier, found func(Invite)) error {
-	return each(ctx, db, "SELECT hash, room, uses, expires, made, inviter FROM invite ORDER BY hash", func(scan scan) error {
+	return each(ctx, db, "SELECT hash, room, uses, expires, made, inviter, node FROM invite ORDER BY hash", func(scan scan) error {
 		var i Invite
 		var hash, inviter []byte
-		if err := scan(&hash, &i.Room, &i.Uses, &i.Expires, &i.Made, &inviter); err != nil {
+		if err := scan(&hash, &i.Room, &i.Uses, &i.Expires, &i.Made, &inviter, &i.Node); err != nil {
 			return err
 		}
 		if err := errors.Join(fillWhole(i.Hash[:], hash), fillWhole(i.Inviter[:], inviter)); err != nil {

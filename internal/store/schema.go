@@ -30,6 +30,9 @@ const (
 const (
 	metaNodeKey = "node_key" // the node's private key, as text
 	metaCopied  = "copied"   // when this file was written as a backup, milliseconds: it has not been opened since
+	metaSpace   = "space"    // Sharing.Space
+	metaNonce   = "nonce"    // Sharing.Nonce, 8 bytes
+	metaShared  = "shared"   // Sharing.Shared, 0 or 1
 )
 
 // Reasons why a file is not opened. Whatever they stand for is left as it is.
@@ -44,7 +47,7 @@ var (
 type step func(ctx context.Context, tx *sql.Conn) error
 
 // steps are all of them: steps[n] leads from version n to n+1, and an empty file is version 0. Landed steps never change.
-var steps = []step{create, people, moderation, redaction}
+var steps = []step{create, people, moderation, redaction, sharing}
 
 // schema1 is version 1. A message's id is its room's number and its seq (see rowID); its era tells the epoch that its header was hashed with; its
 // record is the wire's Event as every reader is sent it. Apart from the record stands what a reader never sees: the salt of the body, and the
@@ -117,6 +120,48 @@ const schema4 = "CREATE TABLE erasure (part INTEGER NOT NULL, id INTEGER NOT NUL
 // redaction makes version 4 of a store. From then on a row whose text was taken away has, in place of its salt, what its id has of both, which is longer.
 func redaction(ctx context.Context, tx *sql.Conn) error {
 	_, err := tx.ExecContext(ctx, schema4)
+	return err
+}
+
+// schema5 is version 5: logs that nodes share. An entry's id is its log's number and its seq, as that of a message is its room's and its row's; whatever has no
+// row has its text with it. Numbers of 64 bits, such as an epoch, stand as signed ones.
+const schema5 = `
+CREATE TABLE log (num INTEGER PRIMARY KEY, key BLOB NOT NULL, nonce INTEGER NOT NULL, room INTEGER NOT NULL, low INTEGER NOT NULL, head INTEGER NOT NULL,
+	head_id BLOB NOT NULL, lamport INTEGER NOT NULL, forked INTEGER NOT NULL, UNIQUE (room, key, nonce)) STRICT;
+CREATE TABLE entry (id INTEGER PRIMARY KEY, lamport INTEGER NOT NULL, name BLOB NOT NULL, room INTEGER NOT NULL, row INTEGER NOT NULL,
+	hidden INTEGER NOT NULL, same INTEGER NOT NULL, act INTEGER NOT NULL, header BLOB NOT NULL, sig BLOB, salt BLOB, body BLOB) STRICT;
+CREATE INDEX entry_causal ON entry (room, lamport);
+CREATE INDEX entry_row ON entry (room, row, hidden);
+CREATE INDEX entry_same ON entry (room, same) WHERE same > 0;
+CREATE INDEX entry_act ON entry (room, lamport) WHERE act = 1;
+CREATE TABLE pair (origin BLOB NOT NULL, cseq INTEGER NOT NULL, room INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (origin, cseq)) STRICT, WITHOUT ROWID;
+CREATE INDEX pair_row ON pair (room, row);
+CREATE TABLE abroad (num INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, there INTEGER NOT NULL, name BLOB NOT NULL, via BLOB NOT NULL) STRICT;
+CREATE TABLE peer (node BLOB PRIMARY KEY, key BLOB, mode INTEGER NOT NULL, title TEXT NOT NULL, hosts BLOB, expires INTEGER NOT NULL, seen INTEGER NOT NULL,
+	fault TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE fork (log INTEGER PRIMARY KEY, proof BLOB NOT NULL) STRICT;
+ALTER TABLE person ADD COLUMN remote INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE invite ADD COLUMN node INTEGER NOT NULL DEFAULT 0;
+`
+
+// sharing makes version 5 of a store: it is in a space of its own, and has not shared anything yet.
+func sharing(ctx context.Context, tx *sql.Conn) error {
+	if _, err := tx.ExecContext(ctx, schema5); err != nil {
+		return err
+	}
+	var space [16]byte
+	rand.Read(space[:]) // never fails
+	if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES (?, ?), (?, 0)", metaSpace, space[:], metaShared); err != nil {
+		return err
+	}
+	return newNonce(ctx, tx)
+}
+
+// newNonce has the store begin new logs.
+func newNonce(ctx context.Context, tx *sql.Conn) error {
+	var nonce [8]byte
+	rand.Read(nonce[:]) // never fails
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO meta VALUES (?, ?)", metaNonce, nonce[:])
 	return err
 }
 

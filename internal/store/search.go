@@ -83,6 +83,8 @@ func (p *searchPage) add(doc, id int64) error {
 	case err != nil:
 		p.err = p.store.readError(room, seq, err)
 		return p.err
+	case isForked(record):
+		return nil // its log was found to fork, and the index has not unlearned it yet
 	case len(p.found.Hits) > 0 && (len(p.found.Hits) >= p.query.Hits || p.size+len(record) > p.query.Bytes):
 		p.found.Next = uint64(doc) + 1
 		return errPageFull

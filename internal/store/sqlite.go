@@ -42,6 +42,8 @@ const (
 	seqBits = 36
 	maxSeq  = 1<<seqBits - 1
 	maxRoom = 1<<(63-seqBits) - 1
+	// maxLamport is the highest that an entry can have.
+	maxLamport = 1<<63 - 1
 )
 
 var (
@@ -83,6 +85,7 @@ type SQLite struct {
 	opened Opened
 	lock   *disk.Lock
 	db     *sql.DB // read-only, for questions
+	pair   *sql.Stmt
 	keeper *sql.DB // for checkpoints
 	index  *index
 	eras   []uint64
@@ -111,6 +114,7 @@ type SQLite struct {
 	// mu promises that what follows is as the last commit left it.
 	mu     sync.RWMutex
 	rooms  map[uint64]*ends
+	logs   map[uint64]*Log     // what they point to does not change
 	moved  map[uint64]struct{} // rooms whose ends are others than when the index last looked
 	failed error
 	closed bool
@@ -156,7 +160,7 @@ func open(dir string, opt Options, steps []step) (_ *SQLite, err error) {
 	if dir, err = filepath.Abs(dir); err != nil { // so that no path looks like a URI, nor changes its meaning
 		return nil, fmt.Errorf("find the store's folder: %w", err)
 	}
-	s := &SQLite{dir: dir, opt: opt, rooms: map[uint64]*ends{}, moved: map[uint64]struct{}{}, work: make(chan struct{}, 1), erase: make(chan struct{}, 1)}
+	s := &SQLite{dir: dir, opt: opt, rooms: map[uint64]*ends{}, logs: map[uint64]*Log{}, moved: map[uint64]struct{}{}, work: make(chan struct{}, 1), erase: make(chan struct{}, 1)}
 	s.opened.File = filepath.Join(dir, fileName)
 	defer func() {
 		if err != nil {
@@ -261,6 +265,12 @@ func fileURI(path string) string {
 func (s *SQLite) load() (err error) {
 	ctx := context.Background()
 	if s.eras, err = loadEras(ctx, s.writer.conn); err != nil {
+		return err
+	}
+	if s.pair, err = s.db.PrepareContext(ctx, "SELECT room, row FROM pair WHERE origin = ? AND cseq = ?"); err != nil {
+		return err
+	}
+	if err := loadLogs(ctx, s.writer.conn, func(l Log) { s.logs[l.Num] = &l }); err != nil {
 		return err
 	}
 	return loadRooms(ctx, s.writer.conn, func(e *ends) {

@@ -30,6 +30,7 @@ type Row struct {
 	chat.Header
 	Salt   [16]byte
 	Body   []byte
+	Sum    []byte // of a row whose text was taken away: what its id has of that, see chat.BodySum; nil otherwise. Of such a row Salt and Body are empty
 	ID     chat.ID
 	Hash   chat.Hash // the room's rolling hash after this row
 	Record []byte    // the wire's Event, length and all: what every reader is sent
@@ -69,6 +70,14 @@ type Keep struct {
 // Direct reports whether the room is a conversation of two.
 func (r *Room) Direct() bool { return !r.Peers[0].IsZero() }
 
+// LogName is what all nodes call the room: see wire.Log.
+func (r *Room) LogName() string {
+	if r.Direct() {
+		return chat.DirectMark + r.Peers[0].String() + " " + r.Peers[1].String()
+	}
+	return r.Name
+}
+
 // OriginToken is what a client knows its origin by; a secret between the two.
 type OriginToken [16]byte
 
@@ -100,6 +109,7 @@ type Person struct {
 	Seen    int64       // when it was last known to be here
 	Inviter identity.ID // whose invitation it came by; zero: nobody's
 	Seal    []byte      // what others seal messages to it with, SealLen bytes; nil: it has published nothing
+	Remote  bool        // it has not joined here: what it wrote has come from other nodes
 	Gone    bool        // it is forgotten: of what stands above only Key counts
 }
 
@@ -146,15 +156,17 @@ type Invite struct {
 	Expires int64
 	Made    int64
 	Inviter identity.ID
+	Node    bool // it is for nodes, that link by it
 }
 
-// Log is one log of a room: what one node adds to it. See wire.Log.
+// Log is one log of a room: what one node adds to it. See wire.Log. Its ends are the store's to move, as those of a room: of a Batch's Log Head, HeadID and
+// Lamport don't count, and Low only where it leads on, beyond Head+1, or begins a log.
 type Log struct {
 	Num     uint64   // in this store, from 1
 	Key     [32]byte // the node's ed25519 public key
 	Nonce   uint64
 	Room    uint64
-	Low     uint64 // first entry that is kept; Head+1 when none is
+	Low     uint64 // first entry that is kept, of those that lead to Head without a hole; Head+1 when none is
 	Head    uint64
 	HeadID  wire.EntryID
 	Lamport uint64 // of the head
@@ -169,7 +181,8 @@ type Entry struct {
 	ID      wire.EntryID
 	Room    uint64
 	Row     uint64 // the row's seq, or, with Hidden, that of the last row before it was taken
-	Hidden  bool   // it has no row: another one says the same, or its log forks there
+	Hidden  bool   // it has no row: another one says the same, or its row was let go of
+	Same    uint64 // of a hidden one: the row that says the same, with whose text its own goes; 0: none does
 	Act     bool   // its kind is chat.Act
 	Header  []byte // the encoded wire.Entry
 	Sig     []byte // its node's; nil: this node's own, which signs when it passes the entry on
@@ -177,7 +190,10 @@ type Entry struct {
 	Body    []byte
 }
 
-// Abroad is what a number of an origin stands for on another node: From is that node's own, of its epoch, and Num is this store's.
+// Place is where a row stands in a log.
+type Place struct{ Row, Log, Seq uint64 }
+
+// Abroad is what a number of an origin stands for on another node: From is that node's own, of its epoch, and Num, which is this store's, has one of them.
 type Abroad struct {
 	Epoch uint64
 	From  uint64
@@ -189,7 +205,7 @@ type Abroad struct {
 // Pair is a publish by the name that all nodes know it by, see wire.As: what came under it once gets no second row. Of entries of other nodes, and of
 // what was offered to another node before.
 type Pair struct {
-	Origin [16]byte
+	Origin [16]byte // of an author and a wire.As, whoever puts it in makes one thing: a store does not look at it
 	CSeq   uint64
 	Room   uint64
 	Row    uint64
@@ -238,8 +254,9 @@ type Batch struct {
 
 	Redactions []Redaction
 
-	// Of a store that is shared. Entries of a log are in the order of their seq, without a hole but where a log begins above 1, and the log is known or
-	// among Logs; Marked are rows whose records get the option Forked.
+	// Of a store that is shared. Entries of a log are in the order of their seq and go on from its head, or from its Low where that lies beyond, and the log
+	// is known or among Logs; a row has one entry at most that is not hidden. Marked are rows whose records get the option Forked, for which no search finds
+	// them any more. Entries and Pairs go with the rows that they belong to; acts stay.
 	Sharing *Sharing
 	Logs    []Log
 	Entries []Entry
@@ -257,7 +274,12 @@ func (b *Batch) Empty() bool {
 
 // entries returns how many entries of tables the batch changes.
 func (b *Batch) entries() int {
-	return len(b.Rooms) + len(b.Origins) + len(b.People) + len(b.Invites) + len(b.Standings) + len(b.Bars) + len(b.Redactions)
+	n := len(b.Rooms) + len(b.Origins) + len(b.People) + len(b.Invites) + len(b.Standings) + len(b.Bars) + len(b.Redactions) +
+		len(b.Logs) + len(b.Entries) + len(b.Abroad) + len(b.Pairs) + len(b.Peers) + len(b.Forks) + len(b.Marked)
+	if b.Sharing != nil {
+		n++
+	}
+	return n
 }
 
 // RoomState is a room with the ends of its log.
@@ -282,11 +304,11 @@ type State struct {
 	Bars      []Bar      // in the order of their rooms, networks and keys
 
 	Sharing Sharing
-	Logs    []Log   // in the order of their numbers
-	Acts    []Entry // in the order of their rooms and (lamport, id): those with Act
-	Abroad  []Abroad
-	Peers   []Peer
-	Forks   []ForkProof
+	Logs    []Log       // in the order of their numbers
+	Acts    []Entry     // in the order of their rooms and (lamport, id): those with Act, also of rows that are not kept any more, which are hidden
+	Abroad  []Abroad    // in the order of Num
+	Peers   []Peer      // in the order of their nodes
+	Forks   []ForkProof // in the order of their logs
 }
 
 // Query asks for rows by the words in them.

@@ -299,7 +299,16 @@ func (s *SQLite) cut(room uint64, c cut) error {
 	if err := s.failure(); err != nil {
 		return err
 	}
+	lows, err := s.lowsBelow(room, c.low)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
+	for num, low := range lows {
+		l := *s.logs[num]
+		l.Low = max(l.Low, low)
+		s.logs[num] = &l
+	}
 	e := s.rooms[room]
 	low := e.Low
 	e.Low, e.base = c.low, c.base
@@ -314,6 +323,11 @@ func (s *SQLite) cut(room uint64, c cut) error {
 	return s.writer.do(func() error {
 		if _, err := s.writer.low.Exec(int64(room), int64(c.low), c.base[:], c.time); err != nil {
 			return err
+		}
+		if len(lows) > 0 {
+			if err := s.writer.trimEntries(room, low, c.low, lows); err != nil { // before the rows, which have their texts
+				return err
+			}
 		}
 		if _, err := s.writer.trim.Exec(rowID(room, low), rowID(room, c.low-1)); err != nil {
 			return err

@@ -66,6 +66,7 @@ func (a Asker) Whois(ctx context.Context, name string) (command.WhoisAnswer, err
 	info, err := a.Client.Whois(ctx, name)
 	return command.WhoisAnswer{
 		Who: who(info.Person), Sessions: info.Sessions, Rooms: info.Rooms, Since: info.Since, AwaySince: info.AwaySince, AwayText: info.AwayText,
+		Via: info.Via,
 	}, err
 }
 

@@ -91,6 +91,23 @@ func (d *desk) Invite(ctx context.Context, room string, uses int, lasts time.Dur
 	return inv, d.ask(ctx, "invite %s %d %v", room, uses, lasts)
 }
 
+func (d *desk) InviteNode(ctx context.Context, lasts time.Duration) (client.Invitation, error) {
+	inv := client.Invitation{Node: identity.ID{9}, Token: make([]byte, identity.TokenLen), Uses: 1, Expires: noon, Addresses: d.addresses}
+	return inv, d.ask(ctx, "invite node %v", lasts)
+}
+
+func (d *desk) Peers(ctx context.Context) (client.Peers, error) {
+	return client.Peers{Space: "00ff", Peers: []client.Peer{{ID: bob, Title: "Barn", State: "linked", Behind: 3, Seen: noon}, {Address: "x:1", State: "dialing"}}}, d.ask(ctx, "peers")
+}
+
+func (d *desk) Admit(ctx context.Context, node string, mode client.PeerMode) (client.Peer, error) {
+	return client.Peer{ID: bob, Title: "Barn", State: "dropped"}, d.ask(ctx, "admit %s %d", node, mode)
+}
+
+func (d *desk) Causal(ctx context.Context, room string, q client.CausalQuery) (client.CausalPage, error) {
+	return client.CausalPage{List: d.list, Digest: []byte{0, 255}, Total: 9}, d.ask(ctx, "causal %s %x %v", room, q.After, q.Last)
+}
+
 func (d *desk) Release(ctx context.Context, name string) (client.Person, error) {
 	return client.Person{ID: bob, Name: "Bob"}, d.ask(ctx, "release %s", name)
 }
@@ -158,6 +175,18 @@ func TestAsker(t *testing.T) {
 			command.BannedAnswer{Room: "ops", Bans: []command.Ban{{Who: command.Who{ID: bob.String(), Name: "bob"}, By: command.Who{ID: me.String()}, Since: noon, Until: noon.Add(time.Hour), Text: "spam"}}}},
 		"release": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Release(ctx, "bob") }, "release bob",
 			command.ReleaseAnswer{Name: "Bob", Owner: command.Who{ID: bob.String(), Name: "Bob"}}},
+		"invite node": {func(ctx context.Context, a Asker) (command.Answer, error) {
+			return a.Invite(ctx, command.InviteQuery{Uses: 1, For: time.Hour, Node: true})
+		}, "invite node 1h0m0s",
+			command.InviteAnswer{Link: testLink("127.0.0.1:8080", ""), Token: testToken, Uses: 1, Expires: noon, Local: true, Node: true}},
+		"peers": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Peers(ctx) }, "peers",
+			command.PeersAnswer{Space: "00ff", Peers: []command.Peer{{ID: bob.String(), Title: "Barn", State: "linked", Behind: 3, Seen: noon}, {Address: "x:1", State: "dialing"}}}},
+		"drop": {func(ctx context.Context, a Asker) (command.Answer, error) {
+			return a.Admit(ctx, "barn", command.DropPeer)
+		}, "admit barn 2",
+			command.PeerAnswer{Peer: command.Peer{ID: bob.String(), Title: "Barn", State: "dropped"}, Mode: command.DropPeer}},
+		"causal": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Causal(ctx, "lobby") }, "causal lobby  true",
+			command.CausalAnswer{Room: "lobby", Said: []command.Said{said}, Total: 9, Digest: "00ff"}},
 		"invite": {func(ctx context.Context, a Asker) (command.Answer, error) {
 			return a.Invite(ctx, command.InviteQuery{Room: "ops", Uses: 3, For: time.Hour})
 		}, "invite ops 3 1h0m0s",

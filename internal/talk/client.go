@@ -35,6 +35,10 @@ type Client interface {
 	SetKeep(ctx context.Context, room string, k client.Keep) (client.Keep, error)
 	Away(ctx context.Context, text string, away bool) error
 	Invite(ctx context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error)
+	InviteNode(ctx context.Context, lasts time.Duration) (client.Invitation, error)
+	Peers(ctx context.Context) (client.Peers, error)
+	Admit(ctx context.Context, node string, mode client.PeerMode) (client.Peer, error)
+	Causal(ctx context.Context, room string, q client.CausalQuery) (client.CausalPage, error)
 	Release(ctx context.Context, name string) (client.Person, error)
 	Banned(ctx context.Context, room string) ([]client.Ban, error)
 	Ignore(who client.Person, on bool) error

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"chatnode/internal/client"
 	"chatnode/internal/command"
 	"chatnode/internal/identity"
 )
@@ -18,7 +19,13 @@ const nowhere = "127.0.0.1:8080"
 func (a Asker) Invite(ctx context.Context, q command.InviteQuery) (command.InviteAnswer, error) {
 	ctx, cancel := a.limit(ctx)
 	defer cancel()
-	inv, err := a.Client.Invite(ctx, q.Room, q.Uses, q.For)
+	var inv client.Invitation
+	var err error
+	if q.Node {
+		inv, err = a.Client.InviteNode(ctx, q.For)
+	} else {
+		inv, err = a.Client.Invite(ctx, q.Room, q.Uses, q.For)
+	}
 	if err != nil {
 		return command.InviteAnswer{}, err
 	}
@@ -29,7 +36,7 @@ func (a Asker) Invite(ctx context.Context, q command.InviteQuery) (command.Invit
 	address, local := addressFor(reached, inv.Addresses)
 	link := identity.Link{Address: address, Room: q.Room, Node: inv.Node, Token: inv.Token}
 	return command.InviteAnswer{
-		Room: q.Room, Link: link.String(), Token: identity.TokenText(inv.Token), Uses: inv.Uses, Expires: inv.Expires, Local: local,
+		Room: q.Room, Link: link.String(), Token: identity.TokenText(inv.Token), Uses: inv.Uses, Expires: inv.Expires, Local: local, Node: q.Node,
 	}, nil
 }
 

@@ -133,6 +133,16 @@ func (c *fakeClient) SetKeep(context.Context, string, client.Keep) (client.Keep,
 func (c *fakeClient) Invite(context.Context, string, int, time.Duration) (client.Invitation, error) {
 	return client.Invitation{}, c.broken
 }
+func (c *fakeClient) InviteNode(context.Context, time.Duration) (client.Invitation, error) {
+	return client.Invitation{}, c.broken
+}
+func (c *fakeClient) Peers(context.Context) (client.Peers, error) { return client.Peers{}, c.broken }
+func (c *fakeClient) Admit(context.Context, string, client.PeerMode) (client.Peer, error) {
+	return client.Peer{}, c.broken
+}
+func (c *fakeClient) Causal(context.Context, string, client.CausalQuery) (client.CausalPage, error) {
+	return client.CausalPage{}, c.broken
+}
 func (c *fakeClient) Release(context.Context, string) (client.Person, error) {
 	return client.Person{}, c.broken
 }

@@ -1,0 +1,347 @@
+package mesh
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"chatnode/internal/identity"
+	"chatnode/internal/wire"
+)
+
+const (
+	// maxFlows bounds the logs of which one link has told.
+	maxFlows = 1 << 17
+	// maxRooms bounds the rooms that are to be told of on one link; a hub has fewer.
+	maxRooms = 1 << 17
+	// freshLog is how many entries a log has at most that is pushed whole to whom has never heard of it.
+	freshLog = 64
+	// maxForks bounds the proofs that are kept of logs of which there is nothing here.
+	maxForks = 1024
+	// digestEvery is the time after which what both have is compared again, in case that a room has become another's to read.
+	digestEvery = time.Minute
+)
+
+// replica is one log, as far as links are concerned. Guarded by Mesh.mu.
+type replica struct {
+	id   wire.LogID
+	log  wire.Log
+	head uint64 // what this node has
+	end  uint64 // the first entry of which there are two; 0: none is known
+	// The proof of that, and whether the hub has taken it.
+	fork   *wire.Fork
+	hidden bool
+	// source is the link on which new entries come first; those on which they come later are asked to be lazy. Nil: nobody knows yet.
+	source *link
+	pull   pull
+	queued bool // in Mesh.backlog
+	// While it is in Mesh.missed: when it is taken for lost, and what head was when that was decided.
+	late     time.Time
+	lateHead uint64
+}
+
+// closed reports whether nothing more is to be had of the log: what comes after its fork is nobody's.
+func (r *replica) closed() bool { return r.end > 0 && r.head >= r.end-1 }
+
+// flow is one log on one link. Guarded by Mesh.mu.
+type flow struct {
+	replica *replica
+
+	// What the other has.
+	claimed uint64 // by its own word
+	has     uint64 // the same, or what it was sent
+	low     uint64 // the first that it has
+	refused bool   // what it has of the log is not taken from it
+
+	// What it is sent.
+	told   bool   // it was told of the log by Heads
+	live   bool   // it has had all that there was, so that what is new can be pushed
+	lazy   bool   // it has asked not to be sent what is new
+	next   uint64 // of what it has asked for, from
+	to     uint64 // and to
+	gone   uint64 // to be told: the first that can be had
+	queued bool   // in outbox.ready
+	known  bool   // in outbox.haves
+
+	// What it is asked.
+	want    wire.Want // to be sent, if its Log is set
+	wants   bool
+	hushed  bool // it was asked to be lazy
+	waiting bool // entries of it wait for others
+}
+
+// replicaLocked returns what is known of a log, which need not be here.
+func (m *Mesh) replicaLocked(log *wire.Log) *replica {
+	id := log.ID()
+	r := m.logs[id]
+	if r == nil {
+		r = &replica{id: id, log: *log}
+		m.logs[id] = r
+	}
+	return r
+}
+
+// flowLocked returns the flow of a log, which it makes.
+func (l *link) flowLocked(r *replica) *flow {
+	f := l.flows[r.id]
+	if f == nil {
+		f = &flow{replica: r, low: 1}
+		l.flows[r.id] = f
+	}
+	return f
+}
+
+// digests compares what the other has of each room with what is here.
+func (l *link) digests(d *wire.Digests) {
+	for i := range d.Rooms {
+		l.compare(&d.Rooms[i])
+	}
+	if !d.Last {
+		return
+	}
+	var unheard []string // the other has nothing of them, or nothing that is ours to read
+	for _, room := range l.m.cfg.Hub.Digests(l.admitted) {
+		if _, heard := l.rooms[room.Room]; !heard {
+			unheard = append(unheard, room.Room)
+		}
+	}
+	l.rooms = nil
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	l.synced = true
+	for _, room := range unheard {
+		l.tellLocked(room, false)
+	}
+	l.poke()
+}
+
+// compare looks at one room. When both have the same, neither has to say so; else both say what they have.
+func (l *link) compare(d *wire.RoomDigest) {
+	heads := l.m.cfg.Hub.Heads(d.Room, l.admitted)
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if len(heads) > 0 {
+		if l.rooms == nil {
+			l.rooms = map[string]struct{}{}
+		}
+		l.rooms[d.Room] = struct{}{}
+	}
+	if wire.Digest(heads) != d.Digest {
+		l.tellLocked(d.Room, true)
+		l.poke()
+		return
+	}
+	for i := range heads {
+		r := l.m.replicaLocked(&heads[i].Log)
+		r.head = max(r.head, heads[i].Seq)
+		f := l.flowLocked(r)
+		f.told = true
+		f.low = heads[i].Low
+		l.hasLocked(f, heads[i].Seq)
+	}
+}
+
+// hasLocked notes that the other has a log up to seq, by its own word.
+func (l *link) hasLocked(f *flow, seq uint64) {
+	f.claimed = max(f.claimed, seq)
+	f.has = max(f.has, seq)
+	if f.has >= f.replica.head {
+		f.live = true
+	} else if f.told {
+		l.readyLocked(f)
+	}
+}
+
+// heads notes what the other has of some logs.
+func (l *link) heads(h *wire.Heads) error {
+	if mine := l.mine(h); mine {
+		if err := l.m.cfg.Hub.RenewLogs(); err != nil {
+			return err
+		}
+		l.log.Warn("others have more of this node's own log than it has itself, as after a restored backup: new logs begin")
+	}
+	own := map[wire.LogID]uint64{}
+	for _, head := range l.m.cfg.Hub.Heads(h.Room, true) {
+		own[head.Log.ID()] = head.Seq
+	}
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	for i := range h.Heads {
+		head := &h.Heads[i]
+		r := l.m.replicaLocked(&head.Log)
+		r.head = max(r.head, own[r.id])
+		fresh := l.flows[r.id] == nil && len(h.Heads) == 1 && !h.Ask && head.Low == 1 && head.Seq <= freshLog
+		if len(l.flows) >= maxFlows && l.flows[r.id] == nil {
+			return fmt.Errorf("%w: too many logs", errLie)
+		}
+		f := l.flowLocked(r)
+		f.low = head.Low
+		l.hasLocked(f, head.Seq)
+		if fresh {
+			l.m.missLocked(r, graftAfter) // its entries are on their way
+		} else {
+			l.m.planLocked(r, 0)
+		}
+	}
+	if h.Ask {
+		l.tellLocked(h.Room, false)
+	}
+	l.poke()
+	return nil
+}
+
+// mine reports whether the other has entries of the log that this node writes now which are not here: then the store was put back to an earlier state.
+func (l *link) mine(h *wire.Heads) bool {
+	nonce := l.m.cfg.Hub.Sharing().Nonce
+	for i := range h.Heads {
+		head := &h.Heads[i]
+		if head.Log.Nonce != nonce || !bytes.Equal(head.Log.Node, l.m.cfg.Key.Public()) || head.Seq == 0 {
+			continue
+		}
+		own, _ := l.m.cfg.Hub.HeadOf(head.Log.ID(), true)
+		if own.Seq < head.Seq || own.Seq == head.Seq && !bytes.Equal(own.ID, head.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// tellLocked has the other told what is here of a room, and asks it to say its own with ask.
+func (l *link) tellLocked(room string, ask bool) {
+	was, there := l.out.tells[room]
+	if !there {
+		if len(l.out.tells) >= maxRooms {
+			return // only who makes rooms up gets here
+		}
+		l.out.tellOrder = append(l.out.tellOrder, room)
+	}
+	if l.out.tells == nil {
+		l.out.tells = map[string]bool{}
+	}
+	l.out.tells[room] = was || ask
+}
+
+// grew passes on that the hub has more of a log.
+func (m *Mesh) grew(id wire.LogID) {
+	all, _ := m.cfg.Hub.HeadOf(id, true)
+	open, isOpen := m.cfg.Hub.HeadOf(id, false)
+	if all.Seq == 0 {
+		return
+	}
+	m.hide(id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.replicaLocked(&all.Log)
+	r.head = max(r.head, all.Seq)
+	for _, l := range m.order {
+		if l.waits {
+			select {
+			case l.grown <- struct{}{}:
+			default:
+			}
+		}
+		if l.admitted || isOpen {
+			low := open.Low
+			if l.admitted {
+				low = all.Low
+			}
+			l.grewLocked(r, low)
+		}
+	}
+	m.planLocked(r, 0)
+}
+
+// grewLocked passes on to one link that there is more of a log, the first entry of which it may read is low.
+func (l *link) grewLocked(r *replica, low uint64) {
+	f := l.flows[r.id]
+	if f == nil {
+		f = l.flowLocked(r)
+		f.live = low == 1 && r.head <= freshLog && l.synced
+	}
+	switch {
+	case f.has >= r.head:
+		f.live = true
+	case !f.told, f.live && !f.lazy:
+		l.readyLocked(f)
+	default:
+		l.announceLocked(f)
+	}
+}
+
+// noteFork remembers that a log forks, and has all links told, once. Of logs of which there is nothing here so many are remembered and no more: anybody
+// can make them up. taken says that the hub hides what it has of the log already.
+func (m *Mesh) noteFork(f *wire.Fork, taken bool) (isNew bool) {
+	a, _, err := f.Entries()
+	if err != nil {
+		return false // the hub has checked it
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := f.Log.ID()
+	if m.logs[id] == nil && len(m.forks) >= maxForks {
+		return false
+	}
+	r := m.replicaLocked(&f.Log)
+	if r.end > 0 && a.Seq >= r.end {
+		return false
+	}
+	r.end, r.fork, r.hidden = a.Seq, f, taken
+	m.forks = append(m.forks, f)
+	for _, l := range m.order {
+		l.poke()
+	}
+	return true
+}
+
+// hide has the hub take a proof that came before anything of its log.
+func (m *Mesh) hide(id wire.LogID) {
+	m.mu.Lock()
+	var f *wire.Fork
+	if r := m.logs[id]; r != nil && r.fork != nil && !r.hidden {
+		f, r.hidden = r.fork, true
+	}
+	m.mu.Unlock()
+	if f != nil {
+		_, _ = m.cfg.Hub.Prove(f) // it was checked when it came
+	}
+}
+
+// hasForked reports whether a log is known to fork.
+func (m *Mesh) hasForked(id wire.LogID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.logs[id]
+	return r != nil && r.end > 0
+}
+
+// forked takes a proof in, and passes it on the first time.
+func (l *link) forked(f *wire.Fork) error {
+	isNew, err := l.m.cfg.Hub.Prove(f)
+	switch {
+	case err != nil && isStopped(err):
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: a fork that is none: %w", errLie, err)
+	case isNew:
+		l.proven(f)
+	default:
+		l.m.noteFork(f, false)
+	}
+	return nil
+}
+
+// proven tells everybody that a log forks.
+func (l *link) proven(f *wire.Fork) {
+	id := identity.IDOf(f.Log.Node)
+	l.log.Warn("a node has signed two histories: what it says from there on is hidden", "forked", id.String(), "room", f.Log.Room)
+	if id != l.m.self { // else its store was put back to an earlier state
+		l.m.blame(id, "signed two histories")
+	}
+	l.m.noteFork(f, true)
+}
+
+// sortBy sorts a list by an id.
+func sortBy[T any](list []T, id func(T) [32]byte) {
+	slices.SortFunc(list, func(a, b T) int { x, y := id(a), id(b); return bytes.Compare(x[:], y[:]) })
+}
