@@ -47,7 +47,7 @@ func (p *place) open(o *wire.Open, epoch uint64) verdict {
 	case !was.known:
 		*p = offered
 		return verdict{}
-	case was.cursor.Epoch != epoch && o.Status == wire.StatusMoved:
+	case was.cursor.Epoch != epoch && (o.Status == wire.StatusMoved || o.Status == wire.StatusGap):
 		*p = offered
 		return verdict{moved: true}
 	case was.cursor.Epoch != epoch:

@@ -142,8 +142,15 @@ type Denied struct {
 // Gap says that the messages From to To of a room can't be had any more.
 type Gap struct {
 	Room     string
-	From, To uint64
+	From, To uint64      // From is 0 where another node goes on: some of those up to To were shown, and nobody knows which
 	Cursor   chat.Cursor // behind it
+}
+
+// Passed says that rows of a room which are to come were shown on another node that was ahead of this one: no Message comes for them. They are all that there
+// are, from and to, ascending.
+type Passed struct {
+	Room string
+	Seen [][2]uint64
 }
 
 // Why a Reset came, besides the words of wire.Why.
@@ -222,6 +229,7 @@ func (Left) event()       {}
 func (ClosedRoom) event() {}
 func (Denied) event()     {}
 func (Gap) event()        {}
+func (Passed) event()     {}
 func (Reset) event()      {}
 func (Joined) event()     {}
 func (Gone) event()       {}

@@ -75,7 +75,8 @@ func (n *conn) stayAway() bool {
 	return useless
 }
 
-// nodesAre takes in where else the rooms are. An address that can't be one is left out.
+// nodesAre takes in where else the rooms are. An address that can't be one is left out. A node tells of those that it is linked to: not of itself, and not of
+// one that is gone, so what was told of others stays behind it.
 func (n *conn) nodesAre(r *wire.Nodes) {
 	var nodes []Node
 	for _, at := range r.Nodes {
@@ -89,7 +90,16 @@ func (n *conn) nodesAre(r *wire.Nodes) {
 			nodes = append(nodes, node)
 		}
 	}
-	n.c.setNodes(nodes)
+	c := n.c
+	c.mu.Lock()
+	for _, node := range c.nodes {
+		again := slices.ContainsFunc(nodes, func(other Node) bool { return other.ID == node.ID })
+		if !again && len(nodes) < wire.MaxAddresses {
+			nodes = append(nodes, node)
+		}
+	}
+	c.mu.Unlock()
+	c.setNodes(nodes)
 }
 
 // setNodes replaces what is known of other nodes.
@@ -197,4 +207,20 @@ func (m *Message) late(e *wire.Event) {
 	if e.Opts.Forked {
 		m.Forked, m.Kind, m.Text, m.Re = true, chat.Text, chat.ForkedText, chat.ID{}
 	}
+}
+
+// goesOn reports whether an Open stands in the middle of a room's events, and tells alone which of those to come were shown on another node: that was ahead of
+// this one.
+func (r *room) goesOn(o *wire.Open, epoch uint64) bool {
+	at := chat.Cursor{Epoch: epoch, Seq: o.From - 1, Hash: o.Hash}
+	return o.Status == wire.StatusMoved && r.open && r.place.known && r.place.cursor == at
+}
+
+// passLocked takes in which rows to come of a room were shown on another node.
+func (c *Client) passLocked(r *room, seen [][2]uint64) error {
+	if !r.trail.pass(seen) {
+		return fmt.Errorf("%w: %q was seen in %d ranges of rows", wire.ErrMalformed, r.name, len(r.trail.seen))
+	}
+	c.feed.put(Passed{Room: r.name, Seen: slices.Clone(r.trail.seen)})
+	return nil
 }

@@ -209,6 +209,40 @@ func originName(token []byte) []byte {
 	return name[:]
 }
 
+// TestWhatComesLater: rows that the other node gets only then, which was behind the one before, are told of in the middle; a gap there is of what nobody
+// knows whether it was shown.
+func TestWhatComesLater(t *testing.T) {
+	hostile(t, func(t *testing.T, r *rig, p *peer) {
+		p.Close()
+		event[LinkDown](r)
+		p, _, _ = r.movesTo(siteB)
+		event[LinkUp](r)
+		onChat[*wire.Join](p)
+		log := &row{number: 4, seq: 20}
+		gap := log.moved("lobby", [2]uint64{22, 23})
+		gap.Status, gap.Low = wire.StatusGap, 21
+		p.say(gap)
+		p.say(log.all("three")...)
+		if o := event[Opened](r); o.Status != wire.StatusMoved || o.Cursor.Seq != 20 {
+			t.Errorf("opened: %+v", o)
+		}
+		if g := event[Gap](r); g.From != 0 || g.To != 20 || g.Cursor.Seq != 20 {
+			t.Errorf("the gap is %+v", g)
+		}
+		event[WentOn](r)
+		r.shows("three")
+		p.say(log.moved("lobby", [2]uint64{25, 25}))
+		p.say(log.all("old", "older", "four", "oldest", "five")...)
+		if e := event[Passed](r); !cmp.Equal(e, Passed{"lobby", [][2]uint64{{22, 23}, {25, 25}}}) {
+			t.Errorf("passed: %+v", e)
+		}
+		r.shows("four", "five")
+		if s, _ := r.Room("lobby"); s.Cursor.Seq != 26 || s.Cursor.Hash != log.hash {
+			t.Errorf("the cursor is %+v", s.Cursor)
+		}
+	})
+}
+
 // TestMovesAgain: the first pair stays, marks of several nodes add up, and a room that was not taken up elsewhere is gone on with by its cursor.
 func TestMovesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -493,15 +527,33 @@ func TestHostileMoves(t *testing.T) {
 			})
 		})
 	}
-	t.Run("a room that is not moved", func(t *testing.T) {
+	t.Run("without end, told little by little", func(t *testing.T) {
 		hostile(t, func(t *testing.T, r *rig, p *peer) {
 			log := &row{number: 3}
 			log.all("one", "two")
-			p.say(log.moved("lobby", [2]uint64{3, 99}))
-			p.say(log.all("three")...)
-			if e, ok := (<-r.Events()).(LinkDown); ok {
-				t.Fatal(e.Err)
+			for n := range uint64(4) {
+				ranges := make([][2]uint64, wire.MaxSeen)
+				for i := range ranges {
+					row := 3 + 2*(n*wire.MaxSeen+uint64(i))
+					ranges[i] = [2]uint64{row, row}
+				}
+				p.say(log.moved("lobby", ranges...))
 			}
+			event[Passed](r)
+			event[Passed](r)
+			if e := event[LinkDown](r); !errors.Is(e.Err, wire.ErrMalformed) {
+				t.Errorf("the link ends: %v", e.Err)
+			}
+		})
+	})
+	t.Run("of another place", func(t *testing.T) { // which is an Open like any other, and tells of nothing that was seen
+		hostile(t, func(t *testing.T, r *rig, p *peer) {
+			log := &row{number: 3}
+			log.all("one")
+			p.say(log.moved("lobby", [2]uint64{3, 99}))
+			log.all("two")
+			p.say(log.all("three")...)
+			event[Opened](r)
 			r.shows("three")
 		})
 	})
@@ -607,8 +659,17 @@ func TestNodesAreTold(t *testing.T) {
 		p.tell(told(siteB, siteC), told(siteB, siteC), strange, told())
 		elapse(time.Second)
 		b, c := Node{siteB.id, []string{"10.0.0.11:8080"}}, Node{siteC.id, []string{"10.0.0.12:8080"}}
-		if diff := cmp.Diff([][]Node{nil, {b, c}, {{siteB.id, []string{"host:8080"}}}, nil}, heard); diff != "" {
+		if diff := cmp.Diff([][]Node{nil, {b, c}, {{siteB.id, []string{"host:8080"}}, c}}, heard); diff != "" {
 			t.Errorf("heard (-want +got):\n%s", diff)
+		}
+		var others []site
+		for i := range wire.MaxAddresses {
+			others = append(others, site{id: identity.ID{0xd, byte(i)}})
+		}
+		p.tell(told(others...))
+		elapse(time.Second)
+		if last := heard[len(heard)-1]; len(last) != wire.MaxAddresses || last[0].ID != others[0].id || last[31].ID != others[31].id {
+			t.Errorf("%d nodes are known", len(last))
 		}
 		tooMany := told(slices.Repeat([]site{siteB}, wire.MaxAddresses+1)...)
 		short, hosts := told(siteB), told(siteB)
@@ -737,6 +798,8 @@ func TestMovesAcrossProcesses(t *testing.T) {
 			t.Errorf("went on: %+v", e)
 		}
 		r.shows("four")
+		p.say(b.moved("lobby", [2]uint64{6, 6}))
+		r.Shown(event[Passed](r))
 	})
 	life(func(t *testing.T, r *rig) {
 		p, _ := r.at(siteB, 0)
@@ -748,7 +811,7 @@ func TestMovesAcrossProcesses(t *testing.T) {
 		}
 		wantAs(t, onChat[*wire.Pub](p), first)
 		p.say(b.open("lobby"))
-		p.say(b.all("two", "shown long ago", "five")...)
+		p.say(b.all("two", "shown long ago", "and this", "five")...)
 		r.opens(wire.StatusOK)
 		r.shows("five")
 		p.say(&wire.Ack{CSeq: 1, Seq: 4, ID: textID("two")})

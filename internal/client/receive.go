@@ -363,6 +363,9 @@ func (n *conn) openLocked(r *wire.Open) error {
 		n.wentOnLocked()
 		return nil
 	}
+	if room := c.rooms.byNumber[r.Room]; room != nil && room.name == r.Name && room.goesOn(r, c.epoch) {
+		return c.passLocked(room, r.Seen)
+	}
 	room, err := c.rooms.bind(r)
 	if err != nil {
 		return err
@@ -379,8 +382,11 @@ func (n *conn) openLocked(r *wire.Open) error {
 	case v.moved:
 		room.trail.move(r.Seen)
 		room.passed, room.read = nil, translate(room.read, was, cursor.Seq)
-		opened.Cursor, opened.Seen = cursor, slices.Clone(r.Seen)
+		opened.Status, opened.Cursor, opened.Seen = wire.StatusMoved, cursor, slices.Clone(r.Seen)
 		c.feed.put(opened)
+		if r.Status == wire.StatusGap { // of which nobody knows how much of it was shown
+			c.feed.put(Gap{Room: room.name, To: max(r.Low, 1) - 1, Cursor: cursor})
+		}
 	case v.reset != "":
 		room.read, room.heard, room.trail, room.passed = 0, nil, trail{}, nil
 		c.feed.put(opened, Reset{Room: room.name, Why: v.reset, Cursor: cursor})

@@ -62,6 +62,10 @@ func (c *Client) Shown(e Event) {
 		c.shownMessage(&e)
 	case Opened:
 		c.shownOpened(&e)
+	case Passed:
+		if key := c.keyOf(e.Room); key != "" {
+			c.complain(s.passed(key, e.Seen))
+		}
 	case Gap:
 		c.shown(e.Room, e.Cursor, false)
 	case Reset:

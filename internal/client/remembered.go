@@ -72,7 +72,7 @@ func (m *memory) trailing(kind byte, f *fields) (change func(), sensible bool) {
 		to = func(r *remembered) { r.trail = t.clone() }
 	case kindSeen:
 		var seen [][2]uint64
-		for n := f.count(wire.MaxSeen); n > 0 && !f.bad; n-- {
+		for n := f.count(maxSeen); n > 0 && !f.bad; n-- {
 			seen = append(seen, [2]uint64{f.number(), f.number()})
 		}
 		to = func(r *remembered) { r.trail.seen = seen }

@@ -305,6 +305,16 @@ func (s *State) moved(key string, c chat.Cursor, seen [][2]uint64) error {
 	return s.note(cursorRecord(key, c), seenRecord(key, seen))
 }
 
+// passed writes down which rows behind the place were shown on another node.
+func (s *State) passed(key string, seen [][2]uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owed > 0 {
+		return nil
+	}
+	return s.note(seenRecord(key, seen))
+}
+
 // forget writes down that a room was left.
 func (s *State) forget(key string) error {
 	s.mu.Lock()

@@ -10,6 +10,9 @@ import (
 // maxTrail bounds the messages of a room that a client knows again on another node.
 const maxTrail = wire.MaxMovedIDs
 
+// maxSeen bounds the ranges of rows to come that were shown on another node: those of an Open, and as many that are told later.
+const maxSeen = 2 * wire.MaxSeen
+
 // trail is what was shown of a room, in words that all nodes of a space understand, whatever order they have it in: all that the marks cover, and the
 // newest messages by their ids. The numbers in it are those of the log that the room's cursor is of.
 type trail struct {
@@ -99,6 +102,15 @@ func (t *trail) move(seen [][2]uint64) {
 		t.steps[i].seq = 0
 	}
 	t.away, t.seen = len(t.steps), seen
+}
+
+// pass adds rows of the present log that were shown before. It reports false for too many.
+func (t *trail) pass(seen [][2]uint64) bool {
+	if len(seen) > 0 {
+		known := slices.DeleteFunc(slices.Clone(t.seen), func(r [2]uint64) bool { return r[1] >= seen[0][0] })
+		t.seen = append(known, seen...)
+	}
+	return len(t.seen) <= maxSeen
 }
 
 // moved tells another node what was shown.

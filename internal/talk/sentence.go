@@ -112,6 +112,9 @@ func NamedText(e client.Named) string {
 
 // GapText tells how much of a room can't be had any more.
 func GapText(e client.Gap) string {
+	if e.From == 0 {
+		return "older messages in " + command.Label(e.Room) + " are not kept any more: of those that you have not seen some may be missing"
+	}
 	n := e.To - e.From + 1
 	if n == 1 {
 		return "1 older message in " + command.Label(e.Room) + " is not kept any more"

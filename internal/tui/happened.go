@@ -41,7 +41,7 @@ func (m *model) event(e client.Event) tea.Cmd {
 		b := m.open(e.Room)
 		b.strand()
 		b.mark(talk.GapText(e), m.cfg.Now())
-		b.last = e.To
+		b.last = max(b.last, e.To)
 	case client.Reset:
 		m.reset(e)
 	case client.WentOn:
