@@ -189,7 +189,7 @@ func (n *Node) link(ctx context.Context) error {
 			}
 		})
 	}
-	return n.mesh.Run(ctx)
+	return premises.Explain(n.mesh.Run(ctx))
 }
 
 // announced returns what the node says of itself on its networks.
