@@ -412,7 +412,7 @@ func TestScripts(t *testing.T) { testscript.Run(t, story.Params("testdata/script
 // house is what trials need. go test . -run TestServerIsKilled -args -kills 300 has one last longer.
 var house = trial.House{
 	Dial: func(key *identity.Key, addresses []string) func(context.Context) (client.Link, error) {
-		return (&way{addresses: addresses, key: key}).dial
+		return (&way{places: placesOf(addresses), key: key}).dial
 	},
 	Flags: trial.Bind(flag.CommandLine), Patience: patience,
 }

@@ -320,7 +320,7 @@ func clientOf(o *settings.Options, host *opened, cfg *lines.Config, stderr io.Wr
 	if err != nil {
 		return nil, nil, err
 	}
-	route := &way{addresses: o.Connect, key: mine.key, insecure: o.Insecure}
+	route := &way{places: placesOf(o.Connect), key: mine.key, insecure: o.Insecure}
 	route.check = profile.Check(mine.known, func(note string) { fmt.Fprintf(stderr, "-- %s\n", note) })
 	if host != nil {
 		route.check = host.check
@@ -333,6 +333,9 @@ func clientOf(o *settings.Options, host *opened, cfg *lines.Config, stderr io.Wr
 	}
 	if mine.kept != nil {
 		conf.State = mine.kept.State
+	}
+	if host == nil && !o.Insecure { // who is at home stays there, and where nobody proves who they are nobody is led
+		conf.Nodes = route.places.Tell
 	}
 	if cfg.Listens() {
 		conf.Rooms, conf.Direct, conf.Watch = cfg.Rooms, true, true
@@ -450,23 +453,33 @@ func loginName() string {
 
 // way is how a client gets to its node.
 type way struct {
-	addresses []string // the first that answers is taken; none: this machine's
-	key       *identity.Key
-	insecure  bool
-	// check judges the node that answers at an address, by its key; nil: every node will do. It is not asked about a link that is not encrypted.
+	places   *client.Places // the first that answers is taken
+	key      *identity.Key
+	insecure bool
+	// check judges the node that answers at an address that the user has named, by its key; nil: every node will do. It is not asked about a link that is
+	// not encrypted, nor about a node that has another one's word.
 	check func(address string, node identity.ID) error
 }
 
-// dial makes a link to the first of the addresses that answers. The link looks after itself.
-func (w *way) dial(ctx context.Context) (client.Link, error) {
-	addresses := w.addresses
+// placesOf returns the places that the user has named; none: this machine.
+func placesOf(addresses []string) *client.Places {
 	if len(addresses) == 0 {
 		addresses = []string{"127.0.0.1"}
 	}
+	named := make([]string, len(addresses))
+	for i, address := range addresses {
+		named[i] = settings.WithPort(address)
+	}
+	return client.NewPlaces(named)
+}
+
+// dial makes a link to the first of the places that answers. The link looks after itself.
+func (w *way) dial(ctx context.Context) (client.Link, error) {
 	var errs []error
-	for _, address := range addresses {
-		link, err := w.dialOne(ctx, settings.WithPort(address))
+	for _, place := range w.places.List() {
+		link, err := w.dialOne(ctx, place)
 		if err == nil {
+			w.places.Reached(place)
 			return link, nil
 		}
 		errs = append(errs, err)
@@ -478,10 +491,11 @@ func (w *way) dial(ctx context.Context) (client.Link, error) {
 }
 
 // dialOne makes one link, within handshakeLimit.
-func (w *way) dialOne(ctx context.Context, address string) (*Link, error) {
+func (w *way) dialOne(ctx context.Context, place client.Place) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
-	conn, node, err := w.connect(ctx, address)
+	address := place.Address
+	conn, node, err := w.connect(ctx, place)
 	if err != nil {
 		return nil, err
 	}
@@ -508,13 +522,22 @@ func (w *way) dialOne(ctx context.Context, address string) (*Link, error) {
 	return link, nil
 }
 
-// connect returns a connection to the node at address, and that node's id, which has passed the check.
-func (w *way) connect(ctx context.Context, address string) (net.Conn, identity.ID, error) {
+// connect returns a connection to the node at a place, and that node's id, which has passed the check, or is the one that was told.
+func (w *way) connect(ctx context.Context, place client.Place) (net.Conn, identity.ID, error) {
 	if w.insecure {
-		conn, err := door.DialPlain(ctx, address)
+		conn, err := door.DialPlain(ctx, place.Address)
 		return conn, identity.ID{}, err
 	}
-	return reach(ctx, address, identity.ClientTLS(w.key), w.check)
+	check := w.check
+	if !place.Node.IsZero() {
+		check = func(_ string, node identity.ID) error {
+			if node != place.Node {
+				return fmt.Errorf("%s: another node answers than was told: %v, not %v", place.Address, node, place.Node)
+			}
+			return nil
+		}
+	}
+	return reach(ctx, place.Address, identity.ClientTLS(w.key), check)
 }
 
 // reach returns an encrypted connection to the node at address, and that node's id, which has passed the check, if there is one.

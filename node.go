@@ -485,7 +485,8 @@ func openNode(o *settings.Options, stdout, stderr io.Writer) (*opened, error) {
 		err = premises.Announce(stdout, o, notice)
 	}
 	if err != nil {
-		return nil, errors.Join(&startError{err}, place.Store.Close(), listener.Close())
+		_, _ = place.Store.Close(), listener.Close() // a store that can't be read can't be closed well either: that says nothing new
+		return nil, &startError{err}
 	}
 	if o.Insecure {
 		log.Warn("links are not encrypted: everybody on the way can read and change what is said")

@@ -708,6 +708,40 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// TestToldPlaces: the node that was told has to be the one that answers, and the user's judge of nodes hears nothing of either; a false one does not end the
+// way to the others.
+func TestToldPlaces(t *testing.T) {
+	_, addr := land.Node(t)
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := dead.Addr().String()
+	if err := dead.Close(); err != nil {
+		t.Fatal(err)
+	}
+	judged := 0
+	w := &way{places: placesOf([]string{named}), key: newKey(t), check: func(string, identity.ID) error { judged++; return nil }}
+	w.places.Tell([]client.Node{{ID: identity.ID{1}, Hosts: []string{addr}}})
+	if _, err := w.dial(t.Context()); err == nil || !strings.Contains(err.Error(), "another node answers than was told") || errors.As(err, new(*identity.ChangedError)) {
+		t.Errorf("a node with another key: %v", err)
+	}
+	link, err := (&way{places: placesOf([]string{addr}), key: newKey(t)}).dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := link.Node()
+	link.Close()
+	w.places.Tell([]client.Node{{ID: identity.ID{1}, Hosts: []string{addr}}, {ID: node, Hosts: []string{addr}}})
+	if link, err = w.dial(t.Context()); err != nil || link.Node() != node {
+		t.Fatalf("the told node: %v", err)
+	}
+	link.Close()
+	if last := w.places.List()[0]; last.Node != node || judged != 0 {
+		t.Errorf("%v is tried first now, and %d nodes were judged", last, judged)
+	}
+}
+
 // Whoever takes the port for something else is told what it is and how to join, in one sentence; a client that disagrees about encryption shows it.
 func TestGuestsAreTold(t *testing.T) {
 	_, secure := land.Node(t)
@@ -731,10 +765,10 @@ func TestGuestsAreTold(t *testing.T) {
 		}
 	}
 	want := plain + ": the node says: " + how[plain]
-	if _, err := (&way{addresses: []string{plain}, key: newKey(t)}).dial(t.Context()); err == nil || err.Error() != want {
+	if _, err := (&way{places: placesOf([]string{plain}), key: newKey(t)}).dial(t.Context()); err == nil || err.Error() != want {
 		t.Errorf("a client that encrypts is told %v, want %s", err, want)
 	}
-	link, err := (&way{addresses: []string{secure}, key: newKey(t), insecure: true}).dial(t.Context())
+	link, err := (&way{places: placesOf([]string{secure}), key: newKey(t), insecure: true}).dial(t.Context())
 	if err == nil { // the node's answer is on its way
 		defer link.Close()
 		_, _ = io.ReadAll(link.Control()) // ends when it has come
