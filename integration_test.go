@@ -406,6 +406,11 @@ func TestSince(t *testing.T) {
 	}
 }
 
+// Nodes that share their rooms; package county tells the stories.
+func TestLine(t *testing.T) { county.Line(t, land) }
+func TestRing(t *testing.T) { county.Ring(t, land) }
+func TestStar(t *testing.T) { county.Star(t, land) }
+
 // The stories of the command line: real processes, real signals.
 func TestScripts(t *testing.T) { testscript.Run(t, story.Params("testdata/script", patience)) }
 
