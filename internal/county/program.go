@@ -48,7 +48,6 @@ type Object struct {
 	N      uint64
 	Code   string
 	Why    string
-	From   uint64
 	Own    bool
 	Sealed bool
 	People []struct{ Name, ID string }

@@ -3,6 +3,7 @@ package county
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -148,9 +149,17 @@ func (u *Union) Await(n int, sites ...*Site) {
 func (u *Union) Agree(n int) {
 	u.Helper()
 	u.Await(n, u.sites...)
+	for _, s := range u.sites {
+		Agree(u.T, s.history, lobby, n, s.Users...)
+	}
+	u.Same(n)
+}
+
+// Same fails unless all nodes list so many messages, and the same in the same causal order.
+func (u *Union) Same(n int) {
+	u.Helper()
 	var first Object
 	for i, s := range u.sites {
-		Agree(u.T, s.history, lobby, n, s.Users...)
 		list := s.Users[0].Causal(lobby)
 		if i == 0 {
 			first = list
@@ -160,6 +169,34 @@ func (u *Union) Agree(n int) {
 		}
 		if diff := cmp.Diff(sums(first.Messages), sums(list.Messages)); diff != "" {
 			u.Errorf("causal lists differ (-%s +%s):\n%.2000s", u.sites[0].name, s.name, diff)
+		}
+	}
+}
+
+// verb runs a verb on what a node keeps, and returns what it printed.
+func (s *Site) verb(name string, args ...string) string {
+	s.union.Helper()
+	var out, said lockedBuffer
+	if code := s.union.county.Run(s.union.Context(), slices.Concat([]string{name, "-data", s.dir}, args), strings.NewReader(""), &out, &said); code != 0 {
+		s.union.Errorf("%s of %s ends with %d: %s", name, s.name, code, said.String())
+	}
+	return out.String()
+}
+
+// Close stops all nodes, and fails unless what each keeps is sound, and all keep the same.
+func (u *Union) Close() {
+	u.Helper()
+	for _, s := range u.sites {
+		for _, p := range s.Users {
+			p.Interrupt()
+		}
+		s.Down()
+	}
+	first := u.sites[0].verb("export", "-merged")
+	for _, s := range u.sites {
+		s.verb("check")
+		if diff := cmp.Diff(first, s.verb("export", "-merged")); diff != "" || first == "" {
+			u.Errorf("what %s and %s keep differs:\n%.2000s", u.sites[0].name, s.name, diff)
 		}
 	}
 }
