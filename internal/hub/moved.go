@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -187,6 +188,9 @@ func (s *subscription) seen(from, to uint64, missed func(row uint64)) (ranges []
 				delete(e.owed, id)
 			}
 		}
+		if err := s.seenAsCopies(from, rows, places); err != nil {
+			return nil, err
+		}
 		if err := s.seenByID(from, rows); err != nil {
 			return nil, err
 		}
@@ -215,6 +219,35 @@ func (s *subscription) logOf(num uint64) (wire.LogID, error) {
 		}
 	}
 	return e.names[num], nil
+}
+
+// seenAsCopies marks those of the rows from from on of which the client has named another entry that says the same: where it was, that one was shown.
+func (s *subscription) seenAsCopies(from uint64, rows []bool, places []store.Place) error {
+	e := s.start.moved
+	for i, p := range places {
+		alone := (i == 0 || places[i-1].Row != p.Row) && (i == len(places)-1 || places[i+1].Row != p.Row)
+		if alone || rows[p.Row-from] || len(e.ids) == 0 || e.named >= maxNamed {
+			continue
+		}
+		entry, err := s.session.hub.cfg.Store.EntryAt(p.Log, p.Seq)
+		if errors.Is(err, store.ErrTrimmed) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read entry %d of log %d: %w", p.Seq, p.Log, err)
+		}
+		header, err := wire.DecodeEntry(entry.Header)
+		if err != nil {
+			return fmt.Errorf("entry %d of log %d: %w", p.Seq, p.Log, err)
+		}
+		row := header.Header()
+		e.named++
+		if id := row.IDOf([sha256.Size]byte(header.Sum)); e.ids[id] {
+			rows[p.Row-from] = true
+			delete(e.ids, id)
+		}
+	}
+	return nil
 }
 
 // seenByID marks those of the rows from from on whose ids the client has named. There are few of them, and most are among the first rows that are looked

@@ -232,6 +232,39 @@ func TestMoved(t *testing.T) {
 	})
 }
 
+// TestMovedWithACopy: what its author offered to both nodes is one message, also to somebody who was shown the one and comes to the other.
+func TestMovedWithACopy(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := shared(t), shared(t)
+		bob, carol := a.attach("bob", "lobby"), b.attach("carol", "lobby")
+		m := newMover(a, "lobby")
+		bob.say("lobby", "one")
+		elapse(markEvery + presenceEvery)
+		carry(a, b)
+		bob.say("lobby", "two") // which does not get over in time
+		again := b.newClient("bob again")
+		again.key, again.asked = bob.key, "bob"
+		again.attach()
+		name := wire.OriginName([16]byte(bob.origin))
+		p := again.pub("lobby", "two")
+		p.Opts.As = &wire.As{Origin: name[:], CSeq: 2}
+		again.do(p)
+		carry(a, b)
+		carol.say("lobby", "three")
+		m.w.settle()
+		m.look()
+		if len(m.ids) != 1 {
+			t.Fatalf("%d ids are to be named, want that of one copy", len(m.ids))
+		}
+		if open := m.moves(b); open.Status != wire.StatusMoved || open.From != 3 {
+			t.Errorf("it is opened with status %d from %d, want %d from 3", open.Status, open.From, wire.StatusMoved)
+		}
+		if texts := m.texts("lobby"); !slices.Equal(texts, []string{"three"}) {
+			t.Errorf("shown are %q", texts)
+		}
+	})
+}
+
 // TestMovedIsBounded: what a client says that it has seen may be anything; then the room begins anew, or shows a gap, and nobody else notices.
 func TestMovedIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
