@@ -430,6 +430,7 @@ var house = trial.House{
 
 // What a node survives, and how; package trial tells the stories.
 func TestServerIsKilled(t *testing.T)   { trial.ServerIsKilled(t, house) }
+func TestPeersAreKilled(t *testing.T)   { trial.PeersAreKilled(t, house) }
 func TestClientsAreKilled(t *testing.T) { trial.ClientsAreKilled(t, house) }
 func TestServerLetsGo(t *testing.T)     { trial.ServerLetsGo(t, house) }
 func TestDiskFills(t *testing.T)        { trial.DiskFills(t, house) }
