@@ -406,6 +406,17 @@ func TestSince(t *testing.T) {
 	}
 }
 
+// Nodes that share their rooms; package county tells the stories.
+func TestLine(t *testing.T)    { county.Line(t, land) }
+func TestRing(t *testing.T)    { county.Ring(t, land) }
+func TestStar(t *testing.T)    { county.Star(t, land) }
+func TestSpaces(t *testing.T)  { county.Spaces(t, land) }
+func TestChanged(t *testing.T) { county.Changed(t, land) }
+func TestGuests(t *testing.T)  { county.Guests(t, land) }
+func TestFound(t *testing.T)   { county.Found(t, land) }
+
+func TestFailover(t *testing.T) { county.Failover(t, land) }
+
 // The stories of the command line: real processes, real signals.
 func TestScripts(t *testing.T) { testscript.Run(t, story.Params("testdata/script", patience)) }
 
@@ -419,6 +430,7 @@ var house = trial.House{
 
 // What a node survives, and how; package trial tells the stories.
 func TestServerIsKilled(t *testing.T)   { trial.ServerIsKilled(t, house) }
+func TestPeersAreKilled(t *testing.T)   { trial.PeersAreKilled(t, house) }
 func TestClientsAreKilled(t *testing.T) { trial.ClientsAreKilled(t, house) }
 func TestServerLetsGo(t *testing.T)     { trial.ServerLetsGo(t, house) }
 func TestDiskFills(t *testing.T)        { trial.DiskFills(t, house) }

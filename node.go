@@ -193,7 +193,7 @@ func (n *Node) link(ctx context.Context) error {
 	if s := n.mesh.Stats(); s.FramesSent+s.FramesReceived > 0 {
 		n.log.Info("shared with other nodes", "frames", s.FramesSent, "sent", s.Sent, "taken", s.Taken, "duplicates", s.Duplicates)
 	}
-	return err
+	return premises.Explain(err)
 }
 
 // announced returns what the node says of itself on its networks.

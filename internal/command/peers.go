@@ -111,11 +111,11 @@ func (p *Peer) label() string {
 	return "(no title)"
 }
 
-// standing returns how it stands with a node: "linked, 1.2 ms, 10.0.0.5:8080, 3 to come, 1 to go".
+// standing returns how it stands with a node: "linked, 1.2ms, 10.0.0.5:8080, 3 to come, 1 to go".
 func (p *Peer) standing(zone *time.Location) string {
 	parts := []string{p.State}
 	if p.RTT > 0 {
-		parts = append(parts, fmt.Sprintf("%.1f ms", float64(p.RTT.Microseconds())/1000))
+		parts = append(parts, shortly(p.RTT))
 	}
 	if p.Address != "" {
 		parts = append(parts, p.Address)
@@ -127,6 +127,15 @@ func (p *Peer) standing(zone *time.Location) string {
 		parts = append(parts, "last linked "+p.Seen.In(zone).Format("2006-01-02 15:04"))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// shortly returns a time as far as it matters: "50µs", "1.2ms", "120ms".
+func shortly(d time.Duration) string {
+	digits := time.Microsecond
+	for digits*100 <= d {
+		digits *= 10
+	}
+	return d.Round(digits).String()
 }
 
 // peerLinked is the state of a node to which there is a link.

@@ -42,7 +42,7 @@ func TestPeersTable(t *testing.T) {
 	}}
 	want := []string{
 		"3 other nodes in the space 00ff:",
-		"  Barn                      linked, 1.2 ms, 10.0.0.5:8080, 3 to come, 1 to go",
+		"  Barn                      linked, 1.2ms, 10.0.0.5:8080, 3 to come, 1 to go",
 		"    cn1barn, admitted",
 		"  " + chat.Truncate("Küche\ufffd[2J"+strings.Repeat("x", 99), maxPeerTitle) + "  waiting, 7 to come, 0 to go, last linked 2026-03-01 10:17",
 		"    cn1shed, a guest, nothing listens there",
@@ -53,6 +53,16 @@ func TestPeersTable(t *testing.T) {
 	}
 	if got := (PeersAnswer{Space: "00ff"}).Lines(time.UTC); len(got) != 1 || !strings.Contains(got[0], "knows no other") {
 		t.Errorf("of nobody: %q", got)
+	}
+}
+
+func TestShortly(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		time.Microsecond: "1µs", 57 * time.Microsecond: "57µs", 1234 * time.Microsecond: "1.2ms", 12_345 * time.Microsecond: "12ms", 123 * time.Millisecond: "120ms", 1500 * time.Millisecond: "1.5s",
+	} {
+		if got := shortly(d); got != want {
+			t.Errorf("%v is told as %s, want %s", d, got, want)
+		}
 	}
 }
 

@@ -48,10 +48,23 @@ type Object struct {
 	N      uint64
 	Code   string
 	Why    string
-	From   uint64
 	Own    bool
 	Sealed bool
 	People []struct{ Name, ID string }
+
+	Node     string
+	Via      string
+	Link     string
+	Digest   string
+	Total    int
+	Space    string
+	Title    string
+	Address  string
+	Admitted bool
+	Note     string
+	Peers    []Object
+	Messages []Object
+	Rooms    []json.RawMessage // of a person their names, of a node an object each
 
 	RetryAfterMS int64 `json:"retry_after_ms"`
 }
@@ -68,6 +81,7 @@ type Program struct {
 
 	// What its user lives through, for the oracle; owned by the goroutine that reads what it prints.
 	story *oracle.Client
+	also  []*oracle.Client // other histories, which are told what the user says
 	sends atomic.Uint64
 
 	// mu promises that objects holds everything printed so far; grown is closed and renewed with each.
@@ -240,12 +254,28 @@ func (p *Program) All(match func(Object) bool) (all []Object) {
 
 // Say sends a message.
 func (p *Program) Say(room, text string) {
-	p.story.Invoke(p.sends.Add(1), room, text)
+	n := p.sends.Add(1)
+	for _, story := range append(p.also, p.story) {
+		story.Invoke(n, room, text)
+	}
 	p.Write(map[string]any{"type": "send", "room": room, "text": text})
 }
 
 // Command types a command.
 func (p *Program) Command(line string) { p.Write(map[string]any{"type": "command", "line": line}) }
+
+// Ask types a command again and again, until match takes the answer to it, which is an object of that type.
+func (p *Program) Ask(line, kind, what string, match func(Object) bool) Object {
+	p.t.Helper()
+	for begun := time.Now(); time.Since(begun) < p.county.Patience; {
+		p.Command(line)
+		if o := p.ExpectType(kind); match(o) {
+			return o
+		}
+	}
+	p.t.Fatalf("%s: no %s in %v", p.Name, what, p.county.Patience)
+	return Object{}
+}
 
 // Write writes a line of JSON to its input.
 func (p *Program) Write(v any) {

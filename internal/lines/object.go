@@ -270,7 +270,7 @@ type inviteObject struct {
 	Uses    int    `json:"uses"`
 	Expires string `json:"expires"`
 	Local   bool   `json:"local,omitempty"`
-	Node    bool   `json:"node,omitempty"`
+	ForNode bool   `json:"for_node,omitempty"`
 }
 
 type peersObject struct {

@@ -1,6 +1,8 @@
 package premises
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 
@@ -8,6 +10,7 @@ import (
 	"chatnode/internal/mesh"
 	"chatnode/internal/profile"
 	"chatnode/internal/settings"
+	"chatnode/internal/wire"
 )
 
 // Targets returns the other nodes that the flags tell a node to link to. It returns a *settings.UsageError for an address that can't be one.
@@ -53,3 +56,24 @@ func Hosts(addresses []string) (list []string) {
 	}
 	return list
 }
+
+// Explain returns why a node must not go on, in words for who has started it.
+func Explain(err error) error {
+	space := (*mesh.SpaceError)(nil)
+	if !errors.As(err, &space) {
+		return err
+	}
+	return &spaceError{space}
+}
+
+// spaceError says what to do about nodes of two spaces.
+type spaceError struct{ *mesh.SpaceError }
+
+func (e *spaceError) Error() string {
+	return fmt.Sprintf("the node at %s belongs to another space, and both have a history.\n  here:  %s\n  there: %s\n"+
+		"Nothing was shared. To make one of the two, have an admin there say /invite node, and start this node with that link:\n    chatnode -listen ADDR -connect \"LINK\"",
+		e.Address, wire.SpaceText(e.Ours[:]), wire.SpaceText(e.Theirs[:]))
+}
+
+// Unwrap returns the mesh's error.
+func (e *spaceError) Unwrap() error { return e.SpaceError }

@@ -3,6 +3,7 @@ package premises
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"chatnode/internal/identity"
 	"chatnode/internal/mesh"
 	"chatnode/internal/settings"
+	"chatnode/internal/wire"
 )
 
 func keyOf(t *testing.T, seed byte) identity.ID {
@@ -63,6 +65,23 @@ func TestJudge(t *testing.T) {
 		if err := judge("10.0.0.9:8080", id); err != nil {
 			t.Errorf("elsewhere: %v", err)
 		}
+	}
+}
+
+// TestExplain: who has started a node of another space is told both, and what to do; other errors stay what they are.
+func TestExplain(t *testing.T) {
+	of := &mesh.SpaceError{Address: "plant:8080", Ours: [16]byte{1}, Theirs: [16]byte{2}}
+	err := Explain(fmt.Errorf("mesh: %w", of))
+	if got := (*mesh.SpaceError)(nil); !errors.As(err, &got) || got != of {
+		t.Errorf("%v is no SpaceError", err)
+	}
+	for _, word := range []string{"plant:8080", wire.SpaceText(of.Ours[:]), wire.SpaceText(of.Theirs[:]), "/invite node"} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%q is not in %v", word, err)
+		}
+	}
+	if other := errors.New("x"); Explain(other) != other || Explain(nil) != nil {
+		t.Error("another error is explained")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	mathrand "math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +51,7 @@ type member struct {
 	name    string
 	proxy   *faults.Proxy
 	stories []*oracle.Client // one in each history that hears of it
+	hearsay []*oracle.Client // one in each history that knows what it says, and no more
 	said    uint64           // messages; owned by who talks for it
 
 	// Guarded by crowd.mu.
@@ -230,7 +232,7 @@ func (m *member) say(random *mathrand.Rand) bool {
 	} else {
 		text += strings.Repeat("y", 1+random.IntN(100))
 	}
-	for _, story := range m.stories {
+	for _, story := range slices.Concat(m.stories, m.hearsay) {
 		story.Invoke(m.said, room, brief(text))
 	}
 	n, err := m.Send(m.crowd.ctx, client.Draft{Room: room, Kind: chat.Text, Text: text})

@@ -81,9 +81,10 @@ type trial struct {
 	ctx     context.Context // ends the trial
 	random  *rand.Rand      // owned by the test's goroutine
 	began   time.Time
-	home    string // of all processes
-	dir     string // the node's data
-	address string // where it listens, each time
+	home    string   // of all processes
+	dir     string   // the node's data
+	address string   // where it listens, each time
+	flags   []string // that each of its lives has besides
 	history *oracle.History
 
 	// mu promises that diary and lives tell of everything that was done so far.
@@ -193,7 +194,7 @@ func (tr *trial) up(orders Orders, args ...string) *process {
 // rise is up for a node that may die before it listens, or not want to.
 func (tr *trial) rise(orders Orders, args ...string) (*process, error) {
 	tr.Helper()
-	args = append([]string{"-listen", tr.address, "-data", tr.dir, "-json", "-rate", "0", "-room-rate", "0", "-keep-free", "0"}, args...)
+	args = append([]string{"-listen", tr.address, "-data", tr.dir, "-json", "-rate", "0", "-room-rate", "0", "-keep-free", "0"}, append(slices.Clone(tr.flags), args...)...)
 	p := tr.spawn(orders, args...)
 	select {
 	case <-p.listening:
