@@ -1,21 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,9 +21,11 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/county"
 	"chatnode/internal/faults"
 	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
+	"chatnode/internal/premises"
 	"chatnode/internal/store"
 	"chatnode/internal/story"
 	"chatnode/internal/talk"
@@ -40,7 +38,7 @@ import (
 func TestMain(m *testing.M) {
 	os.Setenv("TZ", "UTC")
 	if wrap, moment, ordered := trial.Obey(); ordered {
-		wrapStore = func(s nodeStore) nodeStore { return wrap(s) }
+		wrapStore = func(s premises.Store) premises.Store { return wrap(s) }
 		storeMoment = moment
 		main()
 	}
@@ -74,273 +72,8 @@ func (l leakChecked) Run() int {
 // patience is how long a test waits for what must come. It is no measure of speed.
 const patience = 60 * time.Second
 
-// object is any JSON object that chatnode prints.
-type object struct {
-	Type   string
-	Addr   string
-	State  string
-	Room   string
-	Seq    uint64
-	ID     string
-	Epoch  string
-	Cursor string
-	Name   string
-	To     string
-	Author string
-	Kind   string
-	Text   string
-	Ref    string
-	N      uint64
-	Code   string
-	Why    string
-	From   uint64
-	Own    bool
-	Sealed bool
-	People []struct{ Name, ID string }
-
-	RetryAfterMS int64 `json:"retry_after_ms"`
-}
-
-// program is a run of chatnode inside the test's process.
-type program struct {
-	t      *testing.T
-	name   string
-	in     *io.PipeWriter
-	cancel context.CancelFunc
-	exit   chan int // capacity 1: what run returned
-	stderr lockedBuffer
-
-	// What its user lives through, for the oracle; owned by the goroutine that reads what it prints.
-	story *oracle.Client
-	sends atomic.Uint64
-
-	// mu promises that objects holds everything printed so far; grown is closed and renewed with each.
-	mu      sync.Mutex
-	objects []object
-	grown   chan struct{}
-	next    int // first object that expect has not looked at; owned by the test
-}
-
-// lockedBuffer is a bytes.Buffer for many goroutines.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-// start runs chatnode with -json and reads what it prints. It is ended with the test.
-func start(t *testing.T, name string, args ...string) *program {
-	t.Helper()
-	return startStory(t, new(oracle.History), name, args...)
-}
-
-// startStory is start for a program whose user's part of a history is told to the oracle.
-func startStory(t *testing.T, history *oracle.History, name string, args ...string) *program {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	stdin, in := io.Pipe()
-	out, stdout := io.Pipe()
-	p := &program{t: t, name: name, in: in, cancel: cancel, exit: make(chan int, 1), grown: make(chan struct{}), story: history.Client(name)}
-	var group sync.WaitGroup
-	group.Go(func() { p.read(out) })
-	group.Go(func() {
-		p.exit <- run(ctx, append([]string{"-json"}, args...), stdin, stdout, &p.stderr)
-		stdout.Close()
-		stdin.Close()
-	})
-	t.Cleanup(func() {
-		cancel()
-		in.Close()
-		group.Wait()
-		if t.Failed() {
-			t.Logf("%s said on stderr:\n%s", name, p.stderr.String())
-		}
-	})
-	return p
-}
-
-func (p *program) read(out io.Reader) {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var o object
-		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
-			p.t.Errorf("%s printed %q: %v", p.name, lines.Text(), err)
-		}
-		p.tell(o)
-		p.mu.Lock()
-		p.objects = append(p.objects, o)
-		close(p.grown)
-		p.grown = make(chan struct{})
-		p.mu.Unlock()
-	}
-}
-
-// tell adds an object to the user's story.
-func (p *program) tell(o object) {
-	switch o.Type {
-	case "ack":
-		p.story.Acked(o.N, o.Seq, idOf(o))
-	case "refused":
-		p.story.Refused(o.N, chat.Internal)
-	case "message":
-		p.story.Shown(o.Room, rowOf(o))
-	case "gap":
-		p.story.Gap(o.Room)
-	case "reset":
-		p.story.Reset(o.Room)
-	case "closed":
-		p.story.Joined(o.Room)
-	}
-}
-
-func idOf(o object) chat.ID {
-	id, _ := chat.ParseID(o.ID) // none is zero, which the oracle compares too
-	return id
-}
-
-func rowOf(o object) oracle.Row {
-	return oracle.Row{Seq: o.Seq, Text: o.Text, ID: idOf(o), Author: o.Author}
-}
-
-// logOf returns a room's log as one who was there from the beginning saw it.
-func logOf(p *program, room string) oracle.Log {
-	log := oracle.Log{Rooms: map[string][]oracle.Row{}}
-	for _, o := range p.messages(room) {
-		log.Rooms[room] = append(log.Rooms[room], rowOf(o))
-	}
-	return log
-}
-
-// expect returns the next object that match takes, and fails the test when none comes.
-func (p *program) expect(what string, match func(object) bool) object {
-	p.t.Helper()
-	timeout := time.After(patience)
-	for {
-		p.mu.Lock()
-		for p.next < len(p.objects) {
-			o := p.objects[p.next]
-			p.next++
-			if match(o) {
-				p.mu.Unlock()
-				return o
-			}
-		}
-		grown := p.grown
-		p.mu.Unlock()
-		select {
-		case <-grown:
-		case <-timeout:
-			p.t.Fatalf("%s: no %s in %v; it printed %d objects, the last %+v", p.name, what, patience, len(p.objects), p.last())
-		}
-	}
-}
-
-func (p *program) last() []object {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.objects[max(0, len(p.objects)-5):]
-}
-
-func (p *program) expectType(kind string) object {
-	p.t.Helper()
-	return p.expect(kind, func(o object) bool { return o.Type == kind })
-}
-
-func (p *program) expectText(text string) object {
-	p.t.Helper()
-	return p.expect(fmt.Sprintf("message %q", text), func(o object) bool { return o.Type == "message" && o.Text == text })
-}
-
-// messages returns the messages of a room that were printed so far.
-func (p *program) messages(room string) (all []object) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, o := range p.objects {
-		if o.Type == "message" && o.Room == room {
-			all = append(all, o)
-		}
-	}
-	return all
-}
-
-// say sends a message; command types a command.
-func (p *program) say(room, text string) {
-	p.story.Invoke(p.sends.Add(1), room, text)
-	p.write(map[string]any{"type": "send", "room": room, "text": text})
-}
-
-func (p *program) command(line string) { p.write(map[string]any{"type": "command", "line": line}) }
-
-func (p *program) write(v any) {
-	p.t.Helper()
-	line, err := json.Marshal(v)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if _, err := p.in.Write(append(line, '\n')); err != nil {
-		p.t.Errorf("%s takes no more input: %v", p.name, err)
-	}
-}
-
-// interrupt is a SIGINT: it ends the program and returns its exit code.
-func (p *program) interrupt() int {
-	p.cancel()
-	code := <-p.exit
-	p.exit <- code
-	return code
-}
-
-// startNode runs a node and returns it with its address.
-func startNode(t *testing.T, args ...string) (*program, string) {
-	t.Helper()
-	if !slices.Contains(args, "-listen") {
-		args = append(args, "-listen", "127.0.0.1:0")
-	}
-	p := start(t, "node", append([]string{"-rate", "0", "-room-rate", "0"}, args...)...)
-	return p, p.expectType("listening").Addr
-}
-
-// join runs a client that follows the lobby, and waits until it is there.
-func join(t *testing.T, addr, name string, args ...string) *program {
-	t.Helper()
-	return joinStory(t, new(oracle.History), addr, name, args...)
-}
-
-// joinStory is join for a client whose user's part of a history is told to the oracle.
-func joinStory(t *testing.T, history *oracle.History, addr, name string, args ...string) *program {
-	t.Helper()
-	p := startStory(t, history, name, append([]string{"-connect", addr, "-name", name, "-follow"}, args...)...)
-	p.expectType("opened")
-	p.waitFor("the people present", func() bool { return p.printed("present") })
-	return p
-}
-
-// agree fails unless the history is true of the log that the first program saw, and all programs have seen all of it.
-func agree(t *testing.T, history *oracle.History, room string, want int, all ...*program) {
-	t.Helper()
-	log := logOf(all[0], room)
-	if err := history.Check(log); err != nil {
-		t.Error(err)
-	}
-	for _, p := range all {
-		if diff := cmp.Diff(log, logOf(p, room)); diff != "" || len(log.Rooms[room]) != want {
-			t.Errorf("%s saw %d messages, %s %d, want %d and the same (-%[1]s +%[3]s):\n%.2000[6]s",
-				all[0].name, len(log.Rooms[room]), p.name, len(p.messages(room)), want, diff)
-		}
-	}
-}
+// land is where tests run the program in their own process.
+var land = &county.County{Run: run, Patience: patience}
 
 func TestHundredClientsOneOrder(t *testing.T) {
 	const clients = 100
@@ -348,36 +81,36 @@ func TestHundredClientsOneOrder(t *testing.T) {
 	if raceEnabled() {
 		each = 3
 	}
-	_, addr := startNode(t)
+	_, addr := land.Node(t)
 	var history oracle.History
-	all := make([]*program, clients)
+	all := make([]*county.Program, clients)
 	for i := range all {
-		all[i] = joinStory(t, &history, addr, fmt.Sprintf("user%d", i))
+		all[i] = land.JoinStory(t, &history, addr, fmt.Sprintf("user%d", i))
 	}
 	var senders sync.WaitGroup
 	for _, p := range all {
 		senders.Go(func() {
 			for n := 1; n <= each; n++ {
-				p.say("lobby", fmt.Sprintf("%s %d", p.name, n))
+				p.Say("lobby", fmt.Sprintf("%s %d", p.Name, n))
 			}
 		})
 	}
 	senders.Wait()
 	for _, p := range all {
 		for range clients * each {
-			p.expectType("message")
+			p.ExpectType("message")
 		}
 	}
-	agree(t, &history, "lobby", clients*each, all...)
+	county.Agree(t, &history, "lobby", clients*each, all...)
 }
 
 // Every way in which a client can go and come back, while others talk: nobody misses or repeats a message.
 func TestDisconnects(t *testing.T) {
-	_, addr := startNode(t)
+	_, addr := land.Node(t)
 	var history oracle.History
-	carol := joinStory(t, &history, addr, "carol")
+	carol := land.JoinStory(t, &history, addr, "carol")
 	proxies := map[string]*faults.Proxy{}
-	guests := map[string]*program{}
+	guests := map[string]*county.Program{}
 	for _, name := range []string{"reset", "vanish", "stall"} {
 		proxy, err := faults.NewProxy(addr)
 		if err != nil {
@@ -385,188 +118,155 @@ func TestDisconnects(t *testing.T) {
 		}
 		t.Cleanup(proxy.Close)
 		proxies[name] = proxy
-		guests[name] = joinStory(t, &history, proxy.Addr(), name)
+		guests[name] = land.JoinStory(t, &history, proxy.Addr(), name)
 	}
-	polite := join(t, addr, "polite")
+	polite := land.Join(t, addr, "polite")
 
 	n := 0
 	talk := func(count int) {
 		for range count {
 			n++
-			carol.say("lobby", fmt.Sprintf("carol %d", n))
+			carol.Say("lobby", fmt.Sprintf("carol %d", n))
 		}
-		carol.expectText(fmt.Sprintf("carol %d", n))
+		carol.ExpectText(fmt.Sprintf("carol %d", n))
 	}
 	talk(20)
 	proxies["vanish"].Hold(true, true) // no FIN, no RST: the cable is out
 	proxies["stall"].Hold(false, true) // it takes nothing, but its own words still come
-	guests["reset"].say("lobby", "reset 1")
+	guests["reset"].Say("lobby", "reset 1")
 	proxies["reset"].Reset()
-	guests["stall"].say("lobby", "stall 1")
-	guests["vanish"].say("lobby", "vanish 1")
-	carol.expectText("stall 1")
+	guests["stall"].Say("lobby", "stall 1")
+	guests["vanish"].Say("lobby", "vanish 1")
+	carol.ExpectText("stall 1")
 	talk(200)
-	if code := polite.interrupt(); code != exitOK {
+	if code := polite.Interrupt(); code != exitOK {
 		t.Errorf("a polite goodbye ends with exit code %d, want 0", code)
 	}
-	guests["reset"].expect("lost link", func(o object) bool { return o.Type == "link" && o.State == "down" })
+	guests["reset"].Expect("lost link", func(o county.Object) bool { return o.Type == "link" && o.State == "down" })
 	proxies["vanish"].Reset()
 	proxies["vanish"].Resume()
 	proxies["stall"].Resume()
 	talk(20)
 
-	all := []*program{carol}
+	all := []*county.Program{carol}
 	for _, p := range guests {
 		all = append(all, p)
 	}
 	for _, p := range all {
-		p.waitFor("all messages", func() bool { return len(p.messages("lobby")) >= n+len(guests) })
+		p.WaitFor("all messages", func() bool { return len(p.Messages("lobby")) >= n+len(guests) })
 	}
-	agree(t, &history, "lobby", n+len(guests), all...)
+	county.Agree(t, &history, "lobby", n+len(guests), all...)
 	for _, p := range all {
 		for _, kind := range []string{"gap", "reset", "refused"} {
-			if p.printed(kind) {
-				t.Errorf("%s printed a %s", p.name, kind)
+			if p.Printed(kind) {
+				t.Errorf("%s printed a %s", p.Name, kind)
 			}
 		}
 	}
 }
 
-// waitFor waits until what was printed satisfies done.
-func (p *program) waitFor(what string, done func() bool) {
-	p.t.Helper()
-	timeout := time.After(patience)
-	for {
-		p.mu.Lock()
-		grown := p.grown
-		p.mu.Unlock()
-		if done() {
-			return
-		}
-		select {
-		case <-grown:
-		case <-timeout:
-			p.t.Fatalf("%s: no %s in %v; the last objects: %+v", p.name, what, patience, p.last())
-		}
-	}
-}
-
-func (p *program) printed(kind string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.objects, func(o object) bool { return o.Type == kind })
-}
-
 // A node that goes tells its clients at once, and one that starts again in its place, with an empty memory, is joined with a reset that is shown.
 func TestNodeStopsAndStarts(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "node.key")
-	node, addr := startNode(t, "-identity", key)
-	carol, bob := join(t, addr, "carol"), join(t, addr, "bob")
-	carol.say("lobby", "before")
-	carol.expectType("ack") // or the next node would be sent it too
-	bob.expectText("before")
-	if code := node.interrupt(); code != exitOK {
+	node, addr := land.Node(t, "-identity", key)
+	carol, bob := land.Join(t, addr, "carol"), land.Join(t, addr, "bob")
+	carol.Say("lobby", "before")
+	carol.ExpectType("ack") // or the next node would be sent it too
+	bob.ExpectText("before")
+	if code := node.Interrupt(); code != exitOK {
 		t.Errorf("the node ends with exit code %d, want 0", code)
 	}
-	for _, p := range []*program{carol, bob} {
-		down := p.expect("lost link", func(o object) bool { return o.Type == "link" && o.State == "down" })
+	for _, p := range []*county.Program{carol, bob} {
+		down := p.Expect("lost link", func(o county.Object) bool { return o.Type == "link" && o.State == "down" })
 		if down.Code != "stopping" || down.RetryAfterMS == 0 {
-			t.Errorf("%s was told %+v, want stopping with a time to come back", p.name, down)
+			t.Errorf("%s was told %+v, want stopping with a time to come back", p.Name, down)
 		}
 	}
-	carol.say("lobby", "meanwhile")
-	startNode(t, "-listen", addr, "-ephemeral", "-identity", key)
-	for _, p := range []*program{carol, bob} {
-		if reset := p.expectType("reset"); reset.Why != "epoch" {
-			t.Errorf("%s was told reset %q, want epoch", p.name, reset.Why)
+	carol.Say("lobby", "meanwhile")
+	land.Node(t, "-listen", addr, "-ephemeral", "-identity", key)
+	for _, p := range []*county.Program{carol, bob} {
+		if reset := p.ExpectType("reset"); reset.Why != "epoch" {
+			t.Errorf("%s was told reset %q, want epoch", p.Name, reset.Why)
 		}
-		if m := p.expectText("meanwhile"); m.Seq != 1 {
-			t.Errorf("%s sees the first message of the new node as %d", p.name, m.Seq)
+		if m := p.ExpectText("meanwhile"); m.Seq != 1 {
+			t.Errorf("%s sees the first message of the new node as %d", p.Name, m.Seq)
 		}
 	}
 }
 
 func TestNames(t *testing.T) {
-	_, addr := startNode(t)
-	first, second := start(t, "first", "-connect", addr, "-name", "carol", "-follow"), (*program)(nil)
-	first.expectType("opened")
-	second = start(t, "second", "-connect", addr, "-name", "Carol", "-follow", "-identity", filepath.Join(t.TempDir(), "another.key"))
-	up := second.expectType("link")
+	_, addr := land.Node(t)
+	first, second := land.Start(t, "first", "-connect", addr, "-name", "carol", "-follow"), (*county.Program)(nil)
+	first.ExpectType("opened")
+	second = land.Start(t, "second", "-connect", addr, "-name", "Carol", "-follow", "-identity", filepath.Join(t.TempDir(), "another.key"))
+	up := second.ExpectType("link")
 	if !strings.HasPrefix(up.Name, "Carol~") {
 		t.Errorf("the second Carol goes by %q, want Carol~ and a suffix", up.Name)
 	}
-	second.expectType("opened")
-	second.say("lobby", "which one am I?")
-	if m := first.expectText("which one am I?"); m.Name != up.Name {
+	second.ExpectType("opened")
+	second.Say("lobby", "which one am I?")
+	if m := first.ExpectText("which one am I?"); m.Name != up.Name {
 		t.Errorf("the second Carol's message is by %q, want %q", m.Name, up.Name)
 	}
-	second.command("/nick carol")
-	if named := second.expectType("named"); named.Code != "name_taken" {
+	second.Command("/nick carol")
+	if named := second.ExpectType("named"); named.Code != "name_taken" {
 		t.Errorf("/nick to a taken name: %+v, want name_taken", named)
 	}
-	second.waitFor("the people present", func() bool { return second.printed("present") })
-	first.command("/nick caz")
-	second.expect("the first to be called caz", func(o object) bool { return o.Type == "renamed" })
-	second.command("/nick carol")
-	if named := second.expectType("named"); named.Code != "ok" || named.Name != "carol" {
+	second.WaitFor("the people present", func() bool { return second.Printed("present") })
+	first.Command("/nick caz")
+	second.Expect("the first to be called caz", func(o county.Object) bool { return o.Type == "renamed" })
+	second.Command("/nick carol")
+	if named := second.ExpectType("named"); named.Code != "ok" || named.Name != "carol" {
 		t.Errorf("/nick to a name that was given up: %+v, want carol", named)
 	}
 }
 
 // One key on two devices is one person: no suffix, one presence, both see everything.
 func TestOneKeyTwice(t *testing.T) {
-	_, addr := startNode(t)
-	bob := join(t, addr, "bob")
+	_, addr := land.Node(t)
+	bob := land.Join(t, addr, "bob")
 	key := filepath.Join(t.TempDir(), "carol.key")
-	home := join(t, addr, "carol", "-identity", key)
-	bob.expect("carol to come", func(o object) bool { return o.Type == "joined" && o.Name == "carol" })
-	work := join(t, addr, "carol", "-identity", key)
-	work.say("lobby", "from work")
-	m := home.expectText("from work")
+	home := land.Join(t, addr, "carol", "-identity", key)
+	bob.Expect("carol to come", func(o county.Object) bool { return o.Type == "joined" && o.Name == "carol" })
+	work := land.Join(t, addr, "carol", "-identity", key)
+	work.Say("lobby", "from work")
+	m := home.ExpectText("from work")
 	if m.Name != "carol" || m.Author == "" {
 		t.Errorf("the other device's message is %+v", m)
 	}
-	home.interrupt()
-	work.say("lobby", "still here")
-	bob.expectText("still here")
-	work.interrupt()
-	bob.expect("carol to leave", func(o object) bool { return o.Type == "left" && o.Name == "carol" })
-	bob.mu.Lock()
-	defer bob.mu.Unlock()
-	joins := 0
-	for _, o := range bob.objects {
-		if o.Type == "joined" && o.Name == "carol" {
-			joins++
-		}
-	}
-	if joins != 1 {
-		t.Errorf("carol came %d times, want once", joins)
+	home.Interrupt()
+	work.Say("lobby", "still here")
+	bob.ExpectText("still here")
+	work.Interrupt()
+	bob.Expect("carol to leave", func(o county.Object) bool { return o.Type == "left" && o.Name == "carol" })
+	if joins := bob.All(func(o county.Object) bool { return o.Type == "joined" && o.Name == "carol" }); len(joins) != 1 {
+		t.Errorf("carol came %d times, want once", len(joins))
 	}
 }
 
 // A direct message reaches someone who was away when it was sent, and nobody else.
 func TestDirectMessageToSomeoneAway(t *testing.T) {
-	_, addr := startNode(t)
+	_, addr := land.Node(t)
 	key := filepath.Join(t.TempDir(), "bob.key")
-	alice, carol := join(t, addr, "alice"), join(t, addr, "carol")
-	bob := join(t, addr, "bob", "-identity", key)
-	bob.interrupt()
-	carol.command("/msg bob psst")
-	carol.command("/msg nobody hello?")
-	if r := carol.expectType("refused"); r.Code != "no_such_user" {
+	alice, carol := land.Join(t, addr, "alice"), land.Join(t, addr, "carol")
+	bob := land.Join(t, addr, "bob", "-identity", key)
+	bob.Interrupt()
+	carol.Command("/msg bob psst")
+	carol.Command("/msg nobody hello?")
+	if r := carol.ExpectType("refused"); r.Code != "no_such_user" {
 		t.Errorf("a message to nobody: %+v, want no_such_user", r)
 	}
-	bob = start(t, "bob", "-connect", addr, "-name", "bob", "-identity", key, "-follow", "-tail", "50")
-	if m := bob.expectText("psst"); m.Room != "@carol" || m.Name != "carol" {
+	bob = land.Start(t, "bob", "-connect", addr, "-name", "bob", "-identity", key, "-follow", "-tail", "50")
+	if m := bob.ExpectText("psst"); m.Room != "@carol" || m.Name != "carol" {
 		t.Errorf("bob reads %+v, want it in @carol by carol", m)
 	}
-	bob.command("/msg carol what?")
-	if m := carol.expectText("what?"); m.Room != "@bob" || m.Seq != 2 {
+	bob.Command("/msg carol what?")
+	if m := carol.ExpectText("what?"); m.Room != "@bob" || m.Seq != 2 {
 		t.Errorf("carol reads %+v, want the second message of @bob", m)
 	}
-	alice.say("lobby", "quiet here")
-	alice.expectText("quiet here")
-	if got := len(alice.messages("@bob")) + len(alice.messages("@carol")); got != 0 {
+	alice.Say("lobby", "quiet here")
+	alice.ExpectText("quiet here")
+	if got := len(alice.Messages("@bob")) + len(alice.Messages("@carol")); got != 0 {
 		t.Errorf("alice read %d direct messages of others", got)
 	}
 }
@@ -574,22 +274,22 @@ func TestDirectMessageToSomeoneAway(t *testing.T) {
 // What two people say to each other is nowhere on the node's disk, while it runs and afterwards; a device of theirs that comes later reads it all the same.
 func TestSealedOnDisk(t *testing.T) {
 	data, key := t.TempDir(), filepath.Join(t.TempDir(), "bob.key")
-	node, addr := startNode(t, "-data", data)
-	carol, bob := join(t, addr, "carol"), join(t, addr, "bob", "-identity", key)
-	carol.command("/msg bob plutonium")
-	if m := bob.expectText("plutonium"); !m.Sealed || m.Room != "@carol" || m.Kind != "text" {
+	node, addr := land.Node(t, "-data", data)
+	carol, bob := land.Join(t, addr, "carol"), land.Join(t, addr, "bob", "-identity", key)
+	carol.Command("/msg bob plutonium")
+	if m := bob.ExpectText("plutonium"); !m.Sealed || m.Room != "@carol" || m.Kind != "text" {
 		t.Errorf("bob reads %+v", m)
 	}
-	bob.say("@carol", "uranium")
-	if m := carol.expectText("uranium"); !m.Sealed || m.Name != "bob" {
+	bob.Say("@carol", "uranium")
+	if m := carol.ExpectText("uranium"); !m.Sealed || m.Name != "bob" {
 		t.Errorf("carol reads %+v", m)
 	}
-	carol.say("lobby", "aloud")
-	bob.expectText("aloud")
-	phone := start(t, "phone", "-connect", addr, "-name", "bob", "-identity", key, "-follow", "-tail", "50")
+	carol.Say("lobby", "aloud")
+	bob.ExpectText("aloud")
+	phone := land.Start(t, "phone", "-connect", addr, "-name", "bob", "-identity", key, "-follow", "-tail", "50")
 	for text, name := range map[string]string{"plutonium": "carol", "uranium": "bob"} {
-		phone.waitFor(text, func() bool {
-			for _, m := range phone.messages("@carol") {
+		phone.WaitFor(text, func() bool {
+			for _, m := range phone.Messages("@carol") {
 				if m.Text == text {
 					return m.Sealed && m.Name == name && m.Author != ""
 				}
@@ -613,8 +313,8 @@ func TestSealedOnDisk(t *testing.T) {
 		}
 	}
 	search()
-	for _, p := range []*program{carol, bob, phone, node} {
-		p.interrupt()
+	for _, p := range []*county.Program{carol, bob, phone, node} {
+		p.Interrupt()
 	}
 	search()
 }
@@ -637,71 +337,71 @@ func filesOf(t *testing.T, dir string) map[string][]byte {
 
 // What one author does takes effect in the order in which it was typed, for everybody.
 func TestAuthorOrder(t *testing.T) {
-	_, addr := startNode(t)
-	bob, carol := join(t, addr, "bob"), join(t, addr, "carol")
-	carol.say("lobby", "hi")
-	carol.command("/topic x")
-	carol.command("/nick caro")
-	carol.say("lobby", "bye")
+	_, addr := land.Node(t)
+	bob, carol := land.Join(t, addr, "bob"), land.Join(t, addr, "carol")
+	carol.Say("lobby", "hi")
+	carol.Command("/topic x")
+	carol.Command("/nick caro")
+	carol.Say("lobby", "bye")
 	type line struct{ Name, Kind, Text string }
 	want := []line{{"carol", "text", "hi"}, {"carol", "topic", "x"}, {"caro", "text", "bye"}}
-	for _, p := range []*program{bob, carol} {
-		p.expectText("bye")
+	for _, p := range []*county.Program{bob, carol} {
+		p.ExpectText("bye")
 		var got []line
-		for _, o := range p.messages("lobby") {
+		for _, o := range p.Messages("lobby") {
 			got = append(got, line{o.Name, o.Kind, o.Text})
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s saw (-want +got):\n%s", p.name, diff)
+			t.Errorf("%s saw (-want +got):\n%s", p.Name, diff)
 		}
 	}
 }
 
 // A client that comes and goes amid traffic sees a piece of the log without a hole, each time.
 func TestJoinAndPartAmidTraffic(t *testing.T) {
-	_, addr := startNode(t)
+	_, addr := land.Node(t)
 	var history oracle.History
-	carol, bob := joinStory(t, &history, addr, "carol"), joinStory(t, &history, addr, "bob")
+	carol, bob := land.JoinStory(t, &history, addr, "carol"), land.JoinStory(t, &history, addr, "bob")
 	const rounds, each = 20, 25
 	for n := range rounds {
 		for i := range each {
-			carol.say("lobby", fmt.Sprintf("carol %d", n*each+i+1))
+			carol.Say("lobby", fmt.Sprintf("carol %d", n*each+i+1))
 		}
-		bob.command("/part lobby")
-		bob.command("/join lobby")
-		bob.expectType("closed")
-		bob.expectType("opened")
+		bob.Command("/part lobby")
+		bob.Command("/join lobby")
+		bob.ExpectType("closed")
+		bob.ExpectType("opened")
 	}
-	carol.say("lobby", "end")
-	carol.expectText("end")
-	bob.expectText("end")
-	if err := history.Check(logOf(carol, "lobby")); err != nil {
+	carol.Say("lobby", "end")
+	carol.ExpectText("end")
+	bob.ExpectText("end")
+	if err := history.Check(county.LogOf(carol, "lobby")); err != nil {
 		t.Error(err)
 	}
 }
 
 // -since goes on behind the message whose cursor it is given, and says so when that is no place of this node.
 func TestSince(t *testing.T) {
-	_, addr := startNode(t)
-	carol := join(t, addr, "carol")
+	_, addr := land.Node(t)
+	carol := land.Join(t, addr, "carol")
 	var cursor string
 	for n := range 10 {
-		carol.say("lobby", fmt.Sprintf("carol %d", n+1))
-		if m := carol.expectText(fmt.Sprintf("carol %d", n+1)); n == 3 {
+		carol.Say("lobby", fmt.Sprintf("carol %d", n+1))
+		if m := carol.ExpectText(fmt.Sprintf("carol %d", n+1)); n == 3 {
 			cursor = m.Cursor
 		}
 	}
-	bob := join(t, addr, "bob", "-since", cursor)
-	bob.expectText("carol 10")
-	if first := bob.messages("lobby")[0]; first.Text != "carol 5" {
+	bob := land.Join(t, addr, "bob", "-since", cursor)
+	bob.ExpectText("carol 10")
+	if first := bob.Messages("lobby")[0]; first.Text != "carol 5" {
 		t.Errorf("behind the fourth message comes %q, want carol 5", first.Text)
 	}
-	if bob.printed("gap") || bob.printed("reset") {
+	if bob.Printed("gap") || bob.Printed("reset") {
 		t.Error("a good cursor gives a gap or a reset")
 	}
-	_, other := startNode(t)
-	stranger := start(t, "bob", "-connect", other, "-name", "bob", "-follow", "-since", cursor)
-	if reset := stranger.expectType("reset"); reset.Why != "epoch" {
+	_, other := land.Node(t)
+	stranger := land.Start(t, "bob", "-connect", other, "-name", "bob", "-follow", "-since", cursor)
+	if reset := stranger.ExpectType("reset"); reset.Why != "epoch" {
 		t.Errorf("another node's cursor gives reset %q, want epoch", reset.Why)
 	}
 }
@@ -712,7 +412,7 @@ func TestScripts(t *testing.T) { testscript.Run(t, story.Params("testdata/script
 // house is what trials need. go test . -run TestServerIsKilled -args -kills 300 has one last longer.
 var house = trial.House{
 	Dial: func(key *identity.Key, addresses []string) func(context.Context) (client.Link, error) {
-		return (&way{addresses: addresses, key: key}).dial
+		return (&way{places: placesOf(addresses), key: key}).dial
 	},
 	Flags: trial.Bind(flag.CommandLine), Patience: patience,
 }

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,10 +25,13 @@ import (
 	"chatnode/internal/bench"
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
+	"chatnode/internal/discover"
 	"chatnode/internal/disk"
 	"chatnode/internal/door"
 	"chatnode/internal/identity"
 	"chatnode/internal/lines"
+	"chatnode/internal/mesh"
+	"chatnode/internal/premises"
 	"chatnode/internal/profile"
 	"chatnode/internal/settings"
 	"chatnode/internal/store"
@@ -82,7 +86,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(stdout)
 		return exitOK
-	case errors.As(err, &usage), errors.Is(err, talk.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage):
+	case errors.As(err, &usage), errors.Is(err, talk.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage), errors.Is(err, discover.ErrUsage):
 		fmt.Fprintf(stderr, "chatnode: %s\nchatnode -h shows how it is used\n", clean(err))
 		return exitUsage
 	}
@@ -96,7 +100,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitFault
 	case errors.Is(err, talk.ErrUnreachable):
 		return exitUnreachable
-	case errors.Is(err, talk.ErrRefused):
+	case errors.Is(err, talk.ErrRefused), errors.As(err, new(*mesh.SpaceError)):
 		return exitRefused
 	case errors.Is(err, talk.ErrNotKept):
 		return exitNotKept
@@ -127,8 +131,6 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	case o.Version:
 		fmt.Fprintln(stdout, version())
 		return nil
-	case o.Listen != "" && len(o.Connect) > 0:
-		return settings.Usagef("a node that links to another (-listen with -connect) is not part of this version yet")
 	case o.Listen != "" && o.Name != "" && isTerminal(stdin) && columns(stdout) > 0:
 		return runBoth(ctx, o, deskOf(o, stdin, stdout, stderr))
 	case o.Listen != "":
@@ -155,6 +157,7 @@ func verbs() []verb {
 		{"backup", "copy a store, while its node runs", upkeepVerb(upkeep.Backup)},
 		{"id", "print who you are to a node", profileVerb(profile.ID)},
 		{"trust", "list the nodes that you know, or say which one an address has", profileVerb(profile.Trust)},
+		{"discover", "print which nodes are on this network", discover.Main},
 		{"init", "write a settings file, with everything commented out", settings.Init},
 		{"bench", "measure what this machine can do", benchVerb},
 	}
@@ -229,18 +232,18 @@ func slowedNode(ctx context.Context, args []string, committed func(), stdout, st
 	if err != nil {
 		return err
 	}
-	wrapStore = func(s nodeStore) nodeStore { return slowedStore{s, committed} }
+	wrapStore = func(s premises.Store) premises.Store { return slowedStore{s, committed} }
 	return runNode(ctx, o, stdout, stderr)
 }
 
 // slowedStore is a store whose batches take as much longer as committed does.
 type slowedStore struct {
-	nodeStore
+	premises.Store
 	committed func()
 }
 
 func (s slowedStore) Append(b *store.Batch) error {
-	err := s.nodeStore.Append(b)
+	err := s.Store.Append(b)
 	if err == nil {
 		s.committed()
 	}
@@ -317,7 +320,7 @@ func clientOf(o *settings.Options, host *opened, cfg *lines.Config, stderr io.Wr
 	if err != nil {
 		return nil, nil, err
 	}
-	route := &way{addresses: o.Connect, key: mine.key, insecure: o.Insecure}
+	route := &way{places: placesOf(o.Connect), key: mine.key, insecure: o.Insecure}
 	route.check = profile.Check(mine.known, func(note string) { fmt.Fprintf(stderr, "-- %s\n", note) })
 	if host != nil {
 		route.check = host.check
@@ -330,6 +333,9 @@ func clientOf(o *settings.Options, host *opened, cfg *lines.Config, stderr io.Wr
 	}
 	if mine.kept != nil {
 		conf.State = mine.kept.State
+	}
+	if host == nil && !o.Insecure { // who is at home stays there, and where nobody proves who they are nobody is led
+		conf.Nodes = route.places.Tell
 	}
 	if cfg.Listens() {
 		conf.Rooms, conf.Direct, conf.Watch = cfg.Rooms, true, true
@@ -368,7 +374,7 @@ func runBoth(ctx context.Context, o *settings.Options, d desk) error {
 	served := make(chan error, 1)
 	go func() { served <- host.serve(serving); leave() }() // waited for below
 	user := *o
-	user.Listen, user.Connect, user.Data, user.Identity = "", []string{host.local()}, "", ""
+	user.Listen, user.Connect, user.Links, user.Data, user.Identity = "", []string{host.local()}, nil, "", ""
 	err = runClient(ctx, &user, host, d)
 	stop()
 	return errors.Join(<-served, err)
@@ -447,23 +453,33 @@ func loginName() string {
 
 // way is how a client gets to its node.
 type way struct {
-	addresses []string // the first that answers is taken; none: this machine's
-	key       *identity.Key
-	insecure  bool
-	// check judges the node that answers at an address, by its key; nil: every node will do. It is not asked about a link that is not encrypted.
+	places   *client.Places // the first that answers is taken
+	key      *identity.Key
+	insecure bool
+	// check judges the node that answers at an address that the user has named, by its key; nil: every node will do. It is not asked about a link that is
+	// not encrypted, nor about a node that has another one's word.
 	check func(address string, node identity.ID) error
 }
 
-// dial makes a link to the first of the addresses that answers. The link looks after itself.
-func (w *way) dial(ctx context.Context) (client.Link, error) {
-	addresses := w.addresses
+// placesOf returns the places that the user has named; none: this machine.
+func placesOf(addresses []string) *client.Places {
 	if len(addresses) == 0 {
 		addresses = []string{"127.0.0.1"}
 	}
+	named := make([]string, len(addresses))
+	for i, address := range addresses {
+		named[i] = settings.WithPort(address)
+	}
+	return client.NewPlaces(named)
+}
+
+// dial makes a link to the first of the places that answers. The link looks after itself.
+func (w *way) dial(ctx context.Context) (client.Link, error) {
 	var errs []error
-	for _, address := range addresses {
-		link, err := w.dialOne(ctx, settings.WithPort(address))
+	for _, place := range w.places.List() {
+		link, err := w.dialOne(ctx, place)
 		if err == nil {
+			w.places.Reached(place)
 			return link, nil
 		}
 		errs = append(errs, err)
@@ -475,10 +491,11 @@ func (w *way) dial(ctx context.Context) (client.Link, error) {
 }
 
 // dialOne makes one link, within handshakeLimit.
-func (w *way) dialOne(ctx context.Context, address string) (*Link, error) {
+func (w *way) dialOne(ctx context.Context, place client.Place) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
-	conn, node, err := w.connect(ctx, address)
+	address := place.Address
+	conn, node, err := w.connect(ctx, place)
 	if err != nil {
 		return nil, err
 	}
@@ -505,19 +522,33 @@ func (w *way) dialOne(ctx context.Context, address string) (*Link, error) {
 	return link, nil
 }
 
-// connect returns a connection to the node at address, and that node's id, which has passed the check.
-func (w *way) connect(ctx context.Context, address string) (net.Conn, identity.ID, error) {
+// connect returns a connection to the node at a place, and that node's id, which has passed the check, or is the one that was told.
+func (w *way) connect(ctx context.Context, place client.Place) (net.Conn, identity.ID, error) {
 	if w.insecure {
-		conn, err := door.DialPlain(ctx, address)
+		conn, err := door.DialPlain(ctx, place.Address)
 		return conn, identity.ID{}, err
 	}
-	conn, err := door.Dial(ctx, address, identity.ClientTLS(w.key))
+	check := w.check
+	if !place.Node.IsZero() {
+		check = func(_ string, node identity.ID) error {
+			if node != place.Node {
+				return fmt.Errorf("%s: another node answers than was told: %v, not %v", place.Address, node, place.Node)
+			}
+			return nil
+		}
+	}
+	return reach(ctx, place.Address, identity.ClientTLS(w.key), check)
+}
+
+// reach returns an encrypted connection to the node at address, and that node's id, which has passed the check, if there is one.
+func reach(ctx context.Context, address string, config *tls.Config, check func(string, identity.ID) error) (net.Conn, identity.ID, error) {
+	conn, err := door.Dial(ctx, address, config)
 	if err != nil {
 		return nil, identity.ID{}, err
 	}
 	node, err := identity.PeerOf(conn.ConnectionState())
-	if err == nil && w.check != nil {
-		err = w.check(address, node)
+	if err == nil && check != nil {
+		err = check(address, node)
 	}
 	if err != nil {
 		return nil, identity.ID{}, errors.Join(err, conn.NetConn().Close())
@@ -542,6 +573,7 @@ func printHelp(w io.Writer) {
     chatnode -listen :8080                         be a node
     chatnode -connect 192.168.1.5:8080 -name carol talk on one
     chatnode -listen :8080 -name carol             both at once, on a terminal
+    chatnode -listen :8080 -connect first:8080     be a node that shares its rooms with another
     echo done | chatnode -connect 192.168.1.5 -name ci -room ops
                                                    send what a program says; ends when it is kept
     chatnode -connect 192.168.1.5 -name bot -json -follow

@@ -7,29 +7,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"chatnode/internal/chat"
-	"chatnode/internal/disk"
+	"chatnode/internal/discover"
 	"chatnode/internal/door"
 	"chatnode/internal/frame"
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
-	"chatnode/internal/profile"
+	"chatnode/internal/mesh"
+	"chatnode/internal/premises"
 	"chatnode/internal/session"
 	"chatnode/internal/settings"
-	"chatnode/internal/store"
+	"chatnode/internal/wire"
 )
 
 // Bounds on guests that have not shown who they are, and on how long a node takes to go.
@@ -45,7 +41,7 @@ const (
 
 // nodeConfig is what a Node is made of.
 type nodeConfig struct {
-	Store       nodeStore // the node closes it
+	Store       premises.Store // the node closes it
 	Key         *identity.Key
 	Title       string
 	Rate        float64
@@ -57,34 +53,40 @@ type nodeConfig struct {
 	Insecure    bool                   // links are not encrypted
 	Addresses   []string               // where others reach the node, the best first
 	Log         *slog.Logger
-}
 
-// nodeStore is a store that ends with its node.
-type nodeStore interface {
-	hub.Store
-	Close() error
+	// Of a node that encrypts its links: no other has peers.
+	Connect  []mesh.Target
+	Known    *identity.Known // who is at the addresses in Connect
+	Discover bool            // announces itself on the machine's networks, and looks for others there
 }
 
 // wrapStore puts something between a node and its store, and storeMoment is called at moments of the store's own: tests set them to see a node
 // die there.
 var (
-	wrapStore   = func(s nodeStore) nodeStore { return s }
+	wrapStore   = func(s premises.Store) premises.Store { return s }
 	storeMoment func(string)
 )
 
-// Node is a server: a store, the hub on top of it, and a session for each connection that it accepts.
+// Node is a server: a store, the hub on top of it, a session for each client that it accepts, and a mesh of links to other nodes.
 type Node struct {
 	// Static after construction.
-	store  nodeStore
-	hub    *hub.Hub
-	host   *session.Host
-	tls    *tls.Config // nil: links are not encrypted
-	warden *door.Warden
-	public []string // addresses where others reach it
-	log    *slog.Logger
+	store    premises.Store
+	hub      *hub.Hub
+	host     *session.Host
+	key      *identity.Key
+	tls      *tls.Config                                  // nil: links are not encrypted, and there are none to other nodes
+	peers    mesh.Config                                  // what mesh is made of
+	judge    func(address string, node identity.ID) error // of who answers there
+	discover bool
+	warden   *door.Warden
+	public   []string // addresses where others reach it
+	log      *slog.Logger
 
 	// handshakes has a token for each guest that may shake hands at one time.
 	handshakes chan struct{}
+
+	// Set by Serve, before it serves anybody.
+	mesh *mesh.Mesh
 
 	// mu promises that links names exactly the connections that are being served.
 	mu    sync.Mutex
@@ -96,13 +98,13 @@ func newNode(cfg nodeConfig) (*Node, error) {
 	rooms, err := hub.New(hub.Config{
 		Store: cfg.Store, Log: cfg.Log, Now: time.Now, Rand: rand.Reader,
 		Rate: cfg.Rate, RoomRate: cfg.RoomRate, MaxSessions: cfg.MaxSessions,
-		InviteOnly: cfg.InviteOnly, Addresses: cfg.Addresses, Reserve: cfg.Reserve, Admin: cfg.Admin,
+		InviteOnly: cfg.InviteOnly, Addresses: cfg.Addresses, Reserve: cfg.Reserve, Admin: cfg.Admin, Key: cfg.Key, Title: cfg.Title,
 	})
 	if err != nil {
 		return nil, err
 	}
 	n := &Node{
-		store: cfg.Store, hub: rooms, warden: door.NewWarden(), public: cfg.Addresses, log: cfg.Log,
+		store: cfg.Store, hub: rooms, key: cfg.Key, discover: cfg.Discover, warden: door.NewWarden(), public: cfg.Addresses, log: cfg.Log,
 		host: &session.Host{
 			Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log, Admin: cfg.Admin,
 		},
@@ -111,12 +113,18 @@ func newNode(cfg nodeConfig) (*Node, error) {
 	}
 	if !cfg.Insecure {
 		n.tls = identity.ServerTLS(cfg.Key)
+		n.judge = premises.Judge(cfg.Connect, cfg.Known, cfg.Log)
+		n.peers = mesh.Config{
+			Hub: rooms, Key: cfg.Key, Title: cfg.Title, Hosts: premises.Hosts(cfg.Addresses), Connect: cfg.Connect, InviteOnly: cfg.InviteOnly, Log: cfg.Log,
+			Dial: n.dialPeer,
+		}
 	}
 	return n, nil
 }
 
-// Serve accepts and serves clients until ctx ends. Then it tells them goodbye, lets what is under way end for drainLimit at most, and returns nil.
-// It returns the store's error when that fails; then everything that was acknowledged is kept, and nothing else was. It closes listener and store.
+// Serve accepts and serves clients and other nodes, and links to some, until ctx ends. Then it tells them goodbye, lets what is under way end for
+// drainLimit at most, and returns nil. It returns the store's error when that fails; then everything that was acknowledged is kept, and nothing else was.
+// It returns the mesh's when the node must not go on beside those that it was told to link to. It closes listener and store.
 func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 	defer func() { err = errors.Join(err, n.store.Close()) }() // last of all
 	hubCtx, stopHub := context.WithCancel(context.WithoutCancel(ctx))
@@ -125,6 +133,14 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 	defer cut()
 	ended := make(chan error, 1) // Run's error
 	go func() { ended <- n.hub.Run(hubCtx) }()
+	if n.tls != nil {
+		n.mesh = mesh.New(n.peers) // asks the hub, which has to run
+		n.host.Mesh = n.mesh
+	}
+	meshCtx, part := context.WithCancel(context.WithoutCancel(ctx))
+	defer part()
+	parted := make(chan error, 1) // the mesh's error
+	go func() { parted <- n.link(meshCtx) }()
 	acceptCtx, stopAccepting := context.WithCancel(ctx)
 	defer stopAccepting()
 
@@ -135,6 +151,9 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 	select {
 	case <-ctx.Done():
 		_ = n.hub.Stop() // if it has ended by itself, its own error says why
+	case err := <-parted:
+		parted <- err
+		_ = n.hub.Stop()
 	case err := <-ended:
 		ended <- err
 		cut() // nobody will be told anything any more
@@ -142,49 +161,70 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 	stopAccepting()
 	_ = listener.Close()
 	accepting.Wait() // from here on there are no more connections to wait for
+	part()
+	err = <-parted // other nodes have been told goodbye too
 	waitFor(&conns, drainLimit)
 	cut()
 	conns.Wait()
 	tending.Wait()
 	stopHub()
-	return <-ended
+	return errors.Join(err, <-ended)
 }
 
-// openKept opens the store in dir and takes the node's key out of it, which is made, or read from the file keyFile, the first time.
-func openKept(dir, keyFile string, opt store.Options) (_ *store.SQLite, _ *identity.Key, err error) {
-	kept, err := store.Open(dir, opt)
-	if err != nil {
-		return nil, nil, err
+// link runs the node's mesh until ctx ends, or it must not go on, and has it find others.
+func (n *Node) link(ctx context.Context) error {
+	if n.mesh == nil {
+		<-ctx.Done()
+		return nil
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, kept.Close())
-		}
-	}()
-	given, err := keyFrom(keyFile)
-	if err != nil {
-		return nil, nil, err
+	var finding sync.WaitGroup
+	defer finding.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if n.discover {
+		finding.Go(func() {
+			cfg := discover.Config{Self: n.announced, Found: func(f discover.Node) { n.mesh.Found(f.ID, f.Addresses...) }, Log: n.log}
+			if err := discover.Run(ctx, cfg); err != nil {
+				n.log.Warn("this node does not announce itself, and finds no others", "err", err)
+			}
+		})
 	}
-	text, err := kept.NodeKey(given.Text())
-	if err != nil {
-		return nil, nil, err
-	}
-	key, err := identity.ParseKey(text)
-	switch {
-	case err != nil:
-		return nil, nil, fmt.Errorf("the node's key in %s: %w", kept.Opened().File, err)
-	case keyFile != "" && key.ID() != given.ID():
-		return nil, nil, fmt.Errorf("the store in %s belongs to node %s, and %s is the key of %s; leave -identity out, or use another -data", dir, key.ID(), keyFile, given.ID())
-	}
-	return kept, key, nil
+	return n.mesh.Run(ctx)
 }
 
-// keyFrom returns the key in keyFile, which is made when it is not there, or a new key that no file holds.
-func keyFrom(keyFile string) (*identity.Key, error) {
-	if keyFile == "" {
-		return identity.NewKey(rand.Reader)
+// announced returns what the node says of itself on its networks.
+func (n *Node) announced() discover.Node {
+	space := n.hub.Sharing().Space
+	return discover.Node{ID: n.key.ID(), Space: wire.SpaceText(space[:]), Title: n.host.Title, Addresses: premises.Hosts(n.public)}
+}
+
+// peerLink is a link that the node has dialled, and looks after.
+type peerLink struct {
+	*Link
+	node *Node
+}
+
+// Close ends the link, as Link.Close does.
+func (l peerLink) Close() error {
+	l.node.drop(l.Link)
+	return nil
+}
+
+// dialPeer makes a link to another node, within handshakeLimit.
+func (n *Node) dialPeer(ctx context.Context, address string) (mesh.Link, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+	defer cancel()
+	conn, node, err := reach(ctx, address, identity.PeerTLS(n.key), n.judge)
+	if err != nil {
+		return nil, err
 	}
-	return identity.LoadOrMake(keyFile, rand.Reader)
+	link, err := openPeerLink(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	link.node = node
+	n.add(link)
+	return peerLink{link, n}, nil
 }
 
 // waitFor waits until group is empty, for at most limit.
@@ -228,17 +268,30 @@ func (n *Node) accept(ctx, connCtx context.Context, listener net.Listener, conns
 	}
 }
 
-// serve carries one connection from its first byte to its last. It gives the handshake token back as soon as that is over.
+// serve carries one connection from its first byte to its last. Until it is known who comes, it takes one of the places for guests.
 func (n *Node) serve(ctx context.Context, conn net.Conn) {
 	log := n.log.With("remote", conn.RemoteAddr().String())
 	address := remoteAddr(conn)
+	if retry, ok := n.warden.Admit(address, time.Now()); !ok {
+		door.TurnAwayAtOnce(conn, fmt.Sprintf("too many connections from your address; try again in %v", max(retry, time.Second).Round(time.Second)))
+		<-n.handshakes
+		n.logEnd(log, "handshake", address, nil, errors.New("too many connections from this address"))
+		return
+	}
+	known := sync.OnceFunc(func() { n.warden.Release(address); <-n.handshakes })
+	defer known()
 	link, s, err := n.greet(ctx, conn, address)
-	<-n.handshakes
 	if err != nil {
+		known()
 		n.logEnd(log, "handshake", address, link, err)
 		return
 	}
 	defer n.drop(link)
+	if s == nil {
+		n.logEnd(log, "peer", address, link, n.mesh.Serve(ctx, link, true, conn.RemoteAddr().String(), known))
+		return
+	}
+	known()
 	log.Debug("joined")
 	n.logEnd(log, "session", address, link, s.Serve(ctx))
 }
@@ -252,13 +305,8 @@ func (n *Node) patience() time.Duration {
 	return handshakeLimit
 }
 
-// greet makes a link and a session of a connection, within the node's patience. When it fails, the connection is closed.
+// greet makes a link of a connection and, unless another node has dialled, a session, within the node's patience. When it fails, the connection is closed.
 func (n *Node) greet(ctx context.Context, conn net.Conn, address netip.Addr) (*Link, *session.Session, error) {
-	if retry, ok := n.warden.Admit(address, time.Now()); !ok {
-		door.TurnAwayAtOnce(conn, fmt.Sprintf("too many connections from your address; try again in %v", max(retry, time.Second).Round(time.Second)))
-		return nil, nil, errors.New("too many connections from this address")
-	}
-	defer n.warden.Release(address)
 	ctx, cancel := context.WithTimeout(ctx, n.patience())
 	defer cancel()
 	secured, err := n.secure(ctx, conn)
@@ -266,18 +314,27 @@ func (n *Node) greet(ctx context.Context, conn net.Conn, address netip.Addr) (*L
 		_ = conn.Close()
 		return nil, nil, err
 	}
-	caller := session.Caller{Address: address}
-	if over, ok := secured.(*tls.Conn); ok {
+	caller, accept := session.Caller{Address: address}, acceptLink
+	over, encrypted := secured.(*tls.Conn)
+	if encrypted {
 		if caller.Key, err = identity.PeerOf(over.ConnectionState()); err != nil {
 			_ = conn.Close()
 			return nil, nil, err
 		}
 	}
-	link, err := acceptLink(ctx, secured)
+	isPeer := encrypted && identity.IsPeer(over.ConnectionState())
+	if isPeer {
+		accept = acceptPeerLink
+	}
+	link, err := accept(ctx, secured)
 	if err != nil {
 		return nil, nil, err
 	}
 	n.add(link)
+	if isPeer {
+		link.node = caller.Key
+		return link, nil, nil
+	}
 	s, err := n.host.Handshake(ctx, link, caller)
 	if err != nil {
 		n.drop(link)
@@ -395,14 +452,18 @@ type opened struct {
 	slog     *slog.Logger
 }
 
-// openNode opens what a node needs and says on stdout where it listens. It returns a *startError.
+// openNode opens what a node needs and says on stdout where it listens. It returns a *startError, or a *settings.UsageError.
 func openNode(o *settings.Options, stdout, stderr io.Writer) (*opened, error) {
-	log := o.Logger(stderr, slog.LevelInfo)
-	listener, err := net.Listen("tcp", settings.WithPort(o.Listen))
+	targets, err := premises.Targets(o)
 	if err != nil {
-		return nil, &startError{listenError(o.Listen, err)}
+		return nil, err
 	}
-	kept, key, where, err := openStore(o, log)
+	log := o.Logger(stderr, slog.LevelInfo)
+	listener, err := premises.Listen(o.Listen)
+	if err != nil {
+		return nil, &startError{err}
+	}
+	place, err := premises.Open(o, storeMoment, log)
 	if err != nil {
 		return nil, &startError{errors.Join(err, listener.Close())}
 	}
@@ -415,19 +476,22 @@ func openNode(o *settings.Options, stdout, stderr io.Writer) (*opened, error) {
 		addresses, local = []string{settings.WithPort(o.Public)}, false
 	}
 	node, err := newNode(nodeConfig{
-		Store: wrapStore(kept), Key: key, Title: chat.OneLine(title), Rate: o.Rate, RoomRate: o.RoomRate, MaxSessions: o.MaxSessions,
-		InviteOnly: o.InviteOnly, Admin: adminOf(o), Addresses: addresses, Reserve: o.KeepFree, Insecure: o.Insecure, Log: log,
+		Store: wrapStore(place.Store), Key: place.Key, Title: chat.OneLine(title), Rate: o.Rate, RoomRate: o.RoomRate, MaxSessions: o.MaxSessions,
+		InviteOnly: o.InviteOnly, Admin: premises.Admins(o), Addresses: addresses, Reserve: o.KeepFree, Insecure: o.Insecure, Log: log,
+		Connect: targets, Known: place.Known, Discover: o.Discover,
 	})
 	if err == nil {
-		err = announce(stdout, o, listener.Addr(), addresses, local, key.ID(), where)
+		notice := premises.Notice{Addr: listener.Addr(), Addresses: addresses, Local: local, Node: place.Key.ID(), Where: place.Where}
+		err = premises.Announce(stdout, o, notice)
 	}
 	if err != nil {
-		return nil, errors.Join(&startError{err}, kept.Close(), listener.Close())
+		_, _ = place.Store.Close(), listener.Close() // a store that can't be read can't be closed well either: that says nothing new
+		return nil, &startError{err}
 	}
 	if o.Insecure {
 		log.Warn("links are not encrypted: everybody on the way can read and change what is said")
 	}
-	return &opened{node: node, listener: listener, id: key.ID(), where: where, slog: log}, nil
+	return &opened{node: node, listener: listener, id: place.Key.ID(), where: place.Where, slog: log}, nil
 }
 
 // serve serves until ctx ends.
@@ -462,110 +526,4 @@ func runNode(ctx context.Context, o *settings.Options, stdout, stderr io.Writer)
 		return err
 	}
 	return n.serve(ctx)
-}
-
-// listenError says in plain words why an address can't be served on.
-func listenError(address string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("cannot listen on %s: another program is using that port; try another one, such as -listen :8081", address)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("cannot listen on %s: that port is not for everyone; try one above 1023", address)
-	}
-	return fmt.Errorf("cannot listen on %s: %w", address, err)
-}
-
-// adminOf returns who may do everything on a node: whom the flags name, and whoever has a key of the account that runs it. Those keys are looked up each
-// time, as the first of them may be made after the node has started.
-func adminOf(o *settings.Options) func(identity.ID) bool {
-	return func(id identity.ID) bool { return slices.Contains(o.Admins, id) || slices.Contains(profile.Keys(), id) }
-}
-
-// inMemory is where the messages of an ephemeral node are.
-const inMemory = "in memory"
-
-// openStore returns the store that the flags ask for, the node's key, and where its messages are: a file, or inMemory.
-func openStore(o *settings.Options, log *slog.Logger) (_ nodeStore, _ *identity.Key, where string, err error) {
-	dir := o.Data
-	_, port, _ := net.SplitHostPort(settings.WithPort(o.Listen)) // it has been listened on
-	if o.Ephemeral || dir == "" && port == "0" {
-		key, err := ephemeralKey(o, port)
-		return store.NewMemory(store.DefaultMemory), key, inMemory, err
-	}
-	if dir == "" {
-		if dir, err = disk.DataDir(); err != nil {
-			return nil, nil, "", fmt.Errorf("find the folder for messages: %w; -data DIR names one, -ephemeral does without", err)
-		}
-		dir = filepath.Join(dir, port)
-	}
-	opt := store.Options{Keep: store.Keep{Age: o.KeepAge}, Total: o.KeepSize, Log: log, Moment: storeMoment}
-	kept, key, err := openKept(dir, o.Identity, opt)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	opened := kept.Opened()
-	if others := store.Siblings(dir); opened.New && o.Data == "" && len(others) > 0 {
-		log.Info("this store is new; others are beside it", "others", strings.Join(others, ", "))
-	}
-	if opened.Copy != "" {
-		log.Info("the store is of a new schema now", "was", opened.From, "copy", opened.Copy)
-	}
-	if opened.Restored {
-		log.Info("the store was restored from a backup: clients will see a reset")
-	}
-	return kept, key, opened.File, nil
-}
-
-// ephemeralKey returns the key of a node that keeps nothing else: one of its port, so that clients find the same node there when it is started again. On
-// port 0, or where no file can be, it is a new one.
-func ephemeralKey(o *settings.Options, port string) (*identity.Key, error) {
-	dir, err := disk.DataDir()
-	if o.Identity != "" || port == "0" || err != nil {
-		return keyFrom(o.Identity)
-	}
-	dir = filepath.Join(dir, port)
-	file := filepath.Join(dir, "ephemeral.key")
-	if disk.MakeDir(dir) != nil {
-		return keyFrom("")
-	}
-	key, err := keyFrom(file)
-	if _, missing := os.Lstat(file); err != nil && errors.Is(missing, fs.ErrNotExist) {
-		return keyFrom("")
-	}
-	return key, err
-}
-
-// announce says where the node listens, who it is, and how others join.
-func announce(stdout io.Writer, o *settings.Options, addr net.Addr, addresses []string, local bool, id identity.ID, where string) error {
-	if o.JSON {
-		_, err := fmt.Fprintf(stdout, `{"type":"listening","addr":%s,"node":%q,"encrypted":%t}`+"\n", strconv.Quote(addr.String()), id, !o.Insecure)
-		return err
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "chatnode listens on %s\n", strings.Join(addresses, ", "))
-	if local {
-		fmt.Fprintf(&text, "only this machine can join:\n")
-	} else {
-		fmt.Fprintf(&text, "to join, on any machine that reaches this one:\n")
-	}
-	if o.Insecure {
-		fmt.Fprintf(&text, "    chatnode -insecure -connect %s -name YOU\n", addresses[0])
-		fmt.Fprintf(&text, "NOT ENCRYPTED: everybody on the way can read and change what is said here\n")
-	} else {
-		fmt.Fprintf(&text, "    chatnode -connect %s -name YOU\n", addresses[0])
-		fmt.Fprintf(&text, "this node is %s: clients show that when they first meet it\n", id.Grouped())
-	}
-	switch {
-	case o.InviteOnly:
-		fmt.Fprintf(&text, "only those it knows may join, and whom you invite: you are its admin, and /invite makes an invitation\n")
-	case !local:
-		fmt.Fprintf(&text, "anyone who reaches it may join; -invite-only keeps strangers out\n")
-	}
-	if where == inMemory {
-		fmt.Fprintf(&text, "messages are kept in memory: they end with this node\n")
-	} else {
-		fmt.Fprintf(&text, "messages are kept in %s\n", where)
-	}
-	_, err := io.WriteString(stdout, text.String())
-	return err
 }

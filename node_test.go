@@ -21,17 +21,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/yamux"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
-	"chatnode/internal/door"
 	"chatnode/internal/faults"
 	"chatnode/internal/frame"
 	"chatnode/internal/identity"
 	"chatnode/internal/oracle"
-	"chatnode/internal/settings"
+	"chatnode/internal/premises"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
@@ -62,7 +60,7 @@ func newTown(t *testing.T, insecure bool) (tw *town, end func()) {
 }
 
 // newTownOf does so with a store.
-func newTownOf(t *testing.T, insecure bool, rooms nodeStore) (tw *town, end func()) {
+func newTownOf(t *testing.T, insecure bool, rooms premises.Store) (tw *town, end func()) {
 	t.Helper()
 	n, err := newNode(nodeConfig{Store: rooms, Key: newKey(t), Title: "town", Insecure: insecure, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -642,8 +640,8 @@ func TestLogOfAGiantHello(t *testing.T) {
 
 // What strangers send on the chat port costs only them: the node forgets them, and a client beside them chats on.
 func TestStrangers(t *testing.T) {
-	_, addr := startNode(t, "-insecure")
-	carol := join(t, addr, "carol", "-insecure")
+	_, addr := land.Node(t, "-insecure")
+	carol := land.Join(t, addr, "carol", "-insecure")
 	before := runtime.NumGoroutine()
 	hello := wire.Must(nil, &wire.Hello{Version: wire.Version, Name: "mallory", Key: make([]byte, 32), Proof: make([]byte, 64), Origin: make([]byte, 16)})
 	frames := func(stream byte, body []byte) []byte {
@@ -675,8 +673,8 @@ func TestStrangers(t *testing.T) {
 		}
 	}
 	for i := range 50 {
-		carol.say("lobby", fmt.Sprintf("carol %d", i+1))
-		carol.expectText(fmt.Sprintf("carol %d", i+1))
+		carol.Say("lobby", fmt.Sprintf("carol %d", i+1))
+		carol.ExpectText(fmt.Sprintf("carol %d", i+1))
 	}
 	for _, conn := range conns {
 		_ = conn.SetReadDeadline(time.Now().Add(patience))
@@ -710,10 +708,44 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// TestToldPlaces: the node that was told has to be the one that answers, and the user's judge of nodes hears nothing of either; a false one does not end the
+// way to the others.
+func TestToldPlaces(t *testing.T) {
+	_, addr := land.Node(t)
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := dead.Addr().String()
+	if err := dead.Close(); err != nil {
+		t.Fatal(err)
+	}
+	judged := 0
+	w := &way{places: placesOf([]string{named}), key: newKey(t), check: func(string, identity.ID) error { judged++; return nil }}
+	w.places.Tell([]client.Node{{ID: identity.ID{1}, Hosts: []string{addr}}})
+	if _, err := w.dial(t.Context()); err == nil || !strings.Contains(err.Error(), "another node answers than was told") || errors.As(err, new(*identity.ChangedError)) {
+		t.Errorf("a node with another key: %v", err)
+	}
+	link, err := (&way{places: placesOf([]string{addr}), key: newKey(t)}).dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := link.Node()
+	link.Close()
+	w.places.Tell([]client.Node{{ID: identity.ID{1}, Hosts: []string{addr}}, {ID: node, Hosts: []string{addr}}})
+	if link, err = w.dial(t.Context()); err != nil || link.Node() != node {
+		t.Fatalf("the told node: %v", err)
+	}
+	link.Close()
+	if last := w.places.List()[0]; last.Node != node || judged != 0 {
+		t.Errorf("%v is tried first now, and %d nodes were judged", last, judged)
+	}
+}
+
 // Whoever takes the port for something else is told what it is and how to join, in one sentence; a client that disagrees about encryption shows it.
 func TestGuestsAreTold(t *testing.T) {
-	_, secure := startNode(t)
-	_, plain := startNode(t, "-insecure")
+	_, secure := land.Node(t)
+	_, plain := land.Node(t, "-insecure")
 	how := map[string]string{
 		secure: "this is a chat node; join it with: chatnode -connect " + secure + " -name YOU",
 		plain:  "this is a chat node, and it does not encrypt its links; join it with: chatnode -insecure -connect " + plain + " -name YOU",
@@ -733,10 +765,10 @@ func TestGuestsAreTold(t *testing.T) {
 		}
 	}
 	want := plain + ": the node says: " + how[plain]
-	if _, err := (&way{addresses: []string{plain}, key: newKey(t)}).dial(t.Context()); err == nil || err.Error() != want {
+	if _, err := (&way{places: placesOf([]string{plain}), key: newKey(t)}).dial(t.Context()); err == nil || err.Error() != want {
 		t.Errorf("a client that encrypts is told %v, want %s", err, want)
 	}
-	link, err := (&way{addresses: []string{secure}, key: newKey(t), insecure: true}).dial(t.Context())
+	link, err := (&way{places: placesOf([]string{secure}), key: newKey(t), insecure: true}).dial(t.Context())
 	if err == nil { // the node's answer is on its way
 		defer link.Close()
 		_, _ = io.ReadAll(link.Control()) // ends when it has come
@@ -745,41 +777,5 @@ func TestGuestsAreTold(t *testing.T) {
 	want = "the node says: this node encrypts its links; join it without -insecure: chatnode -connect " + secure + " -name YOU"
 	if err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("a client that does not encrypt is told %v, want %s", err, want)
-	}
-}
-
-func TestAnnounce(t *testing.T) {
-	loopback, everywhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 81}
-	const joining = "to join, on any machine that reaches this one:\n"
-	const node = "this node is cn1-ubiig7mf-a4cyfthx-hffqtcee-ptbrfs4i-ewnyssez-63zdttyx-sgszog3u: clients show that when they first meet it\n"
-	const open = "anyone who reaches it may join; -invite-only keeps strangers out\n"
-	const kept = "messages are kept in /data/chatnode.db\n"
-	for name, test := range map[string]struct {
-		addr    net.Addr
-		options settings.Options
-		want    string
-	}{
-		"loopback": {loopback, settings.Options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\n" + node + kept},
-		"one":      {everywhere, settings.Options{}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node + open + kept},
-		"closed": {everywhere, settings.Options{InviteOnly: true}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node +
-			"only those it knows may join, and whom you invite: you are its admin, and /invite makes an invitation\n" + kept},
-		"insecure": {everywhere, settings.Options{Insecure: true}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -insecure -connect 192.0.2.1:81 -name YOU\n" +
-			"NOT ENCRYPTED: everybody on the way can read and change what is said here\n" + open + kept},
-		"json": {loopback, settings.Options{JSON: true}, `{"type":"listening","addr":"127.0.0.1:8080","node":"cn1ubiig7mfa4cyfthxhffqtceeptbrfs4iewnyssez63zdttyxsgszog3u","encrypted":true}` + "\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			key, err := identity.NewKey(bytes.NewReader([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out strings.Builder
-			addresses, local := door.Reachable(test.addr)
-			if err := announce(&out, &test.options, test.addr, addresses, local, key.ID(), "/data/chatnode.db"); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.want, out.String()); diff != "" {
-				t.Errorf("mismatch (-want +got):\n%s", diff)
-			}
-		})
 	}
 }

@@ -36,6 +36,9 @@ const (
 	ofWorld
 )
 
+// maxTold bounds the places that are kept of those that nodes have told.
+const maxTold = 64
+
 // NewPlaces returns the places that the user has named, each an address with its port. Where nodes are that the user has not named, whether on this machine
 // or on their network, is believed of nodes there alone: see Tell.
 func NewPlaces(named []string) *Places {
@@ -47,9 +50,12 @@ func NewPlaces(named []string) *Places {
 	return p
 }
 
-// Tell replaces what nodes have told, as Config.Nodes does. An address of this machine, or of this link or network, is left out unless the user has named
-// one that is as near: no node far away has a client dial what is behind the user's doors.
+// Tell takes over what a node has told, as Config.Nodes does. It tells of the nodes that it has links to: not of itself, and not of one that has just died,
+// so what was told before of others is kept behind it, at most maxTold places in all. An address of this machine, or of this link or network, is left out
+// unless the user has named one that is as near: no node far away has a client dial what is behind the user's doors.
 func (p *Places) Tell(nodes []Node) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var told []Place
 	for _, node := range nodes {
 		for _, host := range node.Hosts {
@@ -59,12 +65,12 @@ func (p *Places) Tell(nodes []Node) {
 			}
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.told = told
-	if !p.last.Node.IsZero() && !slices.Contains(told, p.last) {
-		p.last = Place{}
+	for _, place := range p.told {
+		if !slices.ContainsFunc(nodes, func(n Node) bool { return n.ID == place.Node }) {
+			told = append(told, place)
+		}
 	}
+	p.told = told[:min(len(told), maxTold)]
 }
 
 // List returns all of them in the order in which to try them: where a node was reached last, what the user has named, what was told.

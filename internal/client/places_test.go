@@ -27,10 +27,19 @@ func TestPlaces(t *testing.T) {
 	wants(second, first, atB, atC, far)
 	p.Reached(atC)
 	wants(atC, first, second, atB, far)
-	p.Tell([]Node{{b, []string{"10.0.0.2:1"}}}) // c is of no use any more
-	wants(first, second, atB)
+	p.Tell([]Node{{b, []string{"10.0.0.3:1"}}}) // b is somewhere else now; c, which tells of b, is where it was
+	newB := Place{"10.0.0.3:1", b}
+	wants(atC, first, second, newB, far)
 	p.Tell(nil)
-	wants(first, second)
+	wants(atC, first, second, newB, far)
+	p.Reached(newB)
+	wants(newB, first, second, atC, far)
+	for n := range 100 {
+		p.Tell([]Node{{identity.ID{0xd, byte(n)}, []string{"10.0.0.4:1"}}})
+	}
+	if all := p.List(); len(all) != 1+2+maxTold || all[0] != newB {
+		t.Errorf("%d places are kept, the first is %v", len(all), all[0])
+	}
 }
 
 // TestPlacesNearby: an address of this machine or network is believed of a node there alone.

@@ -29,6 +29,9 @@ type Said struct {
 	Own    bool
 
 	Removed bool // its text was taken away: Text is chat.RemovedText
+	Forked  bool // its node has signed two histories: Text is chat.ForkedText
+	// At is when it was written on another node, if it came from there late; else zero.
+	At time.Time
 	// Ignored says that the user ignores the author: a person is not shown it.
 	Ignored bool
 	// Whom is, of an act, what the person is called that it is done to; empty where that is not known.
@@ -117,7 +120,11 @@ func saidLines(all []Said, zone *time.Location, rooms bool) []string {
 		} else {
 			text = ToldAnswer(s.Name, s.Kind, s.Text, quotes[s.Re])
 		}
-		lines = append(lines, fmt.Sprintf("  %s %s%d %s", s.Time.In(zone).Format("2006-01-02 15:04"), room, s.Seq, text))
+		at := s.Time
+		if !s.At.IsZero() {
+			at = s.At
+		}
+		lines = append(lines, fmt.Sprintf("  %s %s%d %s", at.In(zone).Format("2006-01-02 15:04"), room, s.Seq, text))
 	}
 	if hidden > 0 {
 		lines = append(lines, "  and "+LeftOut(hidden))

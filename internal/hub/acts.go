@@ -169,14 +169,15 @@ func (a *acting) deop() chat.Code {
 // kick takes a member's place, whether or not they are there, and in a private room any role. A room that is open now may have members from when it was
 // private, who would be that again.
 func (a *acting) kick() chat.Code {
-	a.sendAway(a.h.accounts[a.who], func(*Session) bool { return true })
-	taken := false
+	target := a.h.accounts[a.who]
+	a.sendAway(target, func(*Session) bool { return true })
+	taken := a.room.members[target] > 0 // here or on another node
 	if a.room.Rules.Private {
-		taken = a.expel()
+		taken = a.expel() || taken
 	} else {
-		taken = a.unstand(store.Member) == chat.OK
+		taken = a.unstand(store.Member) == chat.OK || taken
 	}
-	if !taken && len(a.evict) == 0 {
+	if !taken {
 		return chat.BadAct
 	}
 	return chat.OK
@@ -305,7 +306,9 @@ func (a *acting) leave() {
 		code = chat.Kicked
 	}
 	for _, s := range a.evict {
-		a.h.end(s.in(a.room), code)
+		if sub := s.in(a.room); sub != nil { // else its entry has seen to that
+			a.h.end(sub, code)
+		}
 	}
 }
 

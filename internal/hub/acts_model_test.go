@@ -13,6 +13,7 @@ import (
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
+	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
@@ -56,6 +57,7 @@ type town struct {
 	courts   map[string]*court
 	wants    map[*citizen][]string // answers that are expected
 	denied   map[*citizen][]string
+	with     map[string][]identity.ID // whom the acts private took in, by room and row
 	open     bool
 }
 
@@ -84,7 +86,14 @@ func TestActsModel(t *testing.T) {
 }
 
 func actsModel(t *testing.T, rng *rand.Rand, steps int) {
-	x := &town{t: t, rng: rng, keys: map[string]identity.ID{}, courts: map[string]*court{}, open: rng.IntN(3) > 0}
+	x := &town{t: t, rng: rng, keys: map[string]identity.ID{}, courts: map[string]*court{}, with: map[string][]identity.ID{}, open: rng.IntN(3) > 0}
+	private := effects[chat.Private]
+	defer func() { effects[chat.Private] = private }()
+	effects[chat.Private] = func(a *acting) chat.Code {
+		code := private(a)
+		x.with[fmt.Sprint(a.room.Name, a.room.head+1)] = a.with
+		return code
+	}
 	x.world = newWorld(t)
 	x.settlers()
 	for step := range steps {
@@ -472,6 +481,9 @@ func (x *town) compare() {
 		for _, c := range x.citizens {
 			x.compareIn(name, room, c, now)
 		}
+		if x.rng.IntN(6) == 0 {
+			x.compareFold(name, now)
+		}
 	}
 	for _, c := range x.citizens {
 		if got := brief(c.answers); !slices.Equal(got, x.wants[c]) {
@@ -481,6 +493,46 @@ func (x *town) compare() {
 			x.t.Errorf("%s: replies mismatch (-want +got):\n%s", c.label, cmp.Diff(x.denied[c], got))
 		}
 		c.answers, c.replies, x.wants[c], x.denied[c] = nil, nil, nil, nil
+	}
+}
+
+// compareFold holds what acts have made of a room, one after the other, to what they make of it folded.
+func (x *town) compareFold(name string, now int64) {
+	x.t.Helper()
+	d := newDocket(x.keys["owner"], false)
+	for _, e := range x.rows(name) {
+		if e.Kind != chat.Act {
+			continue
+		}
+		act, err := chat.ParseAct(string(e.Body))
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		a := actEntry{seq: e.Seq, lamport: e.Seq, row: e.Seq, by: x.keys[e.Name], admin: e.Name == "boss", ActOf: act, time: e.Time, with: x.with[fmt.Sprint(name, e.Seq)]}
+		if act.Who != "" {
+			a.who, _ = identity.ParseID(act.Who)
+		}
+		if f := d.add(a); f == nil || f.verdict != counts {
+			x.t.Errorf("%s: row %d was allowed and does not count", name, e.Seq)
+		}
+	}
+	r := x.hub.rooms[name]
+	if !equalRules(&r.Rules, &d.now.rules) {
+		x.t.Errorf("%s: rules mismatch (-want +got):\n%s", name, cmp.Diff(r.Rules, d.now.rules))
+	}
+	want, got := map[standingOf]store.Standing{}, map[standingOf]store.Standing{}
+	for k, s := range r.standings {
+		if s.Room = 0; holds(s.Until, now) {
+			want[k] = s
+		}
+	}
+	for _, s := range d.now.list() {
+		if holds(s.Until, now) {
+			got[standingOf{s.Key, s.Stance}] = *s
+		}
+	}
+	if diff := cmp.Diff(fmt.Sprint(want), fmt.Sprint(got)); diff != "" {
+		x.t.Errorf("%s: standings mismatch (-want +got):\n%s", name, diff)
 	}
 }
 

@@ -266,8 +266,8 @@ func (h *Hub) left(sub *subscription) {
 	h.dropIfUnused(r)
 }
 
-// join subscribes a session to a room, anew if it is there already.
-func (h *Hub) join(s *Session, j *wire.Join) {
+// join subscribes a session to a room, anew if it is there already. moved is what its client has seen elsewhere, if it says so.
+func (h *Hub) join(s *Session, j *wire.Join, moved *elsewhere) {
 	tail := min(j.Tail, chat.MaxTail)
 	if j.Room == chat.DirectMark {
 		h.joinDirects(s, tail)
@@ -290,8 +290,9 @@ func (h *Hub) join(s *Session, j *wire.Join) {
 	}
 	if c := j.Cursor; c != nil {
 		st.cursor = &chat.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
-	} else if j.Moved != nil {
-		st.moved = h.elsewhere(room, j.Moved)
+	} else if moved != nil {
+		st.moved = moved
+		moved.enters(h, room)
 	}
 	h.subscribe(s, room, st)
 }

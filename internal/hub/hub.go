@@ -64,6 +64,7 @@ type Store interface {
 	EntryAt(log, seq uint64) (store.Entry, error)
 	EntryOf(room, row uint64) (store.Entry, error)
 	LogLow(log uint64) (uint64, error)
+	LogAt(log, row uint64) (uint64, error)
 	Pair(origin [16]byte, cseq uint64) (store.Pair, bool, error)
 	Causal(room, lamport uint64, id wire.EntryID, n int, back bool) ([]store.Entry, error)
 	RowsOf(room, from, to uint64) ([]store.Place, error)

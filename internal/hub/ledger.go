@@ -239,22 +239,11 @@ func (h *Hub) lowOf(x *shown, head, first uint64) (uint64, error) {
 	if first <= 1 {
 		return low, nil
 	}
-	top := head + 1 // rows rise along a log: the first entry that is readable is between the two
-	for low < top {
-		mid := low + (top-low)/2
-		e, err := h.cfg.Store.EntryAt(x.num, mid)
-		switch {
-		case errors.Is(err, store.ErrTrimmed):
-			low = mid + 1
-		case err != nil:
-			return 0, h.fault(fmt.Errorf("read entry %d of log %d: %w", mid, x.num, err))
-		case e.Row < first:
-			low = mid + 1
-		default:
-			top = mid
-		}
+	from, err := h.cfg.Store.LogAt(x.num, first)
+	if err != nil {
+		return 0, h.fault(fmt.Errorf("row %d in log %d: %w", first, x.num, err))
 	}
-	return low, nil
+	return min(max(low, from), head+1), nil
 }
 
 // headOf returns how much of a log there is for a node; false when that is nothing.
@@ -276,6 +265,16 @@ func (s *shelf) find(id wire.LogID) *shown {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.logs[id]
+}
+
+// headOf returns the last entry of a log that is shown, 0 when there is none.
+func (s *shelf) headOf(id wire.LogID) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if x := s.logs[id]; x != nil {
+		return x.head
+	}
+	return 0
 }
 
 // of returns the logs of a room.

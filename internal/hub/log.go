@@ -267,6 +267,15 @@ func (l *roomLog) setTerms(rules *wire.Terms, own map[identity.ID]stance) {
 	}
 }
 
+// setRole has a subscription's session have a role by birth, and be told of it.
+func (l *roomLog) setRole(s *subscription, role chat.Role) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.role != role {
+		s.role, s.rules = role, &wire.Terms{} // which nobody was told
+	}
+}
+
 // ownLocked returns what holds for a subscription's own key.
 func (l *roomLog) ownLocked(s *subscription) stance {
 	return l.own[s.session.account.id]

@@ -3,26 +3,40 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
-// Bounds of looking for what a client that was on another node has not seen: so many rows in all, so many at a time, of which so many bytes where their
-// ids count. A client that has missed more than that begins anew.
+// Bounds of looking for what a client that was on another node has not seen: so many rows in all, so many at a time, and so many whose ids are read, of so
+// many bytes at a time. A client that has missed more begins anew; ids of rows further on it finds itself.
 const (
 	maxMissed   = 200_000
 	missedStep  = 4096
+	maxNamed    = 16_384
 	missedBytes = 256 << 10
 )
 
-// elsewhere is what a client has seen of a room on another node. A session's writer owns it.
+// elsewhere is what a client has seen of a room on another node. Its maker owns it, then Run, then its session's writer.
 type elsewhere struct {
-	heads map[wire.LogID]uint64 // how much of each log
-	ids   map[chat.ID]bool      // and what else, as far as it has not been met
-	logs  map[uint64]uint64     // heads by the numbers that the logs have here, 0 for one of which it has seen nothing
-	known bool                  // each row of the room has an entry, so that it can be compared
+	heads   map[wire.LogID]uint64 // how much of each log
+	owed    map[wire.LogID]uint64 // those of which that is more than there was here, when the rows were looked at that have been
+	ids     map[chat.ID]bool      // and what else, as far as it has not been met
+	named   int                   // rows whose ids have been read
+	tooMuch bool                  // more than a client may say
+
+	logs  []loggedBy // of the room, when the subscription began
+	names map[uint64]wire.LogID
+	known bool // each row of the room has an entry, so that it can be compared
+}
+
+// loggedBy is a log of a room.
+type loggedBy struct {
+	id   wire.LogID
+	num  uint64
+	head uint64
 }
 
 // movedSize is what a client's place on another node counts for, in bytes.
@@ -34,10 +48,12 @@ func movedSize(m *wire.Moved) int {
 	return each * (len(m.Heads) + len(m.IDs))
 }
 
-// elsewhere takes up what a client says that it has seen of a room. Who says two things of a log is believed the lesser.
-func (h *Hub) elsewhere(r *room, m *wire.Moved) *elsewhere {
-	e := &elsewhere{heads: make(map[wire.LogID]uint64, len(m.Heads)), ids: make(map[chat.ID]bool, len(m.IDs)), logs: map[uint64]uint64{}}
-	e.known = len(m.Heads) <= wire.MaxMarkHeads && len(m.IDs) <= wire.MaxMovedIDs && (r.head == 0 || h.headsOf(r) != nil)
+// newElsewhere takes up what a client says that it has seen. Who says two things of a log is believed the lesser.
+func newElsewhere(m *wire.Moved) *elsewhere {
+	if len(m.Heads) > wire.MaxMarkHeads || len(m.IDs) > wire.MaxMovedIDs {
+		return &elsewhere{tooMuch: true}
+	}
+	e := &elsewhere{heads: make(map[wire.LogID]uint64, len(m.Heads)), ids: make(map[chat.ID]bool, len(m.IDs))}
 	for _, g := range m.Heads {
 		if seen, twice := e.heads[g.Log]; !twice || g.Seq < seen {
 			e.heads[g.Log] = g.Seq
@@ -49,50 +65,44 @@ func (h *Hub) elsewhere(r *room, m *wire.Moved) *elsewhere {
 	return e
 }
 
-// loggedBy is a log of a room, as far as it is committed.
-type loggedBy struct {
-	id   wire.LogID
-	num  uint64
-	head uint64
-}
-
-// logsOf returns the logs of a room, for any goroutine.
-func (h *Hub) logsOf(r *room) (logs []loggedBy) {
-	s := &h.shelf
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, x := range s.rooms[r.LogName()] {
-		logs = append(logs, loggedBy{x.id, x.num, x.head})
+// enters takes notice of the room as it is where the subscription begins. It is the sequencer's to call.
+func (e *elsewhere) enters(h *Hub, r *room) {
+	e.known = h.sharing.Shared && r.entered == r.head && !e.tooMuch
+	e.meet(r)
+	e.owed = make(map[wire.LogID]uint64)
+	for id, seq := range e.heads {
+		if l := h.ledgers[id]; seq > 0 && (l == nil || l.head < seq) {
+			e.owed[id] = seq
+		}
 	}
-	return logs
 }
 
-// meet takes notice of the logs that the room has now.
-func (e *elsewhere) meet(logs []loggedBy) {
-	for _, l := range logs {
-		e.logs[l.num] = e.heads[l.id]
+// meet takes notice of the room's logs. It is the sequencer's to call.
+func (e *elsewhere) meet(r *room) {
+	e.logs, e.names = make([]loggedBy, 0, len(r.logs)), make(map[uint64]wire.LogID, len(r.logs))
+	for _, l := range r.logs {
+		e.logs = append(e.logs, loggedBy{l.id, l.num, l.head})
+		e.names[l.num] = l.id
 	}
 }
 
 // openMoved decides where a subscription begins whose client was on another node: at the first row that it has not seen.
 func (s *subscription) openMoved() (*wire.Open, error) {
 	e := s.start.moved
-	logs := s.session.hub.logsOf(s.room)
-	e.meet(logs)
 	open := &wire.Open{Status: wire.StatusMoved}
 	low, err := s.session.hub.cfg.Store.Low(s.room.Num)
 	if err != nil {
 		return nil, fmt.Errorf("low of room %d: %w", s.room.Num, err)
 	}
 	low = max(low, s.start.first)
-	first, err := s.firstMissed(logs)
+	first, err := s.firstMissed()
 	if err != nil {
 		return nil, err
 	}
 	if first < low {
 		open.Status, first = wire.StatusGap, low
 	}
-	if !e.known || !e.sharesAny(logs) || s.start.head+1 > first+maxMissed {
+	if !e.known || !e.sharesAny() || s.start.head+1 > first+maxMissed {
 		return s.openAnew()
 	}
 	open.From = s.start.head + 1
@@ -114,9 +124,8 @@ func (s *subscription) openMoved() (*wire.Open, error) {
 	for len(open.Seen) > 0 && open.Seen[0][1] < open.From {
 		open.Seen = open.Seen[1:]
 	}
-	s.looked = s.start.head
-	if s.room.log.limit(s) == s.looked {
-		s.settleDebt(logs)
+	if s.looked = s.start.head; len(e.owed) == 0 {
+		s.start.moved = nil
 	}
 	return s.openFrom(open)
 }
@@ -128,35 +137,15 @@ func (s *subscription) openAnew() (*wire.Open, error) {
 }
 
 // sharesAny reports whether any of the logs is one of which the client knows something, or it has seen nothing of any.
-func (e *elsewhere) sharesAny(logs []loggedBy) bool {
-	for _, l := range logs {
-		if e.heads[l.id] > 0 {
-			return true
-		}
-	}
-	return len(e.heads) == 0 || len(logs) == 0
-}
-
-// owed returns of how many logs there is less here than the client has seen: what comes of these later it is not to be shown again.
-func (e *elsewhere) owed(logs []loggedBy) (n int) {
-	for _, seq := range e.heads {
-		if seq > 0 {
-			n++
-		}
-	}
-	for _, l := range logs {
-		if seen := e.heads[l.id]; seen > 0 && l.head >= seen {
-			n--
-		}
-	}
-	return n
+func (e *elsewhere) sharesAny() bool {
+	return len(e.heads) == 0 || len(e.logs) == 0 || slices.ContainsFunc(e.logs, func(l loggedBy) bool { return e.heads[l.id] > 0 })
 }
 
 // firstMissed returns the first row of which the logs say that the client may not have seen it: rows rise along a log, so one look at each is enough. Of
 // what is not kept any more nobody knows: it returns 0.
-func (s *subscription) firstMissed(logs []loggedBy) (first uint64, err error) {
+func (s *subscription) firstMissed() (first uint64, err error) {
 	first = s.start.head + 1
-	for _, l := range logs {
+	for _, l := range s.start.moved.logs {
 		seen := s.start.moved.heads[l.id]
 		if seen >= l.head {
 			continue
@@ -178,6 +167,7 @@ func (s *subscription) firstMissed(logs []loggedBy) (first uint64, err error) {
 // seen returns the ranges of rows, of those from from to to, that the client has seen, and calls missed for each other one. It stops when these are more
 // than can be told.
 func (s *subscription) seen(from, to uint64, missed func(row uint64)) (ranges [][2]uint64, err error) {
+	e := s.start.moved
 	for from <= to && len(ranges) <= wire.MaxSeen {
 		last := min(to, from+missedStep-1)
 		places, err := s.session.hub.cfg.Store.RowsOf(s.room.Num, from, last)
@@ -186,8 +176,15 @@ func (s *subscription) seen(from, to uint64, missed func(row uint64)) (ranges []
 		}
 		rows := make([]bool, last-from+1) // those that it has seen
 		for _, p := range places {
-			if p.Row >= from && p.Row <= last && p.Seq <= s.start.moved.logs[p.Log] {
+			id, err := s.logOf(p.Log)
+			if err != nil {
+				return nil, err
+			}
+			if p.Row >= from && p.Row <= last && p.Seq <= e.heads[id] {
 				rows[p.Row-from] = true
+			}
+			if p.Seq >= e.owed[id] {
+				delete(e.owed, id)
 			}
 		}
 		if err := s.seenByID(from, rows); err != nil {
@@ -209,11 +206,22 @@ func (s *subscription) seen(from, to uint64, missed func(row uint64)) (ranges []
 	return ranges, nil
 }
 
+// logOf returns which log has that number here.
+func (s *subscription) logOf(num uint64) (wire.LogID, error) {
+	e := s.start.moved
+	if _, met := e.names[num]; !met { // it has been begun since
+		if err := s.session.hub.call(func() { e.meet(s.room) }); err != nil {
+			return wire.LogID{}, err
+		}
+	}
+	return e.names[num], nil
+}
+
 // seenByID marks those of the rows from from on whose ids the client has named. There are few of them, and most are among the first rows that are looked
 // at: when all have been met nothing more is read.
 func (s *subscription) seenByID(from uint64, rows []bool) error {
-	ids := s.start.moved.ids
-	for i := 0; i < len(rows) && len(ids) > 0; i++ {
+	e := s.start.moved
+	for i := 0; i < len(rows) && len(e.ids) > 0 && e.named < maxNamed; i++ {
 		if rows[i] {
 			continue
 		}
@@ -227,9 +235,9 @@ func (s *subscription) seenByID(from uint64, rows []bool) error {
 			if err != nil {
 				return fmt.Errorf("row %d of room %d: %w", from+uint64(i), s.room.Num, err)
 			}
-			if ids[event.ID] {
+			if e.named++; e.ids[event.ID] {
 				rows[i] = true
-				delete(ids, event.ID)
+				delete(e.ids, event.ID)
 			}
 			records = records[n:]
 		}
@@ -253,13 +261,14 @@ func (s *subscription) limit() uint64 {
 
 // look looks at rows that have come since it last did, and tells the client in another Open which of them it has seen.
 func (s *subscription) look(out []byte, hard int) (taken, error) {
-	e, logs, limit := s.start.moved, s.session.hub.logsOf(s.room), s.room.log.limit(s)
-	from := max(s.looked+1, s.next)
-	to := min(limit, from+missedStep-1)
-	e.meet(logs)
+	e, from := s.start.moved, max(s.looked+1, s.next)
+	to := min(s.room.log.limit(s), from+missedStep-1)
 	e.ids = nil // what it was shown since its mark the client knows itself
 	ranges, err := s.seen(from, to, func(uint64) {})
-	if err != nil && !errors.Is(err, store.ErrTrimmed) {
+	switch {
+	case errors.Is(err, ErrStopped):
+		return taken{records: out}, nil
+	case err != nil && !errors.Is(err, store.ErrTrimmed):
 		return taken{}, err
 	}
 	done := taken{records: out, again: true}
@@ -272,16 +281,8 @@ func (s *subscription) look(out []byte, hard int) (taken, error) {
 			return done, err
 		}
 	}
-	if s.looked = to; to == limit {
-		s.settleDebt(logs)
-	}
-	return done, nil
-}
-
-// settleDebt ends the looking at rows when there is nothing left to come that the client has seen. logs are those of before the last row that was looked
-// at.
-func (s *subscription) settleDebt(logs []loggedBy) {
-	if s.start.moved.owed(logs) == 0 {
+	if s.looked = to; len(e.owed) == 0 {
 		s.start.moved = nil
 	}
+	return done, nil
 }

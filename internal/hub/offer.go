@@ -45,7 +45,7 @@ type offering struct {
 	id     wire.LogID
 	low    uint64 // where the log may go on when there is a gap; 0: nowhere
 	list   []offer
-	got    Offered
+	got    *Offered
 	ledger *ledger
 	room   *room
 }
@@ -53,32 +53,46 @@ type offering struct {
 // Offer takes entries of a log, the first of which has seq first, as far as they are true and what they depend on is here, and says how far that was. It
 // verifies on the caller's goroutine, and returns after the commit. Its error is ErrStopped.
 func (h *Hub) Offer(from Source, log wire.Log, first uint64, list []wire.Signed) (Offered, error) {
-	if h.cfg.Key == nil {
-		return Offered{Refused: true}, nil
-	}
-	if fault := checkLog(&log); fault != "" {
-		return Offered{Fault: fault}, nil
-	}
-	o := &offering{from: from, log: log, id: log.ID(), low: from.Low, list: make([]offer, len(list))}
-	known := uint64(0) // up to here only the ids are compared: most of what comes twice is true
-	if x := h.shelf.find(o.id); x != nil {
-		h.shelf.mu.RLock()
-		known = x.head
-		h.shelf.mu.RUnlock()
-	}
-	parallel(len(list), func(i int) {
-		o.list[i] = check(&log, o.id, first+uint64(i), list[i], first+uint64(i) > known)
-	})
+	got, err := h.OfferAll(from, []Run{{Log: log, Low: from.Low, First: first, List: list}})
+	return got[0], err
+}
+
+// OfferAll is Offer for each of some runs in their order, in one commit.
+func (h *Hub) OfferAll(from Source, runs []Run) ([]Offered, error) {
+	got := make([]Offered, len(runs))
+	all := make([]*offering, 0, len(runs))
 	size := 0
-	for i := range list {
-		size += len(list[i].Entry) + len(list[i].Body) + requestSize
+	for i := range runs {
+		r := &runs[i]
+		o := &offering{from: from, log: r.Log, low: r.Low, got: &got[i], list: make([]offer, len(r.List))}
+		if fault := checkLog(&r.Log); fault != "" {
+			o.got.Fault = fault
+			continue
+		}
+		o.id = r.Log.ID()
+		known := h.shelf.headOf(o.id) // up to here only the ids are compared: most of what comes twice is true
+		parallel(len(r.List), func(i int) {
+			seq := r.First + uint64(i)
+			o.list[i] = check(&o.log, o.id, seq, r.List[i], seq > known)
+		})
+		for i := range r.List {
+			size += len(r.List[i].Entry) + len(r.List[i].Body) + requestSize
+		}
+		all = append(all, o)
 	}
 	done := make(chan struct{})
-	if err := h.queue.put(item{do: func() { h.take(o) }, done: done, size: size, writes: true}); err != nil {
-		return Offered{}, err
+	take := func() {
+		for _, o := range all {
+			h.take(o)
+		}
 	}
-	err := h.await(done)
-	return o.got, err
+	if err := h.queue.put(item{do: take, done: done, size: size, writes: true}); err != nil {
+		return got, err
+	}
+	if err := h.await(done); err != nil {
+		return make([]Offered, len(runs)), err // what is being written there is not the caller's any more
+	}
+	return got, nil
 }
 
 // parallel calls f for 0 to n-1, on all cores when that is worth it.
@@ -205,7 +219,7 @@ func (h *Hub) take(o *offering) {
 		}
 	}()
 	switch {
-	case !h.allows(&o.from, o):
+	case h.cfg.Key == nil || !h.allows(&o.from, o):
 		o.got.Refused = true
 		return
 	case h.full, h.stopping, o.room != nil && o.room.entered < o.room.head: // the last until its own rows have entries: see Share
@@ -291,7 +305,6 @@ func (h *Hub) compare(o *offering, x *offer) bool {
 		return false
 	}
 	o.got.Fork = h.foundFork(o, x)
-	o.got.Mine = h.isOwn(&o.log)
 	return false
 }
 
@@ -322,9 +335,11 @@ func (h *Hub) fits(o *offering, x *offer, leap bool) bool {
 		case missing:
 			o.got.Missing = append(o.got.Missing, needs[i])
 		case unknown:
-			unsure = true
+			unsure = unsure || i < len(x.Deps)
 		}
-		lamport = max(lamport, high)
+		if i < len(x.Deps) {
+			lamport = max(lamport, high)
+		}
 	}
 	if leap {
 		o.got.Missing = nil // who begins in the middle can't have all that
@@ -473,6 +488,11 @@ func (h *Hub) isGone(r *room, seq uint64) bool {
 // hostRow makes a row of an entry of another node.
 func (h *Hub) hostRow(log *wire.Log, r *room, x *offer, author identity.ID) *store.Row {
 	a := h.host(author, x.Name, x.Time)
+	if r.Direct() {
+		for _, id := range r.Peers {
+			h.openDirect(r, h.account(id))
+		}
+	}
 	given := store.Row{
 		Header: chat.Header{From: h.numberOf(log, x, author), CSeq: x.CSeq, Kind: x.Kind, Name: a.name}, Body: x.Body,
 		ID: x.idOfRow(),
@@ -492,13 +512,7 @@ func (h *Hub) hostRow(log *wire.Log, r *room, x *offer, author identity.ID) *sto
 	if now := chat.Millis(h.cfg.Now()); now-x.Time > lateAfter.Milliseconds() {
 		opts.At = x.Time
 	}
-	row := h.place(r, &given, &opts)
-	if r.Direct() {
-		for _, id := range r.Peers {
-			h.openDirect(r, h.account(id))
-		}
-	}
-	return row
+	return h.place(r, &given, &opts)
 }
 
 // idOfRow returns the message's id, which is the same on all nodes.
@@ -515,7 +529,7 @@ func (h *Hub) host(id identity.ID, name string, wrote int64) *account {
 	stale := seen-a.seen >= seenEvery.Milliseconds()
 	a.seen = max(a.seen, seen)
 	base := chat.BaseName(name)
-	if a.joined && a.name != "" || a.name != "" && chat.BaseName(a.name) == base {
+	if !a.lent && a.name != "" && (a.joined || chat.BaseName(a.name) == base) {
 		if stale {
 			h.save(a)
 		}

@@ -77,7 +77,7 @@ func (h *Hub) vouch(r *room, row *store.Row, sum [sha256.Size]byte, s *saying) {
 		e.Opts.Owner, e.Opts.Made = r.Owner[:], max(0, r.Created)
 	}
 	if s.target > 0 {
-		e.Opts.Target = h.targetOf(r, s.target, &e.Lamport)
+		e.Opts.Target = h.targetOf(r, s.target)
 	}
 	e.Deps = h.deps(r, l, row.Kind == chat.Act, &e.Lamport)
 	e.Lamport = min(e.Lamport+1, maxLamport)
@@ -88,8 +88,8 @@ func (h *Hub) vouch(r *room, row *store.Row, sum [sha256.Size]byte, s *saying) {
 	h.noted(r, l, e, id, row.Body)
 }
 
-// targetOf names, for all nodes, the row that an act takes the text of; nil for one that is not kept any more. It raises lamport to its.
-func (h *Hub) targetOf(r *room, row uint64, lamport *uint64) *wire.Dep {
+// targetOf names, for all nodes, the row that an act takes the text of; nil for one that is not kept any more.
+func (h *Hub) targetOf(r *room, row uint64) *wire.Dep {
 	e, err := h.cfg.Store.EntryOf(r.Num, row)
 	if errors.Is(err, store.ErrTrimmed) || errors.Is(err, store.ErrNoRow) {
 		for i := range h.batch.Entries { // a chunk of rows that are being given entries has both
@@ -102,7 +102,6 @@ func (h *Hub) targetOf(r *room, row uint64, lamport *uint64) *wire.Dep {
 		_ = h.fault(fmt.Errorf("read the entry of row %d of room %d: %w", row, r.Num, err))
 		return nil
 	}
-	*lamport = max(*lamport, e.Lamport)
 	return &wire.Dep{Log: h.byNum[e.Log].id, Seq: e.Seq, ID: bytes.Clone(e.ID[:idPrefix])}
 }
 

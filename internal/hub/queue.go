@@ -12,8 +12,9 @@ type item struct {
 	session *Session
 	record  wire.Record // *wire.Pub, Join, Part or Nick
 	size    int
-	act     *heard // that the record is; nil for another
-	writes  bool   // do may make rows
+	act     *heard     // that the record is; nil for another
+	moved   *elsewhere // of a Join that has a place on another node
+	writes  bool       // do may make rows
 	do      func()
 	done    chan struct{} // closed after the commit of the batch that do was part of
 }

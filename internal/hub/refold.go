@@ -122,6 +122,15 @@ func (h *Hub) own(r *room, owner identity.ID) {
 	r.kept = true
 	r.docket.owner = owner
 	h.refile(r, nil)
+	for a := range r.members {
+		for s := range a.sessions {
+			if sub := s.in(r); sub != nil {
+				r.log.setRole(sub, s.birthright(r))
+			}
+		}
+	}
+	r.retold = true
+	h.batch.after = append(h.batch.after, func() { h.retell(r) })
 }
 
 // refile files a room's acts anew, and has the room be what they then make of it.
@@ -344,7 +353,12 @@ func (h *Hub) restoreActs(state *store.State) {
 		if r == nil || l == nil || l.Forked > 0 && e.Seq >= l.Forked {
 			continue
 		}
-		a, err := h.restoreAct(r, l, e, trusted[l.Key])
+		log := wire.Log{Node: l.Key[:], Nonce: l.Nonce, Room: r.LogName()}
+		entry, err := wire.DecodeEntry(e.Header)
+		var a actEntry
+		if err == nil {
+			a, err = actOf(log.ID(), e.ID, entry, e.Body, e.Row, trusted[l.Key])
+		}
 		if err != nil {
 			h.cfg.Log.Warn("an act that is kept can't be read", "room", e.Room, "row", e.Row, "err", err)
 			continue
@@ -358,25 +372,4 @@ func (h *Hub) restoreActs(state *store.State) {
 			r.docket.judge()
 		}
 	}
-}
-
-func (h *Hub) restoreAct(r *room, l *store.Log, e *store.Entry, trusted bool) (actEntry, error) {
-	entry, err := wire.DecodeEntry(e.Header)
-	if err != nil {
-		return actEntry{}, err
-	}
-	log := wire.Log{Node: l.Key[:], Nonce: l.Nonce, Room: r.LogName()}
-	body := e.Body
-	if body == nil && !e.Hidden { // its row has it
-		record, _, err := h.cfg.Store.Page(r.Num, e.Row, e.Row, 1)
-		if err != nil {
-			return actEntry{}, err
-		}
-		event, err := wire.DecodeEvent(record[wire.HeaderLen:])
-		if err != nil {
-			return actEntry{}, err
-		}
-		body = event.Body
-	}
-	return actOf(log.ID(), e.ID, entry, body, e.Row, trusted)
 }

@@ -27,13 +27,21 @@ type Source struct {
 	Low uint64
 }
 
+// Run is entries of one log, the first of which has seq First. Low is as that of Source, which does not count where there is a Run.
+type Run struct {
+	Log   wire.Log
+	Low   uint64
+	First uint64
+	List  []wire.Signed
+}
+
 // Offered says what became of entries that were offered.
 type Offered struct {
 	Head    uint64     // of the log, after it
 	Known   int        // how many of them were here already
 	Missing []wire.Dep // what the first one that was not taken waits for
 	Fault   string     // why the first one that was not taken is a lie; empty: it is none
-	Fork    *wire.Fork // the log says two things at one place: this is the proof, already kept
+	Fork    *wire.Fork // the log says two things at one place: this is the proof, kept already; where it is this node's, it goes on under another nonce
 	Refused bool       // the room is not the source's to write to, or not here to be made: nothing was taken, and nobody is at fault
 	Later   bool       // the disk is nearly full, or the room's own rows are still being given entries: it is to be tried again
 	Mine    bool       // the log is the one that this node writes now, and there is more of it than here: see RenewLogs

@@ -443,4 +443,3 @@ func entriesOf(t *testing.T, w *world, head wire.Head) []wire.Signed {
 	}
 	return list
 }
-

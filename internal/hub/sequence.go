@@ -109,7 +109,7 @@ func (h *Hub) do(it *item) {
 	case *wire.Pub:
 		h.pub(s, r, it.size, it.act)
 	case *wire.Join:
-		h.join(s, r)
+		h.join(s, r, it.moved)
 	case *wire.Part:
 		h.part(s, r.Room)
 	case *wire.Nick:
@@ -152,10 +152,13 @@ func (h *Hub) pub(s *Session, p *wire.Pub, size int, act *heard) {
 // decide makes a row of a publish, or says why it can't be one.
 func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	out := store.Outcome{CSeq: p.CSeq}
-	switch p.Kind {
-	case chat.Skip:
+	switch {
+	case p.Kind == chat.Skip:
 		return out
-	case chat.Act:
+	case !isPair(p.Opts.As):
+		out.Code = chat.Malformed
+		return out
+	case p.Kind == chat.Act:
 		return h.decideAct(s, p, act)
 	}
 	if !isKind(p) {
@@ -193,6 +196,11 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	room.spoken(s.account.id, chat.Millis(h.cfg.Now()))
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out
+}
+
+// isPair reports whether a publish can have been offered under such a pair before; nil says that it was not.
+func isPair(as *wire.As) bool {
+	return as == nil || len(as.Origin) == len(store.Pair{}.Origin) && as.CSeq >= 1 && as.CSeq <= wire.MaxCount
 }
 
 // isKind reports whether rows of such a kind can be where a publish asks for one: what is sealed for two is of use in no room.

@@ -69,8 +69,15 @@ func (s *Session) Submit(done <-chan struct{}, records ...wire.Record) error {
 		items := make([]item, n)
 		for i, r := range records[:n] {
 			items[i] = item{session: s, record: r, size: recordSize(r)}
-			if p, ok := r.(*wire.Pub); ok && p.Kind == chat.Act {
-				items[i].act = s.hear(p)
+			switch r := r.(type) {
+			case *wire.Pub:
+				if r.Kind == chat.Act {
+					items[i].act = s.hear(r)
+				}
+			case *wire.Join:
+				if r.Moved != nil {
+					items[i].moved = newElsewhere(r.Moved)
+				}
 			}
 		}
 		if err := s.hub.queue.put(items...); err != nil {

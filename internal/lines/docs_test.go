@@ -13,7 +13,7 @@ import (
 
 // documented maps each section of the page to the object it describes.
 var documented = map[string]any{
-	"message": messageObject{}, "redacted": redactedObject{}, "ack": ackObject{}, "refused": refusedObject{}, "key_changed": keyChangedObject{}, "link": linkObject{}, "opened": openedObject{}, "closed": roomObject{},
+	"message": messageObject{}, "redacted": redactedObject{}, "ack": ackObject{}, "refused": refusedObject{}, "key_changed": keyChangedObject{}, "link": linkObject{}, "moved": movedObject{}, "opened": openedObject{}, "closed": roomObject{},
 	"denied": roomObject{}, "gap": gapObject{}, "reset": resetObject{}, "joined, left, renamed, stirred": presenceObject{}, "present": presentObject{},
 	"named": namedObject{}, "notice": noticeObject{}, "error": errorObject{}, "names": namesObject{}, "whois": whoisObject{}, "away": awayObject{}, "list": listObject{},
 	"topic": topicObject{}, "history": historyObject{}, "search": searchObject{}, "mentions": searchObject{}, "keep": keepObject{}, "invite": inviteObject{},

@@ -16,6 +16,8 @@ import (
 type sink interface {
 	// event tells what the client reports. It is called by Run's goroutine alone.
 	event(e client.Event)
+	// rest tells what is only known once no more late messages come.
+	rest()
 	// kept tells of a message of one's own that no Message will come for.
 	kept(a client.Ack)
 	// left tells that the client still has n messages of an earlier process to send.
@@ -49,6 +51,13 @@ type human struct {
 	said    string          // the last reason told for having none
 	lastNew client.Renamed  // without its room
 	shown   map[string]bool // rooms whose opening has been told; false: and not yet who is there
+	late    late            // messages from other nodes that were printed last
+}
+
+// late are messages of one room that came late, one behind the other.
+type late struct {
+	room string
+	run  *talk.Late // nil: none
 }
 
 func newHuman(cfg *Config, out *output, rooms *rooms, heard *heard) *human {
@@ -80,7 +89,7 @@ func (h *human) event(e client.Event) {
 	case client.ClosedRoom:
 		delete(h.shown, e.Room)
 		h.sentence(e)
-	case client.Gap, client.Reset, client.KeyChanged:
+	case client.Gap, client.Reset, client.KeyChanged, client.WentOn:
 		h.tell("%s --", talk.Sentence(e))
 	case client.Joined:
 		h.presence(e, e.ID)
@@ -109,7 +118,16 @@ func (h *human) message(m client.Message) {
 		h.hidden.Add(1)
 		return
 	}
-	at := m.Time.In(h.zone)
+	if h.late.run != nil && (m.At.IsZero() || m.Room != h.late.room) {
+		h.rest()
+	}
+	at := talk.When(&m).In(h.zone)
+	if !m.At.IsZero() {
+		if h.late.run == nil {
+			h.late = late{m.Room, new(talk.Late)}
+		}
+		h.late.run.Add(at)
+	}
 	if day := at.Format(time.DateOnly); day != h.day {
 		h.day = day
 		h.print("-- " + at.Format("Monday, 2 January 2006"))
@@ -133,6 +151,19 @@ func (h *human) message(m client.Message) {
 	h.print(line)
 }
 
+// rest tells how much of what was printed last came late, and from when it is.
+func (h *human) rest() {
+	if h.late.run == nil {
+		return
+	}
+	where := ""
+	if h.rooms.ambiguous(h.late.room) {
+		where = command.Label(h.late.room) + ": "
+	}
+	h.tell("%s%s --", where, h.late.run.Text(func(t time.Time) string { return t.In(h.zone).Format("15:04") }))
+	h.late = late{}
+}
+
 func (h *human) kept(a client.Ack) {
 	h.message(client.Message{Room: a.Room, Name: a.Name, Kind: a.Kind, Time: a.Time, Text: chat.CleanText(a.Kind, a.Text), Sealed: a.Sealed})
 }
@@ -146,7 +177,9 @@ func (h *human) refused(e client.Refused) {
 }
 
 func (h *human) linkUp(e client.LinkUp) {
-	h.tell("%s", talk.UpText(e, h.ever, h.name))
+	if !e.Moved || !h.ever { // the WentOn that follows tells of both
+		h.tell("%s", talk.UpText(e, h.ever, h.name))
+	}
 	h.name, h.up, h.ever, h.said = e.Name, true, true, ""
 }
 

@@ -20,6 +20,7 @@ func shows(t *testing.T, out, err string, events ...client.Event) {
 		t.Helper()
 		r := start(t, newDesk(), func(cfg *Config) { cfg.Terminal = true; cfg.Zone = time.FixedZone("CET", 3600) })
 		r.told(events...)
+		pass(lateRest)
 		r.wants(out, connected+err)
 	})
 }
@@ -45,6 +46,28 @@ func TestHumanMessages(t *testing.T) {
 		"ask them by another way which is theirs. To go on with the new one: /msg " + identity.ID{2}.String() + " TEXT --\n"
 	shows(t, "", changed, client.KeyChanged{Name: "bob", Was: identity.ID{1}, Now: identity.ID{2}})
 	shows(t, "13:00 #ops bob: hi ops\n13:00 #lobby bob: hi\n", "-- you are in #ops: coffee\n", client.Opened{Room: "ops", Topic: "coffee"}, other, said("bob", "hi"))
+}
+
+// TestHumanLate: what came late has its own time, and behind the last of it stands how much it was; each room by itself.
+func TestHumanLate(t *testing.T) {
+	late := func(room string, minute int) client.Message {
+		m := said("bob", fmt.Sprint("late ", minute))
+		m.Room, m.At = room, noon.Add(time.Duration(minute-60)*time.Minute)
+		return m
+	}
+	told := "-- 2 messages from the other side, 12:02–12:17 --\n"
+	shows(t, "12:17 bob: late 17\n12:02 bob: late 2\n13:00 bob: hi\n", told, late("lobby", 17), late("lobby", 2), said("bob", "hi"))
+	shows(t, "12:17 bob: late 17\n12:02 bob: late 2\n", told, late("lobby", 17), late("lobby", 2)) // nothing comes for a while
+	shows(t, "12:17 bob: late 17\n12:02 #ops bob: late 2\n", "-- 1 message from the other side, 12:17 --\n-- #ops: 1 message from the other side, 12:02 --\n", late("lobby", 17), late("ops", 2))
+	gone := said("bob", chat.ForkedText)
+	gone.Forked = true
+	shows(t, "13:00 bob: (hidden: its node signed two histories)\n", "", gone)
+}
+
+// TestHumanMoves: of going on at another node one line tells.
+func TestHumanMoves(t *testing.T) {
+	shows(t, "", "-- link lost: reset; trying again in 1 s\n-- node Lab is gone; went on at Hall, nothing was lost --\n", client.LinkDown{Err: errors.New("reset"), RetryIn: time.Second},
+		client.LinkUp{Title: "Hall", Name: "carol", Resumed: true, Moved: true}, client.WentOn{From: "Lab", To: "Hall"})
 }
 
 // TestHumanAnswers: what answers a message says which, as far as that was printed of late.

@@ -82,7 +82,9 @@ func (o *objects) event(e client.Event) {
 		o.print(keyChangedObject{"key_changed", chat.OneLine(e.Name), e.Was.String(), e.Now.String(), chat.OneLine(talk.ChangedText(e))})
 	case client.LinkUp:
 		o.epoch, o.mute = epochOf(e.Epoch), false
-		o.print(linkObject{Type: "link", State: "up", Name: chat.OneLine(e.Name), Title: chat.OneLine(e.Title), Node: e.Node.String(), Epoch: o.epoch, Resumed: e.Resumed})
+		o.print(linkObject{Type: "link", State: "up", Name: chat.OneLine(e.Name), Title: chat.OneLine(e.Title), Node: e.Node.String(), Epoch: o.epoch, Resumed: e.Resumed, Moved: e.Moved})
+	case client.WentOn:
+		o.print(movedObject{"moved", chat.OneLine(e.From), chat.OneLine(e.To), e.Anew, chat.OneLine(talk.WentOnText(e))})
 	case client.LinkDown:
 		o.linkDown(e)
 	case client.Opened:
@@ -121,6 +123,7 @@ func (o *objects) message(m client.Message) {
 		Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Cursor: m.Cursor.String(),
 		Name: chat.OneLine(m.Name), Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text),
 		To: chat.OneLine(m.To), Own: m.Own, Author: o.self.String(), Act: actOf(m.Kind, m.Text), Sealed: m.Sealed, Unreadable: m.Unreadable, Removed: m.Removed,
+		At: stampOrNot(m.At), Forked: m.Forked,
 	}
 	if !m.Re.IsZero() {
 		object.Re = m.Re.String()
@@ -249,6 +252,9 @@ func (o *objects) answer(from source, a command.Answer) {
 	}
 }
 
+// rest says nothing: each late message says when it was written.
+func (o *objects) rest() {}
+
 // left says nothing: the acks and refusals without a source will.
 func (o *objects) left(int) {}
 
@@ -268,7 +274,7 @@ func saidObjects(all []command.Said) []messageObject {
 		out[i] = messageObject{
 			Type: "message", Room: chat.OneLine(m.Room), Seq: m.Seq, ID: m.ID.String(), Epoch: epochOf(m.Epoch), Name: chat.OneLine(m.Name), Author: m.Author,
 			Kind: m.Kind.String(), Time: stampOf(m.Time), Text: chat.CleanText(m.Kind, m.Text), To: chat.OneLine(m.To), Own: m.Own, Ignored: m.Ignored, Act: actOf(m.Kind, m.Text),
-			Sealed: m.Sealed, Unreadable: m.Unreadable, Removed: m.Removed,
+			Sealed: m.Sealed, Unreadable: m.Unreadable, Removed: m.Removed, At: stampOrNot(m.At), Forked: m.Forked,
 		}
 		if !m.Re.IsZero() {
 			out[i].Re = m.Re.String()

@@ -45,6 +45,13 @@ func TestObjects(t *testing.T) {
 		{client.KeyChanged{Name: "bob", Was: bob, Now: identity.ID{9}}, `{"type":"key_changed","name":"bob","was":"` + bobID + `","now":"` + nodeID + `","text":"` +
 			talk.ChangedText(client.KeyChanged{Name: "bob", Was: bob, Now: identity.ID{9}}) + `"}`},
 		{client.LinkUp{Title: "Lab", Name: "carol", Node: identity.ID{9}, Epoch: 8, Resumed: true}, `{"type":"link","state":"up","name":"carol","title":"Lab","node":"` + nodeID + `","epoch":"0000000000000008","resumed":true}`},
+		{client.LinkUp{Title: "Lab", Name: "carol", Node: identity.ID{9}, Epoch: 8, Resumed: true, Moved: true},
+			`{"type":"link","state":"up","name":"carol","title":"Lab","node":"` + nodeID + `","epoch":"0000000000000008","resumed":true,"moved":true}`},
+		{client.WentOn{From: "Lab\x1b", To: "Hall"}, `{"type":"moved","from":"Lab�","to":"Hall","text":"node Lab� is gone; went on at Hall, nothing was lost"}`},
+		{client.WentOn{From: "Lab", To: "Hall", Anew: 2}, `{"type":"moved","from":"Lab","to":"Hall","anew":2,"text":"node Lab is gone; went on at Hall, 2 rooms begin anew there"}`},
+		{client.Message{Room: "ops", Seq: 6, From: 2, Name: "bob", Kind: chat.Text, Time: noon, At: noon.Add(-time.Hour), Text: chat.ForkedText, Forked: true},
+			`{"type":"message","room":"ops","seq":6,"id":"0000000000000000","epoch":"0000000000000000","cursor":"0000000000000000.0.0000000000000000","name":"bob","author":"` + bobID +
+				`","kind":"text","time":"2000-01-01T12:00:00.000Z","text":"(hidden: its node signed two histories)","at":"2000-01-01T11:00:00.000Z","forked":true}`},
 		{client.LinkDown{Err: errors.New("reset"), RetryIn: 1500 * time.Millisecond}, `{"type":"link","state":"down","text":"reset","retry_after_ms":1500}`},
 		{client.LinkDown{Code: chat.Stopping}, `{"type":"link","state":"down","code":"stopping","text":"the node is stopping","retry_after_ms":0}`},
 		{client.Opened{Room: "ops", Topic: "tea", From: 2, Head: 9}, `{"type":"opened","room":"ops","topic":"tea","from":2,"head":9}`},

@@ -29,6 +29,8 @@ const (
 	defaultTimeout = 10 * time.Second
 	// grace is how long an interrupted Run waits for the answers to what was sent.
 	grace = 2 * time.Second
+	// lateRest is how long nothing comes late until what did is told of.
+	lateRest = time.Second
 )
 
 // Config says what a Run reads and prints. Client, In, Out and Err are needed.

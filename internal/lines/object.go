@@ -27,6 +27,9 @@ type messageObject struct {
 	Ignored bool `json:"ignored,omitempty"`
 
 	Act *actObject `json:"act,omitempty"`
+
+	At     string `json:"at,omitempty"`
+	Forked bool   `json:"forked,omitempty"`
 }
 
 // actObject is what a message of kind act says.
@@ -74,6 +77,15 @@ type linkObject struct {
 	Code         string `json:"code,omitempty"`
 	Text         string `json:"text,omitempty"`
 	RetryAfterMS *int64 `json:"retry_after_ms,omitempty"`
+	Moved        bool   `json:"moved,omitempty"`
+}
+
+type movedObject struct {
+	Type string `json:"type"` // moved
+	From string `json:"from"`
+	To   string `json:"to"`
+	Anew int    `json:"anew,omitempty"`
+	Text string `json:"text"`
 }
 
 type openedObject struct {

@@ -39,6 +39,7 @@ type runner struct {
 	quitting bool            // quit is called
 	patience *time.Timer     // ends the grace of an interrupt; nil before one
 	lost     bool            // no node could be reached for too long
+	pause    *time.Timer     // ends a run of messages that came late
 }
 
 func newRunner(cfg Config) *runner {
@@ -88,6 +89,9 @@ func (r *runner) loop(ctx context.Context, executed <-chan reading) {
 	events, done, broken := r.cfg.Client.Events(), ctx.Done(), r.out.broken
 	timer := time.NewTimer(r.cfg.Timeout)
 	defer timer.Stop()
+	r.pause = time.NewTimer(lateRest)
+	defer r.pause.Stop()
+	defer r.sink.rest()
 	for {
 		select {
 		case e, open := <-events:
@@ -103,6 +107,8 @@ func (r *runner) loop(ctx context.Context, executed <-chan reading) {
 		case <-broken:
 			broken = nil
 			r.interrupt()
+		case <-r.pause.C:
+			r.sink.rest()
 		case <-timer.C:
 			timer.Reset(r.expire())
 		}
@@ -144,6 +150,9 @@ func (r *runner) handle(event client.Event) {
 	case client.Message:
 		if !r.cfg.Listens() {
 			return
+		}
+		if !e.At.IsZero() {
+			r.pause.Reset(lateRest)
 		}
 	}
 	r.sink.event(event)

@@ -277,7 +277,8 @@ func (b *book) Offer(from hub.Source, log wire.Log, first uint64, list []wire.Si
 		case len(missing) > 0:
 			o.Missing = missing
 			return o, nil
-		case p.fork > 0:
+		case p.fork > 0 && seq >= p.fork:
+			o.Refused = true
 			return o, nil
 		default:
 			e, _ := wire.DecodeEntry(list[i].Entry)
@@ -359,8 +360,7 @@ func (b *book) forkAt(f *wire.Fork, seq uint64) bool {
 	id := f.Log.ID()
 	p := b.logs[id]
 	if p == nil {
-		p = &page{log: f.Log, low: 1}
-		b.logs[id] = p
+		return false // as a hub of a room that it does not have
 	}
 	if p.fork > 0 && p.fork <= seq {
 		return false

@@ -97,6 +97,12 @@ func (m *Mesh) Serve(ctx context.Context, conn Link, accepted bool, address stri
 
 func (m *Mesh) serve(ctx context.Context, l *link, greeted func()) error {
 	defer l.conn.Close()
+	select {
+	case <-m.loaded:
+	case <-ctx.Done():
+		greeted()
+		return nil
+	}
 	l.wake, l.grown = make(chan struct{}, 1), make(chan struct{}, 1)
 	l.records, l.gone = make(chan wire.Record, maxRead), make(chan struct{})
 	l.flows, l.told = map[wire.LogID]*flow{}, map[identity.ID]int64{}

@@ -14,6 +14,7 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -110,6 +111,8 @@ type Mesh struct {
 	self identity.ID
 	wake chan struct{} // capacity 1, never closed: a hint to Run
 
+	loaded chan struct{} // closed when Run knows what the hub has kept
+
 	// mu promises that the fields agree, and those of links, flows, logs and peers with them. It is held for moments only.
 	mu           sync.Mutex
 	rand         *rand.Rand
@@ -133,7 +136,7 @@ type Mesh struct {
 	space        [16]byte // that links are of
 }
 
-// New returns a mesh of what the hub has. Nothing happens before Run.
+// New returns a mesh. Nothing happens before Run, for which the hub has to run too.
 func New(cfg Config) *Mesh {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -144,25 +147,17 @@ func New(cfg Config) *Mesh {
 		cfg.Rand = rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:])))
 	}
 	m := &Mesh{
-		cfg: cfg, self: cfg.Key.ID(), rand: cfg.Rand, wake: make(chan struct{}, 1),
+		cfg: cfg, self: cfg.Key.ID(), rand: cfg.Rand, wake: make(chan struct{}, 1), loaded: make(chan struct{}),
 		links: map[identity.ID]*link{}, logs: map[wire.LogID]*replica{}, peers: map[identity.ID]*peer{},
 	}
 	m.people.init()
 	for _, t := range cfg.Connect {
 		m.targets = append(m.targets, &target{Target: t})
 	}
-	for _, p := range cfg.Hub.SavedPeers() {
-		if p.Node != m.self {
-			m.peers[p.Node] = &peer{Peer: p, saved: true}
-		}
-	}
-	for _, f := range cfg.Hub.Forks() {
-		m.noteFork(f)
-	}
 	return m
 }
 
-// Run dials, and passes on what the hub takes, until ctx ends: then all links have been told goodbye, those that it has dialled have ended, and it
+// Run dials, and passes on what the hub takes, until ctx ends. It is called once. At the end all links have been told goodbye, those that it has dialled have ended, and it
 // returns nil. While nothing has ever been linked it returns a *SpaceError, or an error of Dial that wraps *identity.ChangedError, when one of the
 // operator's own addresses ends in it.
 func (m *Mesh) Run(ctx context.Context) error {
@@ -172,13 +167,16 @@ func (m *Mesh) Run(ctx context.Context) error {
 	defer cancel() // ends the dials, and the links that came of them
 	defer m.stop()
 	m.cfg.Hub.Grown(m.poke)
+	m.load()
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	late := time.NewTimer(tickEvery)
 	defer late.Stop()
 	m.tick()
 	for {
-		for _, id := range m.cfg.Hub.TakeGrown() {
+		grown := m.cfg.Hub.TakeGrown()
+		slices.SortFunc(grown, func(a, b wire.LogID) int { return bytes.Compare(a[:], b[:]) })
+		for _, id := range grown {
 			m.grew(id)
 		}
 		late.Reset(m.graft())
@@ -197,6 +195,22 @@ func (m *Mesh) Run(ctx context.Context) error {
 		case <-late.C:
 		}
 	}
+}
+
+// load takes over what the hub has kept of other nodes; once.
+func (m *Mesh) load() {
+	peers, forks := m.cfg.Hub.SavedPeers(), m.cfg.Hub.Forks()
+	for _, f := range forks {
+		m.noteFork(f, true)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range peers {
+		if p.Node != m.self {
+			m.peers[p.Node] = &peer{Peer: p, saved: true}
+		}
+	}
+	close(m.loaded)
 }
 
 // poke hints to Run that there is something to do.

@@ -158,9 +158,6 @@ func (m *Mesh) blame(id identity.ID, fault string) {
 	}
 }
 
-// idOfKey returns the id of a public key of 32 bytes.
-func (m *Mesh) idOfKey(key []byte) identity.ID { return identity.IDOf(key) }
-
 // Peers returns what is known of other nodes, at most wire.MaxPeers: those that are linked first, then those that were last.
 func (m *Mesh) Peers() []wire.PeerInfo {
 	m.mu.Lock()

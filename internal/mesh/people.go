@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"chatnode/internal/chat"
@@ -149,6 +150,38 @@ func (m *Mesh) abroad() (list []wire.NodePeople, changed bool) {
 
 // sayPeople returns what the other is to be told of the people of one node, or nil. Nothing else waits when it is asked for.
 func (l *link) sayPeople() wire.Record {
+	said := l.nextPeople()
+	if said == nil {
+		return nil
+	}
+	if !l.admitted && identity.ID(said.Node) != l.m.self {
+		l.m.hidePrivate(said)
+	}
+	return &wire.PeerPeople{Nodes: []wire.NodePeople{*said}}
+}
+
+// hidePrivate leaves out the rooms that a guest is not to know of: this node may have been told as one that is admitted.
+func (m *Mesh) hidePrivate(said *wire.NodePeople) {
+	open := map[string]bool{}
+	said.People = slices.Clone(said.People)
+	for i := range said.People {
+		var rooms []string
+		for _, room := range said.People[i].Rooms {
+			is, known := open[room]
+			if !known {
+				is = len(m.cfg.Hub.Heads(room, false)) > 0
+				open[room] = is
+			}
+			if is {
+				rooms = append(rooms, room)
+			}
+		}
+		said.People[i].Rooms = rooms
+	}
+}
+
+// nextPeople returns a copy of what the other is to be told next.
+func (l *link) nextPeople() *wire.NodePeople {
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
 	for len(l.out.people) > 0 {
@@ -168,10 +201,12 @@ func (l *link) sayPeople() wire.Record {
 				i = 1
 			}
 			if own := &l.m.people.own[i]; own.said.Version > 0 {
-				return &wire.PeerPeople{Nodes: []wire.NodePeople{own.said}}
+				said := own.said
+				return &said
 			}
 		} else if c := l.m.people.nodes[id]; c != nil && c.from != l {
-			return &wire.PeerPeople{Nodes: []wire.NodePeople{c.said}}
+			said := c.said
+			return &said
 		}
 	}
 	return nil

@@ -210,6 +210,11 @@ func (m *Mesh) lostLocked(l *link) {
 			m.hushOffLocked(r)
 		}
 	}
+	for id, f := range l.flows {
+		if r := f.replica; r.head == 0 && r.fork == nil && !m.behindLocked(r) {
+			delete(m.logs, id) // nobody has told of it but who is gone
+		}
+	}
 	m.againLocked()
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -16,6 +17,8 @@ const (
 	maxRooms = 1 << 17
 	// freshLog is how many entries a log has at most that is pushed whole to whom has never heard of it.
 	freshLog = 64
+	// maxForks bounds the proofs that are kept of logs of which there is nothing here.
+	maxForks = 1024
 	// digestEvery is the time after which what both have is compared again, in case that a room has become another's to read.
 	digestEvery = time.Minute
 )
@@ -25,7 +28,10 @@ type replica struct {
 	id   wire.LogID
 	log  wire.Log
 	head uint64 // what this node has
-	end  uint64 // the last entry before a fork; 0: none is known
+	end  uint64 // the first entry of which there are two; 0: none is known
+	// The proof of that, and whether the hub has taken it.
+	fork   *wire.Fork
+	hidden bool
 	// source is the link on which new entries come first; those on which they come later are asked to be lazy. Nil: nobody knows yet.
 	source *link
 	pull   pull
@@ -223,6 +229,7 @@ func (m *Mesh) grew(id wire.LogID) {
 	if all.Seq == 0 {
 		return
 	}
+	m.hide(id)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.replicaLocked(&all.Log)
@@ -262,21 +269,41 @@ func (l *link) grewLocked(r *replica, low uint64) {
 	}
 }
 
-// noteFork remembers that a log forks, and reports the first entry of which there are two.
-func (m *Mesh) noteFork(f *wire.Fork) {
+// noteFork remembers that a log forks, and has all links told, once. Of logs of which there is nothing here so many are remembered and no more: anybody
+// can make them up. taken says that the hub hides what it has of the log already.
+func (m *Mesh) noteFork(f *wire.Fork, taken bool) (isNew bool) {
 	a, _, err := f.Entries()
 	if err != nil {
-		return // the hub has checked it
+		return false // the hub has checked it
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := m.replicaLocked(&f.Log)
-	if r.end == 0 || a.Seq < r.end {
-		r.end = a.Seq
-		m.forks = append(m.forks, f)
+	id := f.Log.ID()
+	if m.logs[id] == nil && len(m.forks) >= maxForks {
+		return false
 	}
+	r := m.replicaLocked(&f.Log)
+	if r.end > 0 && a.Seq >= r.end {
+		return false
+	}
+	r.end, r.fork, r.hidden = a.Seq, f, taken
+	m.forks = append(m.forks, f)
 	for _, l := range m.order {
 		l.poke()
+	}
+	return true
+}
+
+// hide has the hub take a proof that came before anything of its log.
+func (m *Mesh) hide(id wire.LogID) {
+	m.mu.Lock()
+	var f *wire.Fork
+	if r := m.logs[id]; r != nil && r.fork != nil && !r.hidden {
+		f, r.hidden = r.fork, true
+	}
+	m.mu.Unlock()
+	if f != nil {
+		_, _ = m.cfg.Hub.Prove(f) // it was checked when it came
 	}
 }
 
@@ -298,16 +325,20 @@ func (l *link) forked(f *wire.Fork) error {
 		return fmt.Errorf("%w: a fork that is none: %w", errLie, err)
 	case isNew:
 		l.proven(f)
+	default:
+		l.m.noteFork(f, false)
 	}
 	return nil
 }
 
 // proven tells everybody that a log forks.
 func (l *link) proven(f *wire.Fork) {
-	id := l.m.idOfKey(f.Log.Node)
-	l.log.Warn("a node has signed two histories: what it says from there on is hidden", "forked", id, "room", f.Log.Room)
-	l.m.blame(id, "signed two histories")
-	l.m.noteFork(f)
+	id := identity.IDOf(f.Log.Node)
+	l.log.Warn("a node has signed two histories: what it says from there on is hidden", "forked", id.String(), "room", f.Log.Room)
+	if id != l.m.self { // else its store was put back to an earlier state
+		l.m.blame(id, "signed two histories")
+	}
+	l.m.noteFork(f, true)
 }
 
 // sortBy sorts a list by an id.

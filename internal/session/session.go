@@ -35,6 +35,9 @@ const (
 	questionsEach  = 50 * time.Millisecond
 	questionsBurst = 200
 	diskQuestion   = 4
+	// movesEach is how often a client may come to a room from another node, movesBurst to how many at once: what it has missed is looked for on the disk.
+	movesEach  = 200 * time.Millisecond
+	movesBurst = chat.MaxRooms + chat.MaxDirect
 	// maxSubmit is how many records are handed to the hub at a time.
 	maxSubmit = 64
 	// maxRequest bounds a join, a part or a nick, in bytes: what is in one comes back in its answer. maxMoved bounds a join that says what was seen on another
@@ -267,6 +270,7 @@ func (s *Session) leave() {
 // readChat submits what the client sends on the chat stream, in its order, until that ends or breaks the rules.
 func (s *Session) readChat() error {
 	reader := wire.NewReader(s.link.Chat())
+	moves := rate.NewLimiter(rate.Every(movesEach), movesBurst)
 	var waiting []wire.Record // read, and handed over together with what has come along with it
 	submit := func() error {
 		err := s.hub.Submit(s.link.Done(), waiting...)
@@ -285,7 +289,11 @@ func (s *Session) readChat() error {
 		case nil: // an error, or a type that this node does not know
 		case *wire.Pub:
 			pace = s.hub.Delay(r)
-		case *wire.Join, *wire.Part, *wire.Nick:
+		case *wire.Join:
+			if r.Moved != nil {
+				pace = moves.Reserve().Delay()
+			}
+		case *wire.Part, *wire.Nick:
 		default:
 			err = fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, r)
 		}

@@ -110,10 +110,10 @@ func (a *annalist) add(log uint64, kind chat.Kind, text string, same uint64, dep
 		room.Head++
 	}
 	rand.Read(row.Salt[:])
-	author := identity.ID{byte(log)}
-	there := wire.Entry{Seq: l.Head + 1, Epoch: l.epoch, Num: 70 + log, Row: l.row, From: 900 + log, CSeq: l.cseq, Time: a.clock - 5, Name: "carol~there", Kind: kind,
+	author := l.key.ID()
+	there := wire.Entry{Name: "carol", Seq: l.Head + 1, Epoch: l.epoch, Num: 70 + log, Row: l.row, From: 900 + log, CSeq: l.cseq, Time: a.clock - 5, Kind: kind,
 		Author: author[:], Origin: make([]byte, 16), Lamport: l.Lamport}
-	if there.Name = "carol"; a.isOwn(l) {
+	if a.isOwn(l) {
 		there.Num, there.Row, there.From, there.Time = row.Room, row.Seq, row.From, row.Time
 	}
 	binary.BigEndian.PutUint64(there.Origin, log)
@@ -134,8 +134,6 @@ func (a *annalist) add(log uint64, kind chat.Kind, text string, same uint64, dep
 		act := identity.SignedAct{Epoch: there.Epoch, From: there.From, CSeq: there.CSeq, Room: room.Name, Body: row.Body}
 		event.Opts.Sig = l.key.SignAct(&act)
 		there.Opts.Sig = event.Opts.Sig
-		author = l.key.ID()
-		there.Author = author[:]
 	}
 	if l.forge != nil {
 		l.forge(&there)

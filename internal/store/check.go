@@ -3,11 +3,13 @@ package store
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"math/bits"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
+	"chatnode/internal/wire"
 )
 
 // Tally is what a check went through.
@@ -16,6 +18,8 @@ type Tally struct {
 	Rooms         int         // conversations apart
 	Conversations int
 	Messages      int64
+	Logs          int // that nodes share
+	Entries       int64
 }
 
 // Progress is told now and then how far something is.
@@ -31,8 +35,9 @@ type Step struct {
 // Check returns the first thing in the store that can't be true, as a *Fault; any other error means that it could not be read to the end. It
 // holds the tables of rooms, origins and people in memory, and at most 16 bytes for each message.
 func (a *Archive) Check(ctx context.Context, progress Progress) (Tally, error) {
-	c := &checker{archive: a, progress: progress, origins: map[uint64]uint32{}}
-	for _, part := range []func(context.Context) error{c.eras, c.meta, c.rooms, c.senders, c.people, c.invites, c.standings, c.bars, c.messages, c.once, c.remembered, c.pages} {
+	c := &checker{archive: a, progress: progress, origins: map[uint64]uint32{}, byNum: map[uint64]*logBase{}, byID: map[wire.LogID]*logBase{}, ended: map[uint64]bool{}}
+	for _, part := range []func(context.Context) error{c.eras, c.meta, c.sharing, c.rooms, c.senders, c.people, c.invites, c.standings, c.bars, c.logs, c.abroad, c.peers,
+		c.messages, c.once, c.remembered, c.entries, c.pairs, c.forks, c.pages} {
 		if err := part(ctx); err != nil {
 			return Tally{}, a.explain(ctx, err)
 		}
@@ -54,6 +59,11 @@ type checker struct {
 	origins  map[uint64]uint32 // index in authors by number
 	runs     []run
 
+	key   ed25519.PublicKey // the node's; nil while the store has had none
+	byNum map[uint64]*logBase
+	byID  map[wire.LogID]*logBase
+	ended map[uint64]bool // logs that have been followed to their end
+
 	outcomes []Outcome // of the origin that was looked up last
 	whose    uint32
 }
@@ -64,6 +74,7 @@ type roomBase struct {
 	low  uint64
 	base chat.Hash
 	time int64
+	next uint64 // behind the last row, once rows have been followed
 }
 
 // author is an origin, and how far its messages have been followed.
@@ -114,7 +125,7 @@ func (c *checker) meta(ctx context.Context) error {
 			if err != nil || !isText {
 				return faultf("the node's key is none")
 			}
-			c.tally.Node = k.ID()
+			c.tally.Node, c.key = k.ID(), k.Public()
 			return nil
 		case metaCopied:
 		default:
@@ -143,7 +154,7 @@ func (c *checker) rooms(ctx context.Context) error {
 			&flags, &r.Rules.Slow, &r.Rules.Welcome, &pins, &open); err != nil {
 			return err
 		}
-		r.Num, r.low = uint64(num), uint64(low)
+		r.Num, r.low, r.next = uint64(num), uint64(low), uint64(low)
 		switch {
 		case num < 1 || num > maxRoom || num > c.lastRoom:
 			return faultf("room %d: no room can have that number, the last one given is %d", num, c.lastRoom)

@@ -119,8 +119,17 @@ func (c *checker) bars(ctx context.Context) error {
 
 // moderated reports whether there is a room with that number that can have moderators.
 func (c *checker) moderated(num int64) bool {
-	i, found := slices.BinarySearchFunc(c.all, num, func(r roomBase, num int64) int { return cmp.Compare(int64(r.Num), num) })
-	return found && !c.all[i].Direct()
+	r := c.roomOf(uint64(num))
+	return r != nil && !r.Direct()
+}
+
+// roomOf returns a room, nil when there is none of that number.
+func (c *checker) roomOf(num uint64) *roomBase {
+	i, found := slices.BinarySearchFunc(c.all, num, func(r roomBase, num uint64) int { return cmp.Compare(r.Num, num) })
+	if !found {
+		return nil
+	}
+	return &c.all[i]
 }
 
 // isKey reports whether b can be the id of a key.

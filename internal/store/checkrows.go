@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -24,13 +25,16 @@ type place struct {
 	next uint64 // seq
 	hash chat.Hash
 	time int64
+	bare bool // a row had no entry
 }
 
-// keptRow is a row as it stands in the table. Its bytes are valid until the next one is read.
+// keptRow is a row as it stands in the table, with the entry of it. Its bytes are valid until the next one is read.
 type keptRow struct {
 	room, seq          uint64
 	time, era          int64
 	salt, hash, record sql.RawBytes
+	entry              int64        // its id
+	header, sig        sql.RawBytes // nil: there is none
 }
 
 // messages follows each room's log from the first row that is kept to the last.
@@ -41,10 +45,15 @@ func (c *checker) messages(ctx context.Context) error {
 	}
 	at := place{}
 	rooms := c.all
-	return each(ctx, c.archive.conn, "SELECT id, time, era, salt, hash, record FROM message ORDER BY id", func(scan scan) error {
+	query := "SELECT id, time, era, salt, hash, record, 0, NULL, NULL FROM message ORDER BY id"
+	if c.tally.Logs > 0 {
+		query = fmt.Sprintf("SELECT m.id, m.time, m.era, m.salt, m.hash, m.record, coalesce(e.id, 0), e.header, e.sig FROM message m "+
+			"LEFT JOIN entry e ON e.room = m.id >> %d AND e.row = m.id & %d AND e.hidden = 0 ORDER BY m.id", seqBits, maxSeq)
+	}
+	return each(ctx, c.archive.conn, query, func(scan scan) error {
 		var row keptRow
 		var id int64
-		if err := scan(&id, &row.time, &row.era, &row.salt, &row.hash, &row.record); err != nil {
+		if err := scan(&id, &row.time, &row.era, &row.salt, &row.hash, &row.record, &row.entry, &row.header, &row.sig); err != nil {
 			return err
 		}
 		row.room, row.seq = rowAt(id)
@@ -79,6 +88,8 @@ func (c *checker) message(at *place, row *keptRow) error {
 	switch {
 	case row.seq < room.low:
 		return room.faultf(row.seq, "it stands before the first one that is kept, %d", room.low)
+	case row.seq+1 == at.next && row.header != nil:
+		return room.faultf(row.seq, "it has two entries")
 	case row.seq != at.next:
 		return room.faultf(at.next, "it is missing; the one that is there is row %d", row.seq)
 	case len(row.salt) != len(Row{}.Salt) && len(row.salt) != sumLen || len(row.hash) != len(chat.Hash{}):
@@ -94,22 +105,34 @@ func (c *checker) message(at *place, row *keptRow) error {
 	case row.era < 0 || row.era >= int64(len(c.epochs)):
 		return room.faultf(row.seq, "there is no epoch number %d", row.era)
 	}
-	if err := c.proven(at, row, event); err != nil {
+	entry, err := c.rowEntry(at, row, event)
+	if err == nil {
+		err = c.proven(at, row, event, entry)
+	}
+	if err != nil {
 		return err
 	}
 	at.next, at.time = row.seq+1, row.time
-	if err := c.author(room, event); err != nil {
+	room.next = at.next
+	act := identity.SignedAct{Epoch: c.epochs[row.era], From: event.From, CSeq: event.CSeq}
+	if row.sig != nil { // of another node, whose numbers they are
+		err = c.stranger(room, event, entry)
+		act.Epoch, act.From, act.CSeq = entry.Epoch, entry.From, entry.CSeq
+	} else {
+		err = c.author(room, event)
+	}
+	if err != nil {
 		return err
 	}
-	return c.signed(at.room, event, c.epochs[row.era])
+	return c.signed(at.room, event, act)
 }
 
 // signed compares an act with its author's signature, which stands for it wherever the row goes.
-func (c *checker) signed(room *roomBase, event *wire.Event, epoch uint64) error {
+func (c *checker) signed(room *roomBase, event *wire.Event, act identity.SignedAct) error {
 	if event.Kind != chat.Act {
 		return nil
 	}
-	act := identity.SignedAct{Epoch: epoch, From: event.From, CSeq: event.CSeq, Room: room.Name, Body: event.Body}
+	act.Room, act.Body = room.Name, event.Body
 	if room.Direct() {
 		act.Room = chat.DirectMark
 	}
@@ -138,15 +161,21 @@ func decodeEvent(record []byte) (*wire.Event, error) {
 	return event, nil
 }
 
-// proven compares what a row says with its id, and the id with the room's hash.
-func (c *checker) proven(at *place, row *keptRow, event *wire.Event) error {
+// proven compares what a row says with its id, and the id with the room's hash. What the id is made of stands in the entry of a row that has one.
+func (c *checker) proven(at *place, row *keptRow, event *wire.Event, entry *wire.Entry) error {
 	header := chat.Header{Epoch: c.epochs[row.era], Room: row.room, Seq: row.seq, From: event.From, CSeq: event.CSeq, Time: event.Time, Kind: event.Kind, Name: event.Name}
 	copy(header.Re[:], event.Opts.Re)
+	if entry != nil {
+		header = entry.Header()
+	}
 	var sum [sumLen]byte
 	if wasRedacted := len(row.salt) == sumLen; !wasRedacted {
 		sum = chat.BodySum((*[16]byte)(row.salt), event.Body)
 	} else if copy(sum[:], row.salt); len(event.Body) > 0 || !bytes.Equal(event.Opts.Gone, row.salt) {
 		return at.room.faultf(row.seq, "its text was taken away, and its record is not what that leaves")
+	}
+	if entry != nil && !bytes.Equal(entry.Sum, sum[:]) {
+		return at.room.faultf(row.seq, "what it says is not what its entry was made of")
 	}
 	id := header.IDOf(sum)
 	if id != event.ID {

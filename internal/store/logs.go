@@ -230,14 +230,22 @@ func textOf(salt, record []byte) ([]byte, []byte) {
 
 // loadShared reads what a store is among others.
 func loadShared(ctx context.Context, db querier, state *State) error {
-	return errors.Join(
-		loadSharing(ctx, db, &state.Sharing),
-		loadLogs(ctx, db, func(l Log) { state.Logs = append(state.Logs, l) }),
-		loadEntries(ctx, db, func(e Entry) error { state.Acts = append(state.Acts, e); return nil }, withTexts+"WHERE e.act = 1 ORDER BY e.room, e.lamport, e.name"),
-		loadAbroad(ctx, db, func(a Abroad) { state.Abroad = append(state.Abroad, a) }),
-		loadPeers(ctx, db, func(p Peer) { state.Peers = append(state.Peers, p) }),
-		loadForks(ctx, db, func(f ForkProof) { state.Forks = append(state.Forks, f) }),
-	)
+	for _, load := range []func() error{
+		func() error { return loadSharing(ctx, db, &state.Sharing) },
+		func() error { return loadLogs(ctx, db, func(l Log) { state.Logs = append(state.Logs, l) }) },
+		func() error {
+			acts := withTexts + "WHERE e.act = 1 ORDER BY e.room, e.lamport, e.name"
+			return loadEntries(ctx, db, func(e Entry) error { state.Acts = append(state.Acts, e); return nil }, acts)
+		},
+		func() error { return loadAbroad(ctx, db, func(a Abroad) { state.Abroad = append(state.Abroad, a) }) },
+		func() error { return loadPeers(ctx, db, func(p Peer) { state.Peers = append(state.Peers, p) }) },
+		func() error { return loadForks(ctx, db, func(f ForkProof) { state.Forks = append(state.Forks, f) }) },
+	} {
+		if err := load(); err != nil {
+			return err // of a damaged file the next would say the same
+		}
+	}
+	return nil
 }
 
 func loadSharing(ctx context.Context, db querier, s *Sharing) error {

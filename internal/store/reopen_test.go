@@ -156,12 +156,15 @@ func TestRestored(t *testing.T) {
 	if !s.Opened().Restored || restored.Epoch == first.Epoch || len(s.eras) != 2 || s.eras[0] != first.Epoch || s.eras[1] != restored.Epoch {
 		t.Errorf("opened %+v with epoch %x and eras %x, the copied store has %x", s.Opened(), restored.Epoch, s.eras, first.Epoch)
 	}
+	if restored.Sharing.Nonce == first.Sharing.Nonce || restored.Sharing.Space != first.Sharing.Space {
+		t.Errorf("it shares as %+v, the copied store did as %+v: want other logs in the same space", restored.Sharing, first.Sharing)
+	}
 	mustAppend(t, s, &Batch{Rows: []Row{w.row(1, 100)}})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = mustOpen(t, dir, Options{})
-	if s.Opened().Restored || mustLoad(t, s).Epoch != restored.Epoch {
+	if s.Opened().Restored || mustLoad(t, s).Epoch != restored.Epoch || mustLoad(t, s).Sharing != restored.Sharing {
 		t.Errorf("a second start: %+v with epoch %x, want %x", s.Opened(), mustLoad(t, s).Epoch, restored.Epoch)
 	}
 	var eras []int

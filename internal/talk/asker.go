@@ -178,7 +178,7 @@ func (a Asker) said(ctx context.Context, list []client.Message) []command.Said {
 	for i, m := range list {
 		all[i] = command.Said{
 			Room: m.Room, To: m.To, Seq: m.Seq, ID: m.ID, Epoch: m.Epoch, Name: m.Name, Kind: m.Kind, Time: m.Time, Text: m.Text, Re: m.Re, Own: m.Own, Whom: m.Whom,
-			Sealed: m.Sealed, Unreadable: m.Unreadable, Removed: m.Removed,
+			Sealed: m.Sealed, Unreadable: m.Unreadable, Removed: m.Removed, At: m.At, Forked: m.Forked,
 		}
 		id, ok := known[m.From]
 		if m.Own {

@@ -35,6 +35,8 @@ func Sentence(e client.Event) string {
 		return GapText(e)
 	case client.Reset:
 		return ResetText(e)
+	case client.WentOn:
+		return WentOnText(e)
 	case client.Joined:
 		return joinedText(e)
 	case client.Gone:

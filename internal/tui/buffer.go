@@ -10,6 +10,7 @@ import (
 	"chatnode/internal/command"
 	"chatnode/internal/identity"
 	"chatnode/internal/scroll"
+	"chatnode/internal/talk"
 )
 
 const (
@@ -54,6 +55,7 @@ type buffer struct {
 	last      uint64 // seq of the newest row of the log; 0: none
 	low       uint64 // seq of the oldest; 0: none
 	fromStart bool   // there is nothing older, or nothing that could be shown above
+	severed   bool   // what is at the top was shown by another node, and its place in this one's log is not known
 	fetching  bool   // older rows have been asked for
 	halted    bool   // nothing older is asked for until the user goes up: the screen was emptied, or the node could not tell
 
@@ -62,6 +64,10 @@ type buffer struct {
 	mentions int
 	hidden   bool // a conversation that was closed: it comes back with its next message
 	ring     ring
+
+	late   talk.Late // messages from other nodes, one behind the other, that came last
+	headed int       // number of the row that says how many they are; none: there are none
+	stayed []chat.ID // messages of the user's that were kept on a node which is gone, and stand where they were sent
 
 	waiting []waiting // what the user has sent and is not in the log yet: the last rows of pane, in the same order
 	refused []refused
@@ -171,7 +177,8 @@ func (b *buffer) trim(n int, must bool) {
 	b.fromStart, b.low = false, b.last+1
 	for i := b.pane.First(); i < b.pane.End(); i++ {
 		if r := b.pane.At(i); r.id != (chat.ID{}) || r.folded != nil {
-			b.low = r.low()
+			b.low, b.severed = r.low(), r.astray
+			b.fromStart = r.astray
 			return
 		}
 	}
@@ -191,7 +198,7 @@ func (b *buffer) mark(text string, at time.Time) {
 func rowOf(m *client.Message, names []string) row {
 	own := m.Own || slices.Contains(names, m.Name)
 	r := row{
-		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: own, say: m.Kind, at: m.Time, text: m.Text, re: m.Re, hidden: m.Ignored,
+		kind: rowSaid, seq: m.Seq, id: m.ID, from: m.From, name: m.Name, own: own, say: m.Kind, at: talk.When(m), text: m.Text, re: m.Re, hidden: m.Ignored,
 		direct: isDirect(m.Room), open: m.Open(), mention: !own && m.Kind != chat.Topic && m.Kind != chat.Act && mentions(m.Text, names),
 	}
 	r.enact(m.Whom)

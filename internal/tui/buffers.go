@@ -23,7 +23,7 @@ func (m *model) add(kind bufferKind, name string) *buffer {
 		}
 	}
 	m.made++
-	b := &buffer{kind: kind, name: name, place: strconv.Itoa(m.made), fromStart: kind == bufStatus, picked: none}
+	b := &buffer{kind: kind, name: name, place: strconv.Itoa(m.made), fromStart: kind == bufStatus, picked: none, headed: none}
 	b.style = &rowStyle{theme: m.theme, zone: m.cfg.Zone, names: m.names()}
 	b.pane = scroll.New(b.style.draw)
 	m.buffers = append(m.buffers, b)

@@ -44,6 +44,9 @@ func (m *model) event(e client.Event) tea.Cmd {
 		b.last = e.To
 	case client.Reset:
 		m.reset(e)
+	case client.WentOn:
+		m.status.note(talk.WentOnText(e), m.cfg.Now())
+		m.say(talk.WentOnText(e))
 	case client.Standing:
 		m.standing(e)
 	case client.Named:
@@ -95,6 +98,7 @@ func (m *model) message(e *client.Message) tea.Cmd {
 	}
 	r := rowOf(e, m.names())
 	b.quote(&r, nil)
+	stays := b.stays(e.ID)
 	if e.Own && b.kind == bufDirect {
 		m.recognize(b, e.ID)
 	}
@@ -102,14 +106,17 @@ func (m *model) message(e *client.Message) tea.Cmd {
 		b.low = e.Seq
 	}
 	b.settle()
-	b.add(r)
+	if !stays {
+		m.late(b, e)
+		b.add(r)
+	}
 	if e.Kind == chat.Topic {
 		b.topic = e.Text
 	}
 	if e.Seq <= b.read {
 		m.client.Read(b.name, e.Seq) // of what was said before the first visit
 	}
-	if r.own || r.hidden {
+	if r.own || r.hidden || stays {
 		return nil
 	}
 	return m.unread(b, &r)
@@ -165,7 +172,7 @@ func (m *model) acked(e client.Ack) {
 	case b == nil && e.Kind != chat.Skip && m.find(e.Room) == nil:
 		m.shown.note("said in "+command.Label(e.Room)+": "+chat.OneLine(e.Text), m.cfg.Now())
 	case b == nil:
-	case b.last >= e.Seq || !b.joined && b.kind == bufRoom:
+	case b.last >= e.Seq || e.Shown || !b.joined && b.kind == bufRoom:
 		b.dropWaiting(i)
 	default:
 		b.waiting[i].seq, b.waiting[i].id = e.Seq, e.ID
@@ -198,11 +205,18 @@ func (m *model) opened(e client.Opened) tea.Cmd {
 	b := m.meet(e, state)
 	again := b.joined
 	b.joined, b.closed, b.topic, b.terms = true, chat.OK, e.Topic, e.Terms
-	if e.Status == wire.StatusOK {
+	goesOn := e.Status == wire.StatusOK || e.Status == wire.StatusMoved
+	if e.Status == wire.StatusMoved && again {
+		b.move(e, state.Read)
+	}
+	if goesOn {
 		b.openedAt(e)
 	}
 	missed := int64(e.Head) - int64(e.From) + 1
-	if again && missed > 0 && e.Status == wire.StatusOK && !m.link.lostAt.IsZero() {
+	for _, seen := range e.Seen {
+		missed -= int64(seen[1] - seen[0] + 1)
+	}
+	if again && missed > 0 && goesOn && !m.link.lostAt.IsZero() {
 		b.mark(fmt.Sprintf("%s while there was no link, %s–%s", talk.Count(uint64(missed), "message", "messages"),
 			m.clock(m.link.lostAt), m.clock(m.cfg.Now())), m.cfg.Now())
 	}
@@ -339,6 +353,7 @@ func (m *model) reset(e client.Reset) {
 		b.strand()
 		b.mark(talk.ResetText(e), m.cfg.Now())
 		b.past, b.last, b.low, b.read, b.fromStart, b.fetching = nil, 0, 0, 0, true, false
+		b.headed, b.stayed = none, nil
 		b.disown()
 		b.style.newAt = 0
 	}

@@ -59,7 +59,9 @@ func (l *link) lagged(msg lagged) {
 
 func (m *model) linkUp(e client.LinkUp) tea.Cmd {
 	l := &m.link
-	m.status.note(talk.UpText(e, l.ever, m.name), m.cfg.Now())
+	if !e.Moved || !l.ever { // the WentOn that follows tells of both
+		m.status.note(talk.UpText(e, l.ever, m.name), m.cfg.Now())
+	}
 	l.up, l.ever, l.asked, l.last = true, true, time.Time{}, time.Time{}
 	m.title, l.epoch = e.Title, e.Epoch
 	m.rename(e.Name)

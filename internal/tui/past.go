@@ -235,7 +235,7 @@ func (m *model) landed(p page) tea.Cmd {
 	}
 	p.b.pick(none) // of what was looked at until now
 	rows := m.rows(p.b, p.rows)
-	if last := rows[len(rows)-1].seq; p.b.low > 0 && last+1 >= p.b.low && !p.b.fetching {
+	if last := rows[len(rows)-1].seq; p.b.low > 0 && last+1 >= p.b.low && !p.b.fetching && !p.b.severed {
 		for len(rows) > 0 && rows[len(rows)-1].seq >= p.b.low {
 			rows = rows[:len(rows)-1]
 		}
@@ -287,6 +287,9 @@ func (m *model) origin() tea.Cmd {
 	}
 	m.say("looking for the message that was answered…")
 	room, id, before := b.name, r.re, r.seq
+	if r.astray {
+		before = 0
+	}
 	return func() tea.Msg {
 		seq, err := m.client.Locate(m.asking, room, id, before, nil)
 		return located{b: b, id: id, seq: seq, err: err}

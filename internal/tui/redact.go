@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"fmt"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/client"
@@ -15,6 +16,9 @@ func (e *env) Redact(_ context.Context, room string, _ chat.ID) error {
 	r := e.b.view().At(e.b.picked)
 	if r == nil || r.kind != rowSaid || r.id == (chat.ID{}) {
 		return command.ErrNoMessage
+	}
+	if r.astray {
+		return fmt.Errorf("another node has shown that message: /redact %s looks for it on this one", r.id)
 	}
 	return e.m.send(talk.RedactDraft(room, r.seq, r.id))
 }

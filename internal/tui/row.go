@@ -48,6 +48,7 @@ type row struct {
 	open    bool   // it came to one person alone and was not sealed
 	n       uint64 // of a refused one: what Client.Send returned
 	where   string // the room, in a list of messages of many; else ""
+	astray  bool   // it was shown by another node, and seq is about where it stands in this one's log
 	deed    string // of an act: what was done, before what stands in text
 	hidden  bool   // the user ignores who wrote it
 	folded  []row  // of a note that stands for them: messages that are hidden

@@ -14,8 +14,8 @@ const checkPage = `chatnode check: is everything in the store as it was written?
     chatnode check -data DIR              another store
     chatnode check FILE                   a backup
 
-It reads all that is kept, and holds every message to its number, its id, its author and the hash of its room's log. It prints the first
-thing that can't be true, or a line that says how much there is. A node may run meanwhile; nothing is changed.
+It reads all that is kept, and holds every message to its number, its id, its author and the hash of its room's log, and what linked nodes
+share to their signatures. It prints the first thing that can't be true, or a line that says how much there is. A node may run meanwhile; nothing is changed.
 
   -data DIR          the store's folder ($CHATNODE_DATA)
 
@@ -50,6 +50,9 @@ func describe(t *store.Tally) string {
 		text += ", " + count(int64(t.Conversations), "conversation", "conversations")
 	}
 	text += ", " + count(t.Messages, "message", "messages")
+	if t.Logs > 0 {
+		text += ", " + count(t.Entries, "entry", "entries") + " of " + count(int64(t.Logs), "log", "logs")
+	}
 	if !t.Node.IsZero() {
 		text += ", node " + t.Node.String()
 	}

@@ -22,6 +22,7 @@ const exportPage = `chatnode export: print the messages of a store
     chatnode export > all.jsonl           one JSON object a line (docs/json.md)
     chatnode export -text -room ops       for people to read
     chatnode export -since 2h FILE        the last two hours of a backup
+    chatnode export -merged -room ops     what linked nodes have in common, in their common order
 
 Messages come in the order in which they were written, across rooms. Conversations of two are among them; what is said there is sealed, and
 printed as it is kept: only the two can read it. A node may run meanwhile; nothing is changed.
@@ -30,6 +31,7 @@ printed as it is kept: only the two can read it. A node may run meanwhile; nothi
   -room ROOM         this room alone; may be given again; @ stands for all conversations, @bob for those that bob has
   -since TIME        no older ones: 2h, 30d
   -text              lines for people, times as this machine's clock shows them
+  -merged            room by room in causal order, without anything that is this node's own: nodes that hold the same print the same
 
 Exit codes: 0 all of it was printed; 1 it could not be; 2 usage, or there is no such room; 3 there is no store, or it can't be opened; 8 messages
 are missing or can't be read, all others were printed.
@@ -47,6 +49,7 @@ func Export(ctx context.Context, args []string, c *Console) error {
 	var rooms []string
 	since := int64(0)
 	text := flags.Bool("text", false, "")
+	merged := flags.Bool("merged", false, "")
 	flags.Func("room", "", func(s string) error { rooms = append(rooms, s); return nil })
 	flags.Func("since", "", func(s string) error {
 		d, err := chat.ParseDuration(s)
@@ -70,7 +73,11 @@ func Export(ctx context.Context, args []string, c *Console) error {
 	if err != nil {
 		return err
 	}
-	err = e.print(ctx, c, chosen, since, *text)
+	if *merged {
+		err = e.printMerged(ctx, c, chosen, since, *text)
+	} else {
+		err = e.print(ctx, c, chosen, since, *text)
+	}
 	if isGone(err) {
 		return nil
 	}
