@@ -234,12 +234,20 @@ func (b *book) Entries(log wire.LogID, from, to uint64, size int, admitted bool)
 	return list, p.low, nil
 }
 
-func (b *book) Offer(from hub.Source, log wire.Log, first uint64, list []wire.Signed) (o hub.Offered, err error) {
+func (b *book) OfferAll(from hub.Source, runs []hub.Run) (all []hub.Offered, err error) {
 	time.Sleep(time.Millisecond) // a commit
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer b.wake()
 	b.offers++
+	for _, r := range runs {
+		from.Low = r.Low
+		all = append(all, b.offer(from, r.Log, r.First, r.List))
+	}
+	return all, nil
+}
+
+func (b *book) offer(from hub.Source, log wire.Log, first uint64, list []wire.Signed) (o hub.Offered) {
 	if b.full {
 		o.Later = true
 	}
@@ -256,7 +264,7 @@ func (b *book) Offer(from hub.Source, log wire.Log, first uint64, list []wire.Si
 	}
 	defer func() { o.Head = p.head() }()
 	if o.Later || o.Refused {
-		return o, nil
+		return o
 	}
 	if from.Low > p.head()+1 && first == from.Low && len(p.list) == 0 {
 		p.low = first
@@ -269,23 +277,23 @@ func (b *book) Offer(from hub.Source, log wire.Log, first uint64, list []wire.Si
 			o.Known++
 		case fault == "fork":
 			o.Fork = b.prove(p, seq, &list[i])
-			return o, nil
+			return o
 		case fault != "":
 			b.lies = append(b.lies, fault)
 			o.Fault = fault
-			return o, nil
+			return o
 		case len(missing) > 0:
 			o.Missing = missing
-			return o, nil
+			return o
 		case p.fork > 0 && seq >= p.fork:
 			o.Refused = true
-			return o, nil
+			return o
 		default:
 			e, _ := wire.DecodeEntry(list[i].Entry)
 			b.add(p, e, list[i])
 		}
 	}
-	return o, nil
+	return o
 }
 
 // judge decides about one entry.

@@ -41,7 +41,7 @@ type Hub interface {
 	Heads(room string, admitted bool) []wire.Head
 	HeadOf(log wire.LogID, admitted bool) (wire.Head, bool)
 	Entries(log wire.LogID, from, to uint64, size int, admitted bool) (list []wire.Signed, low uint64, err error)
-	Offer(from hub.Source, log wire.Log, first uint64, list []wire.Signed) (hub.Offered, error)
+	OfferAll(from hub.Source, runs []hub.Run) ([]hub.Offered, error)
 	Prove(f *wire.Fork) (isNew bool, err error)
 	Forks() []*wire.Fork
 	Grown(wake func())

@@ -18,6 +18,8 @@ const (
 	minRange = 64
 	// graftAfter is how long what somebody has may take to come by itself, give or take half.
 	graftAfter = 300 * time.Millisecond
+	// leapAfter is how long a log is waited for from its beginning, or from where it ends here, when those that were heard of it have it from later on only.
+	leapAfter = 2 * time.Second
 	// pullLimit is how long a link that was asked may send nothing before another one is.
 	pullLimit = 10 * time.Second
 )
@@ -40,6 +42,10 @@ func (m *Mesh) planLocked(r *replica, need uint64) {
 		return
 	}
 	f := l.flows[r.id]
+	if f.low > r.head+1 && !r.leap {
+		m.missLocked(r, leapAfter) // somebody else may have what lies between
+		return
+	}
 	from, to := max(r.head+1, f.low), f.claimed
 	most := uint64(max(minRange, min(wire.MaxEntries, maxAsking-l.asking)))
 	if need > 0 {
@@ -147,8 +153,9 @@ func (m *Mesh) graft() time.Duration {
 			wait = min(wait, r.late.Sub(now))
 			continue
 		default:
-			r.source = nil
+			r.source, r.leap = nil, true
 			m.planLocked(r, 0)
+			r.leap = false
 		}
 		r.late = time.Time{}
 	}

@@ -38,6 +38,7 @@ type replica struct {
 	queued bool // in Mesh.backlog
 	// While it is in Mesh.missed: when it is taken for lost, and what head was when that was decided.
 	late     time.Time
+	leap     bool // it may begin, or go on, behind a gap
 	lateHead uint64
 }
 
@@ -75,9 +76,12 @@ type flow struct {
 func (m *Mesh) replicaLocked(log *wire.Log) *replica {
 	id := log.ID()
 	r := m.logs[id]
-	if r == nil {
+	switch {
+	case r == nil:
 		r = &replica{id: id, log: *log}
 		m.logs[id] = r
+	case len(r.log.Node) == 0: // so far only what builds on it was here: see lack
+		r.log = *log
 	}
 	return r
 }
@@ -159,7 +163,7 @@ func (l *link) heads(h *wire.Heads) error {
 		if err := l.m.cfg.Hub.RenewLogs(); err != nil {
 			return err
 		}
-		l.log.Warn("others have more of this node's own log than it has itself, as after a restored backup: new logs begin")
+		l.restored()
 	}
 	own := map[wire.LogID]uint64{}
 	for _, head := range l.m.cfg.Hub.Heads(h.Room, true) {

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"chatnode/internal/hub"
@@ -37,12 +38,18 @@ func (l *link) entries(e *wire.Entries) error {
 	if l.waiting.holds(f) {
 		return l.keep(r)
 	}
-	rest, _, err := l.offer(r)
+	if len(l.waiting.runs) > 0 && l.waiting.fits(r) {
+		if err := l.keep(r); err != nil {
+			return err
+		}
+		return l.retry() // together with what has waited for it
+	}
+	rests, _, err := l.offer([]run{r})
 	if err != nil {
 		return err
 	}
-	if len(rest.list) > 0 {
-		if err := l.keep(rest); err != nil {
+	if len(rests[0].list) > 0 {
+		if err := l.keep(rests[0]); err != nil {
 			return err
 		}
 	}
@@ -57,37 +64,54 @@ func (l *link) arrivedLocked(f *flow, e *wire.Entries) {
 	}
 }
 
-// offer offers a run to the hub, and returns what of it waits for other entries, which are asked for, and whether any was taken.
-func (l *link) offer(r run) (rest run, took bool, err error) {
-	f := r.flow
-	l.m.mu.Lock()
-	low := l.m.lowLocked(f.replica)
-	l.m.mu.Unlock()
-	source := hub.Source{Node: l.node, Admitted: l.admitted}
-	if low > 0 && r.first == low {
-		source.Low = low
-	}
-	o, err := l.m.cfg.Hub.Offer(source, f.replica.log, r.first, r.list)
-	if err == nil && o.Mine {
-		l.log.Warn("others have more of this node's own log than it has itself, as after a restored backup: new logs begin")
+// offer offers runs to the hub, in their order and in one commit, and returns what of each waits for other entries, which are asked for, and whether any was
+// taken.
+func (l *link) offer(runs []run) (rests []run, took bool, err error) {
+	got, err := l.offerOnce(runs)
+	if err == nil && slices.ContainsFunc(got, func(o hub.Offered) bool { return o.Mine }) {
+		l.restored()
 		if err = l.m.cfg.Hub.RenewLogs(); err == nil {
-			o, err = l.m.cfg.Hub.Offer(source, f.replica.log, r.first, r.list)
+			got, err = l.offerOnce(runs)
 		}
 	}
-	switch {
-	case err != nil:
-		return run{}, false, err
-	case o.Fault != "":
-		return run{}, false, fmt.Errorf("%w: an entry of %s: %s", errLie, f.replica.log.Room, o.Fault)
-	case o.Fork != nil:
-		l.proven(o.Fork)
+	if err != nil {
+		return nil, false, err
 	}
-	took = l.offered(r, &o)
-	if at := max(o.Head+1, r.first); len(o.Missing) > 0 && at <= r.last() {
-		l.lack(o.Missing, f.replica.log.Room)
-		rest = run{flow: f, first: at, list: r.list[at-r.first:]}
+	rests = make([]run, len(runs))
+	for i := range runs {
+		o, r := &got[i], runs[i]
+		if o.Fault != "" {
+			return nil, false, fmt.Errorf("%w: an entry of %s: %s", errLie, r.flow.replica.log.Room, o.Fault)
+		}
+		if o.Fork != nil {
+			l.proven(o.Fork)
+		}
+		took = l.offered(r, o) || took
+		if at := max(o.Head+1, r.first); len(o.Missing) > 0 && at <= r.last() {
+			l.lack(o.Missing, r.flow.replica.log.Room)
+			rests[i] = run{flow: r.flow, first: at, list: r.list[at-r.first:]}
+		}
 	}
-	return rest, took, nil
+	return rests, took, nil
+}
+
+// offerOnce offers runs to the hub, each from where on anybody has its log.
+func (l *link) offerOnce(runs []run) ([]hub.Offered, error) {
+	list := make([]hub.Run, len(runs))
+	l.m.mu.Lock()
+	for i, r := range runs {
+		list[i] = hub.Run{Log: r.flow.replica.log, First: r.first, List: r.list}
+		if low := l.m.lowLocked(r.flow.replica); low > 0 && r.first == low {
+			list[i].Low = low
+		}
+	}
+	l.m.mu.Unlock()
+	return l.m.cfg.Hub.OfferAll(hub.Source{Node: l.node, Admitted: l.admitted}, list)
+}
+
+// restored says that the node's store was put back to an earlier state.
+func (l *link) restored() {
+	l.log.Warn("others have more of this node's own log than it has itself, as after a restored backup: new logs begin")
 }
 
 // offered notes what became of entries, and reports whether any of them was new. What came from another link before makes this one lazy.

@@ -106,69 +106,101 @@ func (l *link) keep(r run) error {
 	return nil
 }
 
-// ready returns how many of the first entries of a run have all that they depend on. It notes in heads what it has asked the hub for.
-func (l *link) ready(h *held, heads map[wire.LogID]uint64) int {
-	for n, deps := range h.deps {
+// fits reports whether there is room for all of a run.
+func (w *waiting) fits(r run) bool {
+	size := 0
+	for i := range r.list {
+		size += sizeOf(&r.list[i])
+	}
+	return w.entries+len(r.list) <= maxWaiting && w.bytes+size <= maxWaitingBytes
+}
+
+// ready returns how many entries of a run, from its at-th on, have all that they depend on, where heads is what there is of each log. What it lacks of that
+// it asks the hub for.
+func (l *link) ready(h *held, at int, heads map[wire.LogID]uint64) int {
+	for n, deps := range h.deps[at:] {
 		for i := range deps {
-			id := deps[i].Log
-			seq, known := heads[id]
-			if !known {
-				head, _ := l.m.cfg.Hub.HeadOf(id, true)
-				seq = head.Seq
-				if l.m.hasForked(id) {
-					seq = wire.MaxCount // what stands behind a fork counts as here
-				}
-				heads[id] = seq
-			}
-			if seq < deps[i].Seq {
+			if l.headIn(heads, deps[i].Log) < deps[i].Seq {
 				return n
 			}
 		}
 	}
-	return len(h.deps)
+	return len(h.deps) - at
+}
+
+func (l *link) headIn(heads map[wire.LogID]uint64, id wire.LogID) uint64 {
+	seq, known := heads[id]
+	if !known {
+		head, _ := l.m.cfg.Hub.HeadOf(id, true)
+		seq = head.Seq
+		if l.m.hasForked(id) {
+			seq = wire.MaxCount // what stands behind a fork counts as here
+		}
+		heads[id] = seq
+	}
+	return seq
 }
 
 // retry offers what waited for others that are here now, as long as any of it is taken.
 func (l *link) retry() error {
-	for took := true; took; {
-		took = false
-		heads := map[wire.LogID]uint64{}
-		for _, h := range slices.Clone(l.waiting.runs) {
-			n := l.ready(h, heads)
+	for {
+		runs, of := l.inOrder()
+		if len(runs) == 0 {
+			return nil
+		}
+		rests, took, err := l.offer(runs)
+		if err != nil {
+			return err
+		}
+		l.settle(runs, of, rests)
+		if !took {
+			return nil
+		}
+	}
+}
+
+// inOrder returns what can be offered of all that waits, in an order in which nothing comes before what it depends on, and which runs that is of.
+func (l *link) inOrder() (runs []run, of []*held) {
+	heads := map[wire.LogID]uint64{}
+	next := map[*held]int{}
+	for more := true; more; {
+		more = false
+		for _, h := range l.waiting.runs {
+			at := next[h]
+			n := l.ready(h, at, heads)
 			if n == 0 {
 				continue
 			}
-			some, err := l.again(h, n)
-			if err != nil {
-				return err
-			}
-			took = took || some
-			clear(heads)
+			runs, of = append(runs, run{flow: h.flow, first: h.first + uint64(at), list: h.list[at : at+n]}), append(of, h)
+			next[h], more = at+n, true
+			heads[h.flow.replica.id] = max(l.headIn(heads, h.flow.replica.id), h.first+uint64(at+n)-1)
 		}
 	}
-	return nil
+	return runs, of
 }
 
-// again offers the first n entries of a run that waited, and reports whether any was taken.
-func (l *link) again(h *held, n int) (took bool, err error) {
-	r := run{flow: h.flow, first: h.first, list: h.list[:n]}
-	l.m.mu.Lock()
-	h.flow.waiting = n < len(h.list)
-	l.m.mu.Unlock()
-	rest, took, err := l.offer(r)
-	if err != nil {
-		return false, err
+// settle lets what was offered of held runs go, and keeps what still waits.
+func (l *link) settle(runs []run, of []*held, rests []run) {
+	m := l.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stuck := map[*held]bool{} // what stands behind what still waits waits too
+	for i, h := range of {
+		f, n := h.flow, len(runs[i].list)-len(rests[i].list)
+		switch {
+		case f.refused || f.replica.closed():
+			n = len(h.list)
+		case stuck[h]:
+			continue
+		}
+		l.waiting.cut(h, n)
+		stuck[h] = len(rests[i].list) > 0
 	}
-	l.m.mu.Lock()
-	defer l.m.mu.Unlock()
-	f := h.flow
-	if n -= len(rest.list); f.refused || f.replica.closed() {
-		n = len(h.list)
+	l.waits = len(l.waiting.runs) > 0
+	for _, h := range of {
+		if f := h.flow; f.waiting && !l.waiting.holds(f) {
+			f.waiting = false
+			m.planLocked(f.replica, 0)
+		}
 	}
-	l.waiting.cut(h, n)
-	l.waits, f.waiting = len(l.waiting.runs) > 0, l.waiting.holds(f)
-	if !f.waiting {
-		l.m.planLocked(f.replica, 0)
-	}
-	return took, nil
 }
