@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -222,10 +223,27 @@ func (w *world) compare(a, b *node, one, other *shelf) {
 		}
 		if !w.guests() {
 			if diff := gocmp.Diff(rulesOf(one, ours), rulesOf(other, theirs)); diff != "" {
-				w.fail("P5: the room %s of nodes %d and %d:\n%s", theirs.LogName(), a.n, b.n, diff)
+				w.fail("P5: the room %s of nodes %d and %d:\n%s\nof the acts\n%s", theirs.LogName(), a.n, b.n, diff, w.acts(one, ours.Num))
 			}
 		}
 	}
+}
+
+// acts lists a room's acts in their order, for whoever has to find out why two nodes make something else of them.
+func (w *world) acts(s *shelf, room uint64) string {
+	var lines []string
+	for at, e := range s.entries {
+		if e.Room == room && e.Act {
+			deps := ""
+			for _, d := range e.entry.Deps {
+				deps += fmt.Sprintf(" %x:%d", d.Log[:3], d.Seq)
+			}
+			lines = append(lines, fmt.Sprintf("%5d %x %x:%d by %v, admin %v, forked %v: %s;%s", e.Lamport, e.ID[:3], at.log[:3], at.seq, identity.ID(e.entry.Author), e.entry.Opts.Admin,
+				s.forked[at.log] > 0 && s.forked[at.log] <= at.seq, e.Body, deps))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }
 
 // causal returns the list of a room's entries, in the words of all nodes.
@@ -298,7 +316,7 @@ func (w *world) checkKept(n *node, s *shelf) {
 	}
 	for text, count := range s.texts {
 		if count > 1 {
-			w.fail("P3: node %d shows %q %d times", n.n, text, count)
+			w.fail("P3: node %d shows %q %d times:%s", n.n, text, count, w.saying(s, text))
 		}
 	}
 	for log, seq := range s.forked {
@@ -306,6 +324,21 @@ func (w *world) checkKept(n *node, s *shelf) {
 			w.fail("P7: node %d knows that log %x forks at %d", n.n, log[:4], seq)
 		}
 	}
+}
+
+// saying returns the entries that say a text.
+func (w *world) saying(s *shelf, text string) (all string) {
+	for at, e := range s.entries {
+		if string(e.Body) != text {
+			continue
+		}
+		all += fmt.Sprintf(" [entry %d of log %x, row %d, hidden %v, origin %x.%d", at.seq, at.log[:4], e.Row, e.Hidden, e.entry.Origin[:4], e.entry.CSeq)
+		if as := e.entry.Opts.As; as != nil {
+			all += fmt.Sprintf(", as %x.%d", as.Origin[:4], as.CSeq)
+		}
+		all += "]"
+	}
+	return all
 }
 
 // hidden reports whether a node has an entry of a message that has no row there.

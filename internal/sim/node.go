@@ -127,6 +127,11 @@ func (n *node) up() {
 			n.w.t.Fatal(err)
 		}
 	}
+	if n.w.shares {
+		if err := l.hub.Share(); err != nil {
+			n.w.t.Fatal(err)
+		}
+	}
 	known := map[identity.ID]bool{}
 	for _, p := range l.hub.SavedPeers() {
 		known[p.Node] = true

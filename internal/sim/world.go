@@ -30,6 +30,7 @@ type world struct {
 	people []*person
 	admins map[identity.ID]bool
 	trims  bool     // stores forget old rows
+	shares bool     // rows have entries from the first one on, as when a node has been linked: people move only between such
 	space  [16]byte // of all nodes
 	log    *slog.Logger
 	began  time.Time
@@ -166,6 +167,7 @@ func (w *world) build(p *plan) {
 
 // run runs a plan to its end, and returns how long it took until all had the same.
 func (w *world) run(p *plan) (healed time.Duration) {
+	w.shares = p.moves
 	w.build(p)
 	late := w.nodes[p.nodes-p.late:]
 	for _, n := range w.nodes[:p.nodes-p.late] {
