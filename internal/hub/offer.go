@@ -574,7 +574,8 @@ func (h *Hub) hostRoom(o *offering, x *offer) *room {
 		since = r.Created // its own word for how old the claim is does not count against those of others
 	}
 	older := cmp.Or(cmp.Compare(since, r.Created), bytes.Compare(owner[:], r.Owner[:])) < 0
-	if r.Owner.IsZero() && made || trusted && (r.Owner.IsZero() || older) {
+	unsaid := r.head == 0 // who owns it here has only joined it: no entry ever told anybody, so it can't compete
+	if r.Owner.IsZero() && made || trusted && (r.Owner.IsZero() || older || unsaid) {
 		r.Created = since
 		h.own(r, owner)
 	}

@@ -340,12 +340,12 @@ func (h *Hub) restoreActs(state *store.State) {
 	for i := range state.Logs {
 		logs[state.Logs[i].Num] = &state.Logs[i]
 	}
-	trusted := map[[32]byte]bool{}
+	trusted := map[identity.ID]bool{} // by id: of a node that never linked with this one the key is not known
 	for i := range state.Peers {
-		trusted[state.Peers[i].Key] = state.Peers[i].Mode == wire.AdmitIt
+		trusted[state.Peers[i].Node] = state.Peers[i].Mode == wire.AdmitIt
 	}
 	if h.cfg.Key != nil {
-		trusted[[32]byte(h.cfg.Key.Public())] = true
+		trusted[h.cfg.Key.ID()] = true
 	}
 	for i := range state.Acts {
 		e := &state.Acts[i]
@@ -357,7 +357,7 @@ func (h *Hub) restoreActs(state *store.State) {
 		entry, err := wire.DecodeEntry(e.Header)
 		var a actEntry
 		if err == nil {
-			a, err = actOf(log.ID(), e.ID, entry, e.Body, e.Row, trusted[l.Key])
+			a, err = actOf(log.ID(), e.ID, entry, e.Body, e.Row, trusted[identity.IDOf(l.Key[:])])
 		}
 		if err != nil {
 			h.cfg.Log.Warn("an act that is kept can't be read", "room", e.Room, "row", e.Row, "err", err)
