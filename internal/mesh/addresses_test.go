@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,15 +70,6 @@ func TestAddressesSpread(t *testing.T) {
 				t.Errorf("the clients of node %d are told of %d others", n.n, len(n.nodes))
 			}
 		}
-		w.settle(13 * time.Hour) // they are signed anew
-		for _, n := range w.nodes[1:] {
-			n.mesh.mu.Lock()
-			p := n.mesh.peers[w.nodes[0].key.ID()]
-			if left := time.UnixMilli(p.Expires).Sub(time.Now()); left < 20*time.Hour {
-				t.Errorf("node %d knows addresses that are good for %v", n.n, left)
-			}
-			n.mesh.mu.Unlock()
-		}
 		// The last seen are dialled after a restart, though nobody names an address.
 		last := w.nodes[5]
 		w.stop(last)
@@ -87,6 +79,29 @@ func TestAddressesSpread(t *testing.T) {
 		w.settle(30 * time.Second)
 		if got := w.linked(last); len(got) != 5 {
 			t.Errorf("after a restart it is linked with %v", got)
+		}
+	})
+}
+
+// Addresses are signed anew before they end.
+func TestAddressesAreRenewed(t *testing.T) {
+	run2(t, func(w *world) {
+		var later atomic.Int64 // by how much the clocks are ahead: half a day takes long
+		for i := range 2 {
+			w.add(func(cfg *Config) {
+				cfg.Hosts, cfg.Now = []string{addressOf(i)}, func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+			}, 1-i)
+		}
+		w.start(w.nodes...)
+		w.settle(10 * time.Second)
+		later.Store(int64(recordEvery))
+		w.settle(5 * time.Minute)
+		m := w.nodes[1].mesh
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		p := m.peers[w.nodes[0].key.ID()]
+		if left := time.UnixMilli(p.Expires).Sub(m.cfg.Now()); left < recordLife-10*time.Minute {
+			t.Errorf("the other's addresses are good for %v", left)
 		}
 	})
 }
@@ -196,7 +211,7 @@ func TestManyNodes(t *testing.T) {
 			w.add(func(cfg *Config) { cfg.Hosts = []string{addressOf(i)} }, connect...)
 		}
 		w.start(w.nodes...)
-		w.settle(20 * time.Minute)
+		w.settle(6 * time.Minute)
 		links := 0
 		for _, n := range w.nodes[1:] {
 			links += len(w.linked(n))

@@ -426,6 +426,11 @@ func (b *book) SetAbroad(nodes []wire.NodePeople) {
 	defer b.mu.Unlock()
 	b.abroad = nodes
 }
+func (b *book) others() []wire.NodePeople {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.abroad)
+}
 func (b *book) SavePeer(p store.Peer) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -102,7 +102,7 @@ func TestLostProviders(t *testing.T) {
 		w.delay = 20 * time.Millisecond
 		w.full(4)
 		w.part(map[int]int{3: 1})
-		for i := range 4000 {
+		for i := range 2000 {
 			w.nodes[0].say(fmt.Sprint("room-", i%4), fmt.Sprint(i))
 			if i%10 == 0 {
 				w.settle(10 * time.Millisecond)
@@ -110,17 +110,19 @@ func TestLostProviders(t *testing.T) {
 		}
 		w.until2(5*time.Second, w.nodes[:3])
 		w.part(nil)
-		for len(w.nodes[3].order) == 0 {
+		for !w.nodes[3].Kept() {
 			w.settle(10 * time.Millisecond)
 		}
 		w.stop(w.nodes[0]) // in the middle of it
+		w.mu.Lock()
 		for e, n := range w.ends {
 			if slices.Contains(n[:], 1) && slices.Contains(n[:], 3) {
 				e.Cut()
 			}
 		}
+		w.mu.Unlock()
 		w.until(time.Minute)
-		if n := len(w.nodes[3].order); n != 4000 {
+		if n := len(w.nodes[3].order); n != 2000 {
 			t.Errorf("%d entries", n)
 		}
 	})
@@ -313,10 +315,10 @@ func TestPeople(t *testing.T) {
 		w.start(w.nodes...)
 		w.settle(10 * time.Second)
 		for _, n := range w.nodes {
-			if len(n.abroad) != 3 {
-				t.Errorf("node %d knows of %d others", n.n, len(n.abroad))
+			if got := n.others(); len(got) != 3 {
+				t.Errorf("node %d knows of %d others", n.n, len(got))
 			}
-			for _, other := range n.abroad {
+			for _, other := range n.others() {
 				far := n.n > 1 && identity.ID(other.Node) == w.nodes[n.n-2].key.ID() // by way of one that has not admitted it
 				if far && slices.Contains(other.People[0].Rooms, "cellar") {
 					t.Errorf("node %d is told who is in a room that it can't read", n.n)
@@ -329,9 +331,9 @@ func TestPeople(t *testing.T) {
 		w.nodes[0].mu.Unlock()
 		w.settle(3 * time.Second)
 		find := func(n *node) *wire.NodePeople {
-			for i := range n.abroad {
-				if identity.ID(n.abroad[i].Node) == first {
-					return &n.abroad[i]
+			for _, other := range n.others() {
+				if identity.ID(other.Node) == first {
+					return &other
 				}
 			}
 			return nil
@@ -361,7 +363,7 @@ func TestPeopleOfAnother(t *testing.T) {
 		s.say(&wire.PeerPeople{Nodes: []wire.NodePeople{{Node: linked[:], Version: 1 << 41, Count: 9}, {Node: self[:], Version: 1 << 41}, {Node: far[:], Version: 1 << 52}}})
 		s.say(&wire.PeerPeople{Nodes: []wire.NodePeople{{Node: far[:], Version: 5, Hops: wire.MaxHops}}})
 		w.settle(3 * time.Second)
-		for _, n := range w.nodes[0].abroad {
+		for _, n := range w.nodes[0].others() {
 			if n.Count == 9 || identity.ID(n.Node) != linked {
 				t.Errorf("it believes %+v", n)
 			}

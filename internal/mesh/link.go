@@ -73,15 +73,16 @@ type link struct {
 	rooms   map[string]struct{} // of which the other has told its digest
 
 	// Guarded by m.mu.
-	out    outbox
-	flows  map[wire.LogID]*flow
-	synced bool // the other has told all its digests
-	asking int  // entries that it was asked for and that have not come
-	waits  bool // there are entries that wait
-	rtt    time.Duration
-	cause  error // why it ends; the first counts
-	told   map[identity.ID]int64
-	heard  time.Time // when it last passed addresses on
+	out     outbox
+	flows   map[wire.LogID]*flow
+	synced  bool // the other has told all its digests
+	asking  int  // entries that it was asked for and that have not come
+	waits   bool // there are entries that wait
+	rtt     time.Duration
+	cause   error       // why it ends; the first counts
+	closing *time.Timer // set with gone: closes the link when the other end has had time to read a goodbye
+	told    map[identity.ID]int64
+	heard   time.Time // when it last passed addresses on
 }
 
 // Serve carries a link until it ends, and closes it: accepted says who has dialled, address where the other is reached. It returns why it ended: a
@@ -146,6 +147,9 @@ func (l *link) carry(ctx context.Context) error {
 	group.Wait()
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
+	if l.closing != nil {
+		l.closing.Stop()
+	}
 	return l.cause
 }
 
@@ -156,9 +160,6 @@ func (l *link) measure() {
 	for {
 		select {
 		case <-l.conn.Done():
-			return
-		case <-l.gone:
-			l.linger()
 			return
 		case <-timer.C:
 		}
@@ -343,6 +344,7 @@ func (l *link) endLocked(bye *wire.Bye) {
 	default:
 		l.out.bye = bye
 		close(l.gone)
+		l.closing = time.AfterFunc(lingerFor, func() { l.conn.Close() }) // whatever its goroutines wait for; carry stops it
 	}
 	l.poke()
 }

@@ -42,13 +42,17 @@ func TestGraphs(t *testing.T) {
 				}
 				w.start(w.nodes...)
 				w.settle(10 * time.Second)
-				for i := range 400 {
+				messages := 400
+				if g.nodes > 10 {
+					messages = 200
+				}
+				for i := range messages {
 					w.nodes[i%len(w.nodes)].say("lobby", fmt.Sprint("message ", i))
 					w.settle(time.Duration(w.rand.IntN(40)) * time.Millisecond)
 				}
 				took := w.until(5 * time.Second)
-				if n := len(w.nodes[0].order); n != 400 {
-					t.Errorf("%d entries, want 400", n)
+				if n := len(w.nodes[0].order); n != messages {
+					t.Errorf("%d entries, want %d", n, messages)
 				}
 				s := w.stats()
 				frames := float64(s.FramesReceived) / float64(s.Taken)

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/goleak"
 
 	"chatnode/internal/pipe"
-	"chatnode/internal/wire"
 )
 
 var verbose = flag.Bool("mesh.log", false, "print what the meshes log")
@@ -66,7 +65,9 @@ func run2(t *testing.T, f func(w *world)) {
 // add makes a node that dials others, and does not start it.
 func (w *world) add(change func(*Config), connect ...int) *node {
 	n := &node{n: len(w.nodes), book: newBook(uint64(len(w.nodes)), 7)}
+	w.mu.Lock()
 	w.nodes = append(w.nodes, n)
+	w.mu.Unlock()
 	w.prepare(n, change, connect...)
 	return n
 }
@@ -85,40 +86,51 @@ func (w *world) prepare(n *node, change func(*Config), connect ...int) {
 	if change != nil {
 		change(&cfg)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	n.mesh = New(cfg)
 }
 
 func (w *world) start(nodes ...*node) {
 	for _, n := range nodes {
 		ctx, cancel := context.WithCancel(w.t.Context())
-		done := make(chan struct{})
+		done, mesh := make(chan struct{}), n.mesh
+		w.mu.Lock()
 		n.ctx, n.cancel, n.done = ctx, cancel, done
+		w.mu.Unlock()
 		w.group.Go(func() {
 			defer close(done)
-			n.err = n.mesh.Run(ctx)
+			n.err = mesh.Run(ctx)
 		})
 	}
 }
 
 func (w *world) stop(n *node) {
-	if n.cancel != nil {
-		n.cancel()
+	w.mu.Lock()
+	cancel := n.cancel
+	n.cancel = nil
+	w.mu.Unlock()
+	if cancel != nil {
+		cancel()
 		<-n.done
-		n.cancel = nil
 	}
 }
 
 func (w *world) dial(from *node, address string) (Link, error) {
-	for _, to := range w.nodes {
+	w.mu.Lock()
+	nodes := slices.Clone(w.nodes)
+	w.mu.Unlock()
+	for _, to := range nodes {
 		if addressOf(to.n) == address {
 			w.mu.Lock()
-			apart := w.parts[from.n] != w.parts[to.n]
+			there := w.parts[from.n] == w.parts[to.n] && to.cancel != nil
+			ctx, mesh := to.ctx, to.mesh
 			w.mu.Unlock()
-			if apart || to.cancel == nil {
+			if !there {
 				return nil, pipe.ErrRefused
 			}
 			a, b := w.link(from, to)
-			w.group.Go(func() { _ = to.mesh.Serve(to.ctx, b, true, addressOf(from.n), nil) })
+			w.group.Go(func() { _ = mesh.Serve(ctx, b, true, addressOf(from.n), nil) })
 			return a, nil
 		}
 	}
@@ -224,5 +236,3 @@ func (w *world) stats() (sum Stats) {
 	}
 	return sum
 }
-
-var _ = wire.Version

@@ -158,9 +158,6 @@ func (e *End) kill() {
 			w.mu.Lock()
 			w.ended = true
 			w.closed = w.closed || w == e.in
-			if w.timer != nil {
-				w.timer.Stop()
-			}
 			w.hint()
 			grown := w.grown
 			w.mu.Unlock()

@@ -69,5 +69,13 @@ func TestCutForLong(t *testing.T) {
 		if _, err := b.Read(make([]byte, 1)); err == nil {
 			t.Error("what has ended is read")
 		}
+		a, b = New(nil) // nor does it hear that the other has gone
+		a.Cut()
+		a.Close()
+		began = time.Now()
+		<-b.Done()
+		if took := time.Since(began); took != silentLimit {
+			t.Errorf("the other end ended after %v", took)
+		}
 	})
 }
