@@ -315,7 +315,7 @@ func (h *Hub) fits(o *offering, x *offer, leap bool) bool {
 	switch {
 	case leap || l != nil && l.head > 0 && l.headID == wire.EntryID{}: // what stands before it was never here
 	case l != nil && l.head > 0 && !bytes.Equal(x.Prev, l.headID[:]):
-		o.got.Fault = "it does not follow the one before it"
+		o.got.Doubt = l.head // the log's node has signed both: whoever passes on what it was given is no liar
 		return false
 	case l != nil:
 		lamport, unsure = l.lamport, false

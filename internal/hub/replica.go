@@ -44,6 +44,7 @@ type Offered struct {
 	Fork    *wire.Fork // the log says two things at one place: this is the proof, kept already; where it is this node's, it goes on under another nonce
 	Refused bool       // the room is not the source's to write to, or not here to be made: nothing was taken, and nobody is at fault
 	Later   bool       // the disk is nearly full, or the room's own rows are still being given entries: it is to be tried again
+	Doubt   uint64     // the first one that was not taken goes on from another entry than the one that is here under this number: the source is to be asked for its own
 	Mine    bool       // the log is the one that this node writes now, and there is more of it than here: see RenewLogs
 }
 

@@ -283,7 +283,6 @@ func TestOfferedLies(t *testing.T) {
 		"changed":       {func(e *wire.Entry, _ *wire.Signed) { e.Name = "mallory" }, true},
 		"text":          {func(_ *wire.Entry, s *wire.Signed) { s.Body = []byte("other") }, false},
 		"salt":          {func(_ *wire.Entry, s *wire.Signed) { s.Salt[3] ^= 1 }, false},
-		"prev":          {func(e *wire.Entry, _ *wire.Signed) { e.Prev[0] ^= 1 }, false},
 		"no prev":       {func(e *wire.Entry, _ *wire.Signed) { e.Prev = nil }, false},
 		"gap":           {func(e *wire.Entry, _ *wire.Signed) { e.Seq++ }, false},
 		"far ahead":     {func(e *wire.Entry, _ *wire.Signed) { e.Lamport += 5 }, false},
@@ -322,6 +321,10 @@ func TestOfferedLies(t *testing.T) {
 		}
 		w := peers[1]
 		before := fmt.Sprintf("%+v", must(w.store.Load()))
+		other := resigned(t, head.Log, truth[0], peers[0].hub.cfg.Key, lie{change: func(e *wire.Entry, _ *wire.Signed) { e.Prev[0] ^= 1 }})
+		if got, err := w.hub.Offer(peers[0].source(true), head.Log, 2, []wire.Signed{other}); err != nil || got.Fault != "" || got.Doubt != 1 || got.Head != 1 {
+			t.Errorf("an entry that goes on from another one: %+v, %v; want a doubt about entry 1", got, err)
+		}
 		for name, l := range lies {
 			s := resigned(t, head.Log, truth[0], peers[0].hub.cfg.Key, l)
 			got, err := w.hub.Offer(peers[0].source(true), head.Log, 2, []wire.Signed{s})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"chatnode/internal/hub"
 	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
@@ -69,8 +70,10 @@ type flow struct {
 	// What it is asked.
 	want    wire.Want // to be sent, if its Log is set
 	wants   bool
-	hushed  bool // it was asked to be lazy
-	waiting bool // entries of it wait for others
+	hushed  bool   // it was asked to be lazy
+	waiting bool   // entries of it wait for others
+	doubted uint64 // an entry that is here otherwise, by what comes behind it, and was asked for
+	agreed  uint64 // the same, once it has come and was not otherwise
 }
 
 // replicaLocked returns what is known of a log, which need not be here.
@@ -171,16 +174,16 @@ func (l *link) heads(h *wire.Heads) error {
 		}
 		l.restored()
 	}
-	own := map[wire.LogID]uint64{}
+	own := map[wire.LogID]wire.Head{}
 	for _, head := range l.m.cfg.Hub.Heads(h.Room, true) {
-		own[head.Log.ID()] = head.Seq
+		own[head.Log.ID()] = head
 	}
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
 	for i := range h.Heads {
 		head := &h.Heads[i]
 		r := l.m.replicaLocked(&head.Log)
-		r.head = max(r.head, own[r.id])
+		r.head = max(r.head, own[r.id].Seq)
 		fresh := l.flows[r.id] == nil && len(h.Heads) == 1 && !h.Ask && head.Low == 1 && head.Seq <= freshLog
 		if len(l.flows) >= maxFlows && l.flows[r.id] == nil {
 			return fmt.Errorf("%w: too many logs", errLie)
@@ -188,9 +191,12 @@ func (l *link) heads(h *wire.Heads) error {
 		f := l.flowLocked(r)
 		f.low = head.Low
 		l.hasLocked(f, head.Seq)
-		if fresh {
+		switch mine := own[r.id]; {
+		case head.Seq > 0 && head.Seq == mine.Seq && !bytes.Equal(head.ID, mine.ID):
+			l.doubtLocked(f, head.Seq)
+		case fresh:
 			l.m.missLocked(r, graftAfter) // its entries are on their way
-		} else {
+		default:
 			l.m.planLocked(r, 0)
 		}
 	}
@@ -352,6 +358,42 @@ func (l *link) proven(f *wire.Fork) {
 		l.m.blame(id, "signed two histories")
 	}
 	l.m.noteFork(f, true)
+}
+
+// doubtLocked asks the other for an entry that is here otherwise: the two prove that the log's node has signed two histories.
+func (l *link) doubtLocked(f *flow, seq uint64) {
+	f.doubted = seq
+	f.want, f.wants = wire.Want{Log: f.replica.id, From: seq, To: seq}, true
+	l.readyLocked(f)
+}
+
+// doubt looks for the place where a log that says two things begins to: o says what came of entries from first to last of it.
+func (l *link) doubt(f *flow, o *hub.Offered, first, last uint64) error {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if f.doubted > 0 && first <= f.doubted && f.doubted <= last {
+		if o.Fork == nil && o.Known > 0 {
+			f.agreed = f.doubted
+		}
+		f.doubted = 0
+	}
+	switch {
+	case o.Fork != nil:
+		a, b, err := o.Fork.Entries()
+		if err == nil && a.Seq > 1 && !bytes.Equal(a.Prev, b.Prev) {
+			l.doubtLocked(f, a.Seq-1)
+		}
+	case o.Doubt == 0:
+	case o.Doubt == f.agreed:
+		return fmt.Errorf("%w: entry %d of %s does not follow the one before it", errLie, o.Doubt+1, f.replica.log.Room)
+	default:
+		if f.replica.pull.link == l {
+			l.m.pulledLocked(f.replica)
+		}
+		f.claimed = min(f.claimed, f.replica.head)
+		l.doubtLocked(f, o.Doubt)
+	}
+	return nil
 }
 
 // sortBy sorts a list by an id.

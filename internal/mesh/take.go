@@ -88,6 +88,9 @@ func (l *link) offer(runs []run) (rests []run, took bool, err error) {
 			l.proven(o.Fork)
 		}
 		took = l.offered(r, o) || took
+		if err := l.doubt(r.flow, o, r.first, r.last()); err != nil {
+			return nil, false, err
+		}
 		if at := max(o.Head+1, r.first); len(o.Missing) > 0 && at <= r.last() {
 			l.lack(o.Missing, r.flow.replica.log.Room)
 			rests[i] = run{flow: r.flow, first: at, list: r.list[at-r.first:]}

@@ -91,20 +91,20 @@ func (e *End) Notify(grown func()) {
 	e.out.grown = grown
 }
 
-// Ping takes as long as a write there and one back, or until the link ends.
+// Ping takes as long as a write there and one back, once nothing is cut, or until the link ends.
 func (e *End) Ping() (time.Duration, error) {
 	took := e.out.delay() + e.in.delay()
-	timer := time.NewTimer(took)
-	defer timer.Stop()
-	arrived := timer.C
-	if e.out.isCut() || e.in.isCut() {
-		arrived = nil
-	}
-	select {
-	case <-arrived:
-		return took, nil
-	case <-e.done:
-		return 0, net.ErrClosed
+	for wait := took; ; wait = max(took, 100*time.Millisecond) {
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+			if !e.out.isCut() && !e.in.isCut() {
+				return took, nil
+			}
+		case <-e.done:
+			timer.Stop()
+			return 0, net.ErrClosed
+		}
 	}
 }
 

@@ -302,6 +302,9 @@ func (w *world) checkKept(n *node, s *shelf) {
 			if k.node == nil || k.seq == 0 || k.kind == chat.Skip || w.trims || k.as != nil {
 				continue
 			}
+			if k.node.raw {
+				continue // what it wrote before it learned that its logs went on without it is hidden with the fork
+			}
 			if w.guests() && k.node != n {
 				continue
 			}

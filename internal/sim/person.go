@@ -325,7 +325,7 @@ func (p *person) openLocked(n *node, r *wire.Open) {
 	if v == nil || v.epoch != n.life.hub.Epoch() {
 		v = &view{epoch: n.life.hub.Epoch(), next: r.From}
 		p.views[r.Name] = v
-	} else if r.Status != wire.StatusOK && !p.excused && !p.w.trims {
+	} else if private := r.Status == wire.StatusGap; r.Status != wire.StatusOK && !private && !p.excused {
 		p.w.fail("%s: node %d opens %s with status %d, why %d", p.name, n.n, r.Name, r.Status, r.Why)
 	} else if r.Status == wire.StatusOK && (r.From != v.next || r.Hash != v.hash) {
 		p.w.fail("%s: node %d opens %s at %d, want %d", p.name, n.n, r.Name, r.From, v.next)
