@@ -190,10 +190,7 @@ func (m *Mesh) infoLocked(p *peer) wire.PeerInfo {
 	}
 	for _, t := range m.targets {
 		if t.node == p.Node {
-			info.Address = t.Address
-			if t.reach.dialing {
-				info.State = "dialing"
-			}
+			info.Address, info.State, info.Note = t.Address, t.reach.state(m.cfg.Now()), cmp.Or(p.Fault, t.note, p.note)
 		}
 	}
 	switch l := p.link; {
