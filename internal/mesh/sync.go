@@ -63,7 +63,6 @@ type flow struct {
 	lazy   bool   // it has asked not to be sent what is new
 	next   uint64 // of what it has asked for, from
 	to     uint64 // and to
-	gone   uint64 // to be told: the first that can be had
 	queued bool   // in outbox.ready
 	known  bool   // in outbox.haves
 

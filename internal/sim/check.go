@@ -53,7 +53,6 @@ type shelf struct {
 	forked  map[wire.LogID]uint64
 	names   map[uint64]string // of rooms
 	rows    map[chat.ID]*wire.Event
-	twice   []chat.ID
 	texts   map[string]int // how often each is shown
 }
 
