@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatnode/internal/identity"
+	"chatnode/internal/wire"
 )
 
 const (
@@ -138,8 +139,9 @@ func (r *reader) writeAll(b []byte) error {
 
 // entry is how a reader comes in.
 type entry struct {
-	past   bool // before the room's first message, however long ago that was
-	secure bool // under TLS
+	past   bool     // before the room's first message, however long ago that was
+	secure bool     // under TLS
+	rooms  []string // nil: the one
 }
 
 // joinNode goes through chatnode's handshake and joins the room.
@@ -148,14 +150,19 @@ func joinNode(r *reader, how entry) error {
 	if err != nil {
 		return err
 	}
-	r.order.last = make([]uint64, 1)
-	g.joins, g.past = true, how.past
+	if g.rooms = how.rooms; g.rooms == nil {
+		g.rooms = []string{roomName}
+	}
+	if how.past {
+		g.cursor = &wire.Cursor{}
+	}
+	r.order.last = make([]uint64, len(g.rooms))
 	g.write = func(b []byte) error { return r.write(b) }
-	g.event = func(seq uint64, rest []byte) error {
+	g.event = func(source int, seq uint64, rest []byte) error {
 		if r.phase.latency != nil {
 			r.time(eventText(rest))
 		}
-		return r.saw(0, seq)
+		return r.saw(source, seq)
 	}
 	r.feed = g.feed
 	if how.secure {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -52,13 +53,13 @@ type guest struct {
 	key    *identity.Key
 	name   string
 	origin [16]byte
-	joins  bool                                // the room; a publisher does not
-	past   bool                                // joins before the room's first message, however long ago that was
-	write  func(frames []byte) error           // whole frames; errAgain if it took nothing
-	event  func(seq uint64, rest []byte) error // rest begins behind the seq; nil for a publisher
-	acked  func(cseq uint64) error             // nil for a reader
-	grown  func(delta uint32)                  // the chat stream's send window; nil for a reader
-	peers  func(*wire.PeersAre)                // nil for who does not ask
+	rooms  []string                                        // it joins them; a publisher joins none
+	cursor *wire.Cursor                                    // in one room, behind which it begins; an epoch of 0 is the node's; nil: with the next message
+	write  func(frames []byte) error                       // whole frames; errAgain if it took nothing
+	event  func(source int, seq uint64, rest []byte) error // source is the room's place in rooms, rest begins behind the seq; nil for a publisher
+	acked  func(cseq uint64) error                         // nil for a reader
+	grown  func(delta uint32)                              // the chat stream's send window; nil for a reader
+	peers  func(*wire.PeersAre)                            // nil for who does not ask
 
 	// Owned by whoever feeds.
 	head          [frameHeader]byte
@@ -66,8 +67,11 @@ type guest struct {
 	body          int
 	stream        uint32
 	control, chat records
-	used          [2]int // bytes received on control and chat since the last grant
-	ready         bool   // welcomed, and joined where that is wanted
+	used          [2]int         // bytes received on control and chat since the last grant
+	ready         bool           // welcomed, and joined where that is wanted
+	from          uint64         // its number, by which the node calls it
+	sources       map[uint64]int // the place in rooms of each that is open, by the node's number; nil for one room
+	open          int            // rooms that are
 }
 
 // newGuest returns a guest with a key and an origin of its own.
@@ -172,13 +176,7 @@ func (g *guest) controlRecord(record []byte) error {
 			Version: wire.Version, Name: g.name, Key: g.key.Public(), Proof: g.key.Prove(r.Nonce, g.origin[:]), Origin: g.origin[:], FirstUnacked: 1,
 		})
 	case *wire.Welcome:
-		if g.ready = !g.joins; g.joins {
-			join := &wire.Join{Room: roomName}
-			if g.past {
-				join.Cursor = &wire.Cursor{Epoch: r.Epoch}
-			}
-			return g.say(chatID, join)
-		}
+		return g.welcomed(r)
 	case *wire.PeersAre:
 		if g.peers != nil {
 			g.peers(r)
@@ -189,18 +187,45 @@ func (g *guest) controlRecord(record []byte) error {
 	return nil
 }
 
+// welcomed joins the rooms.
+func (g *guest) welcomed(r *wire.Welcome) error {
+	g.from = r.From
+	g.ready = len(g.rooms) == 0
+	if len(g.rooms) > 1 {
+		g.sources = map[uint64]int{}
+	}
+	for _, room := range g.rooms {
+		join := &wire.Join{Room: room}
+		if g.cursor != nil {
+			at := *g.cursor
+			if at.Epoch == 0 {
+				at.Epoch = r.Epoch
+			}
+			join.Cursor = &at
+		}
+		if err := g.say(chatID, join); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // chatRecord takes an event and an acknowledgement by their first elements alone, and everything else, which is rare, by decoding it.
 func (g *guest) chatRecord(record []byte) error {
 	const array, typeAt = lengthSize, lengthSize + 1
 	if len(record) > typeAt && record[array]>>5 == 4 {
 		switch t := record[typeAt]; {
 		case t == wire.TypeEvent && g.event != nil:
-			_, at := uintAt(record, typeAt+1) // the room
+			room, at := uintAt(record, typeAt+1)
 			seq, at := uintAt(record, at)
 			if at < 0 {
 				return wire.ErrMalformed
 			}
-			return g.event(seq, record[at:])
+			source := 0
+			if g.sources != nil {
+				source = g.sources[room]
+			}
+			return g.event(source, seq, record[at:])
 		case t == wire.TypeAck && g.acked != nil:
 			cseq, at := uintAt(record, typeAt+1)
 			if at < 0 {
@@ -226,15 +251,24 @@ func (g *guest) chatRecord(record []byte) error {
 	return nil
 }
 
-// opened checks that the room begins at its first message: nobody has said anything before all are there, or that is where the guest is to begin.
+// opened checks that a room begins where it has to: behind the cursor, or, without one, at its first message, as nobody says anything before all are
+// there.
 func (g *guest) opened(r *wire.Open) error {
+	first := uint64(1)
+	if g.cursor != nil {
+		first += g.cursor.Seq
+	}
 	switch {
 	case r.Status == wire.StatusDenied:
 		return fmt.Errorf("the room was denied: %s", r.Code.Sentence())
-	case r.Status != wire.StatusOK || g.ready || r.From != 1:
+	case r.Status != wire.StatusOK || g.ready || r.From != first:
 		return &faultError{fmt.Sprintf("the room's log was broken off and goes on at message %d of %d", r.From, r.Head)}
 	}
-	g.ready = true
+	if g.sources != nil {
+		g.sources[r.Room] = slices.Index(g.rooms, r.Name)
+	}
+	g.open++
+	g.ready = g.open == len(g.rooms)
 	return nil
 }
 

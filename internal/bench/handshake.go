@@ -59,7 +59,10 @@ func (c *caller) call(ctx context.Context) error {
 // enter goes through the handshake on conn, and joins the room where that is wanted. It returns the connection as links live on it, or conn
 // itself where that does not come about.
 func (c *caller) enter(conn net.Conn, joins bool) (_ net.Conn, err error) {
-	g := &guest{key: c.key, name: c.name, joins: joins}
+	g := &guest{key: c.key, name: c.name}
+	if joins {
+		g.rooms = []string{roomName}
+	}
 	rand.Read(g.origin[:]) // never fails
 	if c.config != nil {
 		if conn, err = secured(conn, c.config); err != nil {
