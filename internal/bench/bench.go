@@ -39,6 +39,7 @@ const (
 	// Not for -mode to choose: they are what their scenarios do.
 	modeHandshake mode = "handshake"
 	modeHostile   mode = "hostile"
+	modeSlow      mode = "slow"
 )
 
 // allModes are those that -mode chooses from.

@@ -37,7 +37,7 @@ func TestUsage(t *testing.T) {
 		"duration":        {[]string{"-duration", "soon"}, "soon"},
 		"long duration":   {[]string{"-duration", "2h"}, "-duration"},
 		"tiny floor":      {[]string{"-serve-floor", "4"}, "-serve-floor"},
-		"scenario":        {[]string{"-scenario", "speed"}, "fanout, tls, handshake, hostile, store, kept, size, start, catchup, disk, peers"},
+		"scenario":        {[]string{"-scenario", "speed"}, "fanout, tls, handshake, hostile, join, rooms, slow, store, kept, size, start, catchup, disk, peers"},
 		"no scenario":     {[]string{"-scenario", ""}, "-scenario"},
 		"two scenarios":   {[]string{"-scenario", "kept,size"}, "-scenario"},
 		"no messages":     {[]string{"-messages", "0"}, "-messages"},
@@ -154,7 +154,7 @@ func TestReport(t *testing.T) {
 	for name, args := range map[string][]string{
 		"table": nil, "json": {"-json"}, "store": {"-scenario", "store"}, "store-json": {"-scenario", "store", "-json"},
 		"tls": {"-scenario", "tls"}, "tls-json": {"-scenario", "tls", "-json", "-mode", "idle"}, "handshake": {"-scenario", "handshake"},
-		"hostile": {"-scenario", "hostile"}, "hostile-json": {"-scenario", "hostile", "-json"},
+		"slow": {"-scenario", "slow"}, "slow-json": {"-scenario", "slow", "-json"}, "hostile": {"-scenario", "hostile"}, "hostile-json": {"-scenario", "hostile", "-json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := parse(append([]string{"-n", "100,1000", "-runs", "3"}, args...))
@@ -176,8 +176,8 @@ func TestReport(t *testing.T) {
 // sampleRuns returns three runs of both sides; what the last measure says is not known.
 func sampleRuns(n float64) (all [2][]values) {
 	for _, scale := range []float64{1.0, 0.9, 1.05} {
-		node := values{20e6, 2.9e9, 144.6, 0.06, 0.04, 20, 0.8, 1.6, 11.2, 9.1, 22.4, nan, 900, 850, 640, 8, 25, 4500, 38, 1955, 134, 132, 130, 0, 269, 290}
-		floor := values{25e6, 3.7e9, 147.6, 0.05, 0.04, 20, 0.7, 1.5, 9.6, 9.0, 6.5, nan, 3500, 310, 180, 2, 6, 3, 22, 0, 0, 0, 0, 0, 0, 0}
+		node := values{20e6, 2.9e9, 144.6, 0.06, 0.04, 20, 0.8, 1.6, 157, 11.2, 9.1, 22.4, nan, 900, 850, 640, 8, 25, 4500, 38, 1955, 134, 132, 130, 0, 269, 290, 120, 1, 0}
+		floor := values{25e6, 3.7e9, 147.6, 0.05, 0.04, 20, 0.7, 1.5, 147.6, 9.6, 9.0, 6.5, nan, 3500, 310, 180, 2, 6, 3, 22, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0}
 		for i := range node {
 			node[i] *= n / 100 * scale
 			floor[i] *= n / 100
@@ -208,15 +208,23 @@ func TestProgressIsForTerminals(t *testing.T) {
 	var out strings.Builder
 	p := newProgress(&out)
 	p.say("one")
-	p.done()
+	p.clear()
 	if out.Len() > 0 {
 		t.Errorf("printed %q to what is no terminal", out.String())
 	}
 	p = &progress{out: &out}
-	p.say("%d clients", 3)
-	p.done()
-	p.done()
+	p.begin(4)
+	p.step(1, "%d clients", 3)
+	p.clear()
+	p.clear()
 	if want := eraseLine + "3 clients" + eraseLine; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+	if left := p.left(time.Minute); left != 0 {
+		t.Errorf("%v are left, before anything was done", left)
+	}
+	p.step(3, "%d clients", 9)
+	if left := p.left(time.Minute); left != 3*time.Minute {
+		t.Errorf("%v are left of 4 steps when the first took a minute", left)
 	}
 }

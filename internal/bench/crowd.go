@@ -139,9 +139,10 @@ func (r *reader) writeAll(b []byte) error {
 
 // entry is how a reader comes in.
 type entry struct {
-	past   bool     // before the room's first message, however long ago that was
-	secure bool     // under TLS
-	rooms  []string // nil: the one
+	past    bool     // before the room's first message, however long ago that was
+	secure  bool     // under TLS
+	rooms   []string // nil: the one
+	speaker *speaker // who it is; nil: it listens
 }
 
 // joinNode goes through chatnode's handshake and joins the room.
@@ -165,6 +166,9 @@ func joinNode(r *reader, how entry) error {
 		return r.saw(source, seq)
 	}
 	r.feed = g.feed
+	if how.speaker != nil {
+		how.speaker.listen(r, g)
+	}
 	if how.secure {
 		if r.conn, err = secured(r.conn, identity.ClientTLS(g.key)); err != nil {
 			return err

@@ -70,6 +70,7 @@ type guest struct {
 	used          [2]int         // bytes received on control and chat since the last grant
 	ready         bool           // welcomed, and joined where that is wanted
 	from          uint64         // its number, by which the node calls it
+	epoch         uint64         // of the node's store
 	sources       map[uint64]int // the place in rooms of each that is open, by the node's number; nil for one room
 	open          int            // rooms that are
 }
@@ -189,7 +190,7 @@ func (g *guest) controlRecord(record []byte) error {
 
 // welcomed joins the rooms.
 func (g *guest) welcomed(r *wire.Welcome) error {
-	g.from = r.From
+	g.from, g.epoch = r.From, r.Epoch
 	g.ready = len(g.rooms) == 0
 	if len(g.rooms) > 1 {
 		g.sources = map[uint64]int{}
@@ -252,7 +253,7 @@ func (g *guest) chatRecord(record []byte) error {
 }
 
 // opened checks that a room begins where it has to: behind the cursor, or, without one, at its first message, as nobody says anything before all are
-// there.
+// there. Who counts nothing may begin anywhere.
 func (g *guest) opened(r *wire.Open) error {
 	first := uint64(1)
 	if g.cursor != nil {
@@ -261,7 +262,7 @@ func (g *guest) opened(r *wire.Open) error {
 	switch {
 	case r.Status == wire.StatusDenied:
 		return fmt.Errorf("the room was denied: %s", r.Code.Sentence())
-	case r.Status != wire.StatusOK || g.ready || r.From != first:
+	case r.Status != wire.StatusOK || g.ready || g.event != nil && r.From != first:
 		return &faultError{fmt.Sprintf("the room's log was broken off and goes on at message %d of %d", r.From, r.Head)}
 	}
 	if g.sources != nil {
@@ -274,6 +275,22 @@ func (g *guest) opened(r *wire.Open) error {
 
 // eventText returns the text of an event that has been cut off behind its seq, nil if it is none.
 func eventText(rest []byte) []byte {
+	text, _ := eventBody(rest)
+	return text
+}
+
+// eventID returns the id of such an event.
+func eventID(rest []byte) (id chat.ID, ok bool) {
+	_, at := eventBody(rest)
+	n, at := headAt(rest, at, 2)
+	if at < 0 || n != uint64(len(id)) || len(rest)-at < len(id) {
+		return id, false
+	}
+	return chat.ID(rest[at : at+len(id)]), true
+}
+
+// eventBody returns the text of such an event and where the next item begins, -1 if it is none.
+func eventBody(rest []byte) (text []byte, next int) {
 	at := 0
 	for range 3 { // from, cseq, time
 		_, at = uintAt(rest, at)
@@ -281,14 +298,14 @@ func eventText(rest []byte) []byte {
 	if n, next := headAt(rest, at, 3); next >= 0 { // name
 		at = next + int(min(n, maxRecord))
 	} else {
-		return nil
+		return nil, -1
 	}
 	_, at = uintAt(rest, at) // kind
 	n, at := headAt(rest, at, 2)
 	if at < 0 || n > uint64(len(rest)-at) {
-		return nil
+		return nil, -1
 	}
-	return rest[at : at+int(n)]
+	return rest[at : at+int(n)], at + int(n)
 }
 
 // uintAt reads the CBOR unsigned integer at b[at] and returns where the next item begins, -1 if there is no such integer.

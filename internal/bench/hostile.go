@@ -188,7 +188,7 @@ func (m *mob) sitDeaf(number int, came func()) {
 	stop := context.AfterFunc(m.ctx, func() { conn.Close() })
 	_ = conn.(*net.TCPConn).SetReadBuffer(deafBuffer) // else it costs the node less
 	if err = conn.SetDeadline(time.Now().Add(joinLimit)); err == nil {
-		_, err = c.enter(conn, true)
+		_, _, err = c.enter(conn, true)
 	}
 	if !stop() || err != nil {
 		m.failed(number, err)

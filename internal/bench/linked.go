@@ -23,15 +23,16 @@ func (cfg *config) measurePeers(ctx context.Context, node program, out *figures,
 		{fmt.Sprintf("%d idle links", manyPeers), func(ctx context.Context, name string) error { return cfg.weighLinks(ctx, node, name, out) }},
 		{heal, func(ctx context.Context, name string) error { return cfg.heal(ctx, node, name, out, p) }},
 	}
+	p.begin(cfg.runs * len(cases))
 	for run := range cfg.runs {
 		for _, c := range cases {
-			p.say("linked nodes, run %d of %d: %s", run+1, cfg.runs, c.name)
+			p.step(1, "peers: %s, run %d of %d", c.name, run+1, cfg.runs)
 			if err := c.measure(ctx, c.name); err != nil {
 				return fmt.Errorf("bench linked nodes, %s, run %d: %w", c.name, run+1, err)
 			}
 		}
 	}
-	p.done()
+	p.clear()
 	return out.print(scenarioPeers)
 }
 

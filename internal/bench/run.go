@@ -35,6 +35,8 @@ type side struct {
 	kept    bool     // it has a store, in a folder of its own
 	secure  bool     // its links are under TLS
 	hostile int      // connections beside its clients
+	slow    bool     // there are slow readers beside its clients
+	talk    *talk    // of its clients; nil: they listen to publishers
 	read    readFunc // how its clients are read
 	join    func(r *reader) error
 	publish func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error)
@@ -135,10 +137,7 @@ func visitServer(ctx context.Context, name string, p program, measure func(ctx c
 	}
 	defer c.stop()
 	if err := measure(ctx, c, fail); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return c.explain(err)
+		return c.because(ctx, err)
 	}
 	return nil
 }
@@ -169,7 +168,16 @@ func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc
 		defer p.close()
 		v.publishers = append(v.publishers, p)
 	}
+	var slow *sluggards
+	if v.side.slow {
+		if slow, err = newSluggards(ctx, v.child.address, fail); err != nil {
+			return err
+		}
+		defer slow.end()
+	}
 	switch {
+	case v.side.talk != nil:
+		return v.talk(ctx)
 	case v.modes[modeHostile]:
 		err = v.besideHostile(ctx, fail)
 	case v.modes[modePaced]:
@@ -182,6 +190,9 @@ func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc
 		if err := v.saturate(ctx); err != nil {
 			return err
 		}
+	}
+	if v.modes[modeSlow] {
+		v.besideSlow(slow)
 	}
 	return context.Cause(ctx)
 }
@@ -279,6 +290,9 @@ func (v *visit) paced(ctx context.Context) error {
 	v.set(modePaced, "messages_per_s", float64(count)/max(ended.at.Sub(began.at), interval*time.Duration(count)).Seconds())
 	v.set(modePaced, "latency_p50_ms", milliseconds(latency.quantile(0.5)))
 	v.set(modePaced, "latency_p99_ms", milliseconds(latency.quantile(0.99)))
+	if n := ended.delivered - began.delivered; n > 0 {
+		v.set(modePaced, "bytes_per_delivery", float64(ended.bytes-began.bytes)/float64(n))
+	}
 	v.cost(modePaced, began, ended)
 	return nil
 }
