@@ -50,7 +50,7 @@ func TestUsage(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			err := Main(t.Context(), test.args, nil, &out, &out)
+			err := Main(t.Context(), test.args, &Console{Out: &out, Err: &out})
 			if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want a usage error with %q", err, test.want)
 			}
@@ -63,7 +63,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelpNamesEveryFlag(t *testing.T) {
 	var out strings.Builder
-	if err := Main(t.Context(), []string{"-h"}, nil, &out, nil); err != nil {
+	if err := Main(t.Context(), []string{"-h"}, &Console{Out: &out}); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"scenario", "n", "payload", "publishers", "rate", "duration", "runs", "mode", "json", "dir", "messages", "hostile"} {

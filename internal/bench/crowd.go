@@ -103,7 +103,13 @@ func newCrowd(ctx context.Context, s *side, address string, n int, fail context.
 }
 
 func (c *crowd) join(ctx context.Context, s *side, address string, number int) (*reader, error) {
-	conn, err := dial(ctx, address)
+	var conn net.Conn
+	var err error
+	if s.dial != nil {
+		conn, err = s.dial(ctx, number)
+	} else {
+		conn, err = dial(ctx, address)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("client %d: %w", number, err)
 	}
@@ -143,6 +149,7 @@ type entry struct {
 	secure  bool     // under TLS
 	rooms   []string // nil: the one
 	speaker *speaker // who it is; nil: it listens
+	pass    *pass    // nil: it is let in without
 }
 
 // joinNode goes through chatnode's handshake and joins the room.
@@ -150,6 +157,9 @@ func joinNode(r *reader, how entry) error {
 	g, err := newGuest(fmt.Sprintf("client-%d", r.number), rand.Reader)
 	if err != nil {
 		return err
+	}
+	if how.pass != nil {
+		g.name, g.key, g.token = how.pass.name, how.pass.key, how.pass.token
 	}
 	if g.rooms = how.rooms; g.rooms == nil {
 		g.rooms = []string{roomName}

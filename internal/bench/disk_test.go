@@ -281,7 +281,7 @@ func TestSlowedNodeIsSlowed(t *testing.T) {
 		return io.EOF
 	}
 	slowed := program{}.with("bench", "-serve-node", "3ms", "--").serving("-data", "DIR").args
-	if err := Main(t.Context(), slowed[1:], node, io.Discard, io.Discard); err != io.EOF {
+	if err := Main(t.Context(), slowed[1:], &Console{Node: node, Out: io.Discard, Err: io.Discard}); err != io.EOF {
 		t.Errorf("got %v, want what the node returned", err)
 	}
 	if diff := cmp.Diff(program{}.serving("-data", "DIR").args, args); diff != "" {

@@ -47,6 +47,8 @@ var (
 	costOfOne         = quantity{"server_cpu_to_one_room", "… of one room's", ratioText}
 	loadPerDelivery   = quantity{"load_cpu_us_per_delivery", "load CPU µs/delivery", digits}
 	bytesPerDelivery  = quantity{"bytes_per_delivery", "bytes/delivery", digits}
+	latencyMedian     = quantity{"latency_p50_ms", "latency p50 ms", digits}
+	latencyTail       = quantity{"latency_p99_ms", "latency p99 ms", digits}
 	joinedTime        = quantity{"joined_s", "all in after s", digits}
 	joinEach          = quantity{"join_ms", "ms/join", digits}
 	serverPerJoin     = quantity{"server_cpu_us_per_join", "server CPU µs/join", digits}

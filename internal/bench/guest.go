@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 
 	"chatnode/internal/chat"
@@ -59,7 +60,8 @@ type guest struct {
 	event  func(source int, seq uint64, rest []byte) error // source is the room's place in rooms, rest begins behind the seq; nil for a publisher
 	acked  func(cseq uint64) error                         // nil for a reader
 	grown  func(delta uint32)                              // the chat stream's send window; nil for a reader
-	peers  func(*wire.PeersAre)                            // nil for who does not ask
+	token  []byte                                          // of an invitation; nil: it has none
+	answer func(wire.Record)                               // nil for who does not ask
 
 	// Owned by whoever feeds.
 	head          [frameHeader]byte
@@ -71,6 +73,7 @@ type guest struct {
 	ready         bool           // welcomed, and joined where that is wanted
 	from          uint64         // its number, by which the node calls it
 	epoch         uint64         // of the node's store
+	title         string         // of the node
 	sources       map[uint64]int // the place in rooms of each that is open, by the node's number; nil for one room
 	open          int            // rooms that are
 }
@@ -174,23 +177,47 @@ func (g *guest) controlRecord(record []byte) error {
 	switch r := decoded.(type) {
 	case *wire.Challenge:
 		return g.say(controlID, &wire.Hello{
-			Version: wire.Version, Name: g.name, Key: g.key.Public(), Proof: g.key.Prove(r.Nonce, g.origin[:]), Origin: g.origin[:], FirstUnacked: 1,
+			Version: wire.Version, Name: g.name, Key: g.key.Public(), Proof: g.key.Prove(r.Nonce, g.origin[:]), Origin: g.origin[:], FirstUnacked: 1, Token: g.token,
 		})
 	case *wire.Welcome:
 		return g.welcomed(r)
-	case *wire.PeersAre:
-		if g.peers != nil {
-			g.peers(r)
+	case *wire.PeersAre, *wire.HistoryIs, *wire.InviteIs, *wire.Failed:
+		if g.answer != nil {
+			g.answer(r)
 		}
 	case *wire.Bye:
-		return fmt.Errorf("the node said goodbye: %s", r.Code.Sentence())
+		return &refusal{r.Code}
 	}
 	return nil
 }
 
+// refusal is a node's goodbye.
+type refusal struct{ code chat.Code }
+
+func (e *refusal) Error() string { return "the node said goodbye: " + e.code.Sentence() }
+
+// ask puts a question over conn, which nobody else reads, and returns the answer.
+func (g *guest) ask(conn net.Conn, question wire.Record) (answer wire.Record, err error) {
+	g.answer = func(r wire.Record) { answer = r }
+	if err := g.say(controlID, question); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 4<<10)
+	for answer == nil {
+		n, err := conn.Read(buf)
+		if err == nil {
+			err = g.feed(buf[:n])
+		}
+		if err != nil {
+			return nil, ended(err)
+		}
+	}
+	return answer, nil
+}
+
 // welcomed joins the rooms.
 func (g *guest) welcomed(r *wire.Welcome) error {
-	g.from, g.epoch = r.From, r.Epoch
+	g.from, g.epoch, g.title = r.From, r.Epoch, r.Title
 	g.ready = len(g.rooms) == 0
 	if len(g.rooms) > 1 {
 		g.sources = map[uint64]int{}

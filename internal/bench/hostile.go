@@ -249,7 +249,7 @@ func (v *visit) besideHostile(ctx context.Context, fail context.CancelCauseFunc)
 		return err
 	}
 	defer newcomers()
-	if err := v.paced(ctx); err != nil {
+	if err := v.paced(ctx, v.publishers[:1]); err != nil {
 		return err
 	}
 	held, known := processMemory(v.child.cmd.Process.Pid)

@@ -96,8 +96,8 @@ func (cfg *config) countFrames(ctx context.Context, node program, name string, c
 
 // inTurn has all publishers send at the steady rate, one after the other.
 func (v *visit) inTurn(ctx context.Context) error {
-	interval := time.Duration(float64(time.Second) / v.rate)
-	count := max(1, int(v.duration/interval)) * len(v.publishers) // each as often as one alone would in that time
+	interval := v.interval()
+	count := v.perRun() * len(v.publishers) // each as often as one alone would in that time
 	began := time.Now()
 	for i := range count {
 		if pause(ctx, time.Until(began.Add(time.Duration(i)*interval/time.Duration(len(v.publishers))))); ctx.Err() != nil {
@@ -170,7 +170,7 @@ func (cfg *config) timeHops(ctx context.Context, node program, out *figures) err
 		for i, v := range all[1:] {
 			v.crowd.phase.Store(&phase{latency: far[i+1]})
 		}
-		if err := all[0].paced(ctx); err != nil {
+		if err := all[0].paced(ctx, all[0].publishers); err != nil {
 			return err
 		}
 		out.add("on one node", delayMedian, all[0].values[measureOf(modePaced, "latency_p50_ms")])

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func play(ctx context.Context, role string) error {
 	switch role {
 	case "floor":
-		return Main(ctx, os.Args[2:], nil, os.Stdout, os.Stderr) // behind the verb
+		return Main(ctx, os.Args[2:], &Console{Out: os.Stdout, Err: os.Stderr}) // behind the verb
 	case "fails":
 		return fmt.Errorf("no room at the inn")
 	case "babbles":

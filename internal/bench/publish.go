@@ -29,10 +29,12 @@ type publisher interface {
 
 // pace is how an author goes about it.
 type pace struct {
-	inFlight int       // messages before they are acknowledged, at most chat.MaxInFlight
-	acks     *ackClock // nil: acknowledgements are not timed
-	secure   bool      // under TLS
-	rooms    []string  // where it speaks, with names of one length; nil: in the one
+	inFlight int                                         // messages before they are acknowledged, at most chat.MaxInFlight
+	acks     *ackClock                                   // nil: acknowledgements are not timed
+	secure   bool                                        // under TLS
+	rooms    []string                                    // where it speaks, with names of one length; nil: in the one
+	pass     *pass                                       // nil: it is let in without
+	dial     func(ctx context.Context) (net.Conn, error) // nil: what is usual
 }
 
 // ackClock counts the acknowledgements that authors receive, and times them from when each message was written.
@@ -80,7 +82,15 @@ func newAuthor(ctx context.Context, address string, number int, cfg *config, how
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dial(ctx, address)
+	if how.pass != nil {
+		g.name, g.key, g.token = how.pass.name, how.pass.key, how.pass.token
+	}
+	var conn net.Conn
+	if how.dial != nil {
+		conn, err = how.dial(ctx)
+	} else {
+		conn, err = dial(ctx, address)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -237,6 +247,15 @@ func (a *author) close() {
 	a.closing.Store(true)
 	a.conn.Close()
 	a.reading.Wait()
+}
+
+// leave says goodbye, so that the node need not remember what was acknowledged, and closes.
+func (a *author) leave() {
+	a.closing.Store(true)
+	if a.conn.SetDeadline(time.Now().Add(byeLimit)) == nil && a.guest.say(controlID, &wire.Bye{}) == nil {
+		a.reading.Wait()
+	}
+	a.close()
 }
 
 // pubText is a publish in its encoded form but for its number and its stamp.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -32,12 +33,13 @@ const (
 type side struct {
 	name    string
 	program program
-	kept    bool     // it has a store, in a folder of its own
-	secure  bool     // its links are under TLS
-	hostile int      // connections beside its clients
-	slow    bool     // there are slow readers beside its clients
-	talk    *talk    // of its clients; nil: they listen to publishers
-	read    readFunc // how its clients are read
+	kept    bool                                                    // it has a store, in a folder of its own
+	secure  bool                                                    // its links are under TLS
+	hostile int                                                     // connections beside its clients
+	slow    bool                                                    // there are slow readers beside its clients
+	talk    *talk                                                   // of its clients; nil: they listen to publishers
+	read    readFunc                                                // how its clients are read
+	dial    func(ctx context.Context, number int) (net.Conn, error) // of a client; nil: what is usual
 	join    func(r *reader) error
 	publish func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error)
 }
@@ -181,7 +183,7 @@ func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc
 	case v.modes[modeHostile]:
 		err = v.besideHostile(ctx, fail)
 	case v.modes[modePaced]:
-		err = v.paced(ctx)
+		err = v.paced(ctx, v.publishers[:1])
 	}
 	if err != nil {
 		return err
@@ -232,6 +234,10 @@ type reading struct {
 // look reads the clocks.
 func (c *child) look() reading {
 	r := reading{at: time.Now()}
+	if c.cmd == nil { // it is somebody else's
+		r.load, _ = processCPU(0)
+		return r
+	}
 	var known [2]bool
 	r.server, known[0] = processCPU(c.cmd.Process.Pid)
 	r.load, known[1] = processCPU(0)
@@ -262,13 +268,15 @@ func (v *visit) cost(m mode, from, to reading) {
 	v.set(m, "load_cpu_us_per_delivery", load)
 }
 
-// paced has one publisher send at a steady rate, and times each message on its way to each reader.
-func (v *visit) paced(ctx context.Context) error {
+// interval returns the time between two messages at the steady rate.
+func (cfg *config) interval() time.Duration { return time.Duration(float64(time.Second) / cfg.rate) }
+
+// paced has publishers send at the steady rate, in turn, and times each message on its way to each reader.
+func (v *visit) paced(ctx context.Context, publishers []publisher) error {
 	latency := &histogram{}
 	v.crowd.phase.Store(&phase{base: v.done, latency: latency})
 	began := v.look()
-	interval := time.Duration(float64(time.Second) / v.rate)
-	count := max(1, int(v.duration/interval))
+	interval, count := v.interval(), v.perRun()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for i := range count {
@@ -278,12 +286,18 @@ func (v *visit) paced(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if err := v.publishers[0].send(1, v.crowd.stamp()); err != nil {
+		if err := publishers[i%len(publishers)].send(1, v.crowd.stamp()); err != nil {
 			return err
 		}
 	}
 	v.done += uint64(count)
-	if err := errors.Join(v.drain(ctx), v.publishers[0].settle()); err != nil {
+	err := v.drain(ctx)
+	for _, p := range publishers {
+		if err == nil {
+			err = p.settle()
+		}
+	}
+	if err != nil {
 		return err
 	}
 	ended := v.look()

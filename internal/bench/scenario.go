@@ -28,6 +28,8 @@ const (
 	scenarioJoin  scenario = "join"
 	scenarioRooms scenario = "rooms"
 	scenarioSlow  scenario = "slow"
+	// scenarioAgainst is what -against does: no scenario to choose.
+	scenarioAgainst scenario = "against"
 	// scenarioPeers is about nodes that are linked.
 	scenarioPeers scenario = "peers"
 )
@@ -51,7 +53,7 @@ func (s scenario) usual() (clients string, d time.Duration) {
 	switch s {
 	case scenarioHandshake:
 		return "8", 3 * time.Second
-	case scenarioHostile:
+	case scenarioHostile, scenarioAgainst:
 		return "100", 10 * time.Second
 	case scenarioJoin:
 		return "2250,4500,9000", 3 * time.Second
