@@ -124,8 +124,8 @@ lost, repeated, refused or out of order ends the bench.
              second through one link; memory for each link; and how long two nodes need that were parted while -messages were
              said on each side, until a client of each has been shown all of it, and the two have the same
 
-A node that runs already, with its operator's consent: clients come over TLS, under new keys that one of its admins invites, and one room is made
-for them; messages at a steady rate are timed. What is done is said, and asked for, before. The node's own limits hold.
+A node that runs already, with its operator's consent: clients come over TLS, under new keys that one of its admins invites, and one room
+is made for them; messages at a steady rate are timed. What is done is said, and asked for, before. The node's own limits hold.
 
     chatnode bench -against HOST -identity admin.key -n 100 -rate 20 -duration 10s
 

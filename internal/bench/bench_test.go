@@ -20,37 +20,48 @@ func TestUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown flag":    {[]string{"-fast"}, "-fast"},
-		"argument":        {[]string{"now"}, `"now" is not a flag`},
-		"no clients":      {[]string{"-n", "0"}, "-n"},
-		"clients":         {[]string{"-n", "10,many"}, "-n"},
-		"empty clients":   {[]string{"-n", ""}, "-n"},
-		"mode":            {[]string{"-mode", "fast"}, "-mode"},
-		"small payload":   {[]string{"-payload", "15"}, "-payload"},
-		"large payload":   {[]string{"-payload", "8193"}, "-payload"},
-		"no publishers":   {[]string{"-publishers", "0"}, "-publishers"},
-		"many publishers": {[]string{"-publishers", "65"}, "-publishers"},
-		"rate":            {[]string{"-rate", "0"}, "-rate"},
-		"no rate":         {[]string{"-rate", "NaN"}, "-rate"},
-		"runs":            {[]string{"-runs", "0"}, "-runs"},
-		"no duration":     {[]string{"-duration", "0"}, "-duration"},
-		"duration":        {[]string{"-duration", "soon"}, "soon"},
-		"long duration":   {[]string{"-duration", "2h"}, "-duration"},
-		"tiny floor":      {[]string{"-serve-floor", "4"}, "-serve-floor"},
-		"scenario":        {[]string{"-scenario", "speed"}, "fanout, tls, handshake, hostile, join, rooms, slow, store, kept, size, start, catchup, disk, peers"},
-		"no scenario":     {[]string{"-scenario", ""}, "-scenario"},
-		"two scenarios":   {[]string{"-scenario", "kept,size"}, "-scenario"},
-		"no messages":     {[]string{"-messages", "0"}, "-messages"},
-		"many messages":   {[]string{"-messages", "100000001"}, "-messages"},
-		"nobody hostile":  {[]string{"-scenario", "hostile", "-hostile", "0"}, "-hostile"},
-		"many hostile":    {[]string{"-scenario", "hostile", "-hostile", "10001"}, "-hostile"},
-		"slow node":       {[]string{"-serve-node", "2s", "--", "-listen", ":0"}, "-serve-node"},
-		"hurried node":    {[]string{"-serve-node", "-1ms"}, "-serve-node"},
+		"unknown flag":        {[]string{"-fast"}, "-fast"},
+		"argument":            {[]string{"now"}, `"now" is not a flag`},
+		"no clients":          {[]string{"-n", "0"}, "-n"},
+		"clients":             {[]string{"-n", "10,many"}, "-n"},
+		"empty clients":       {[]string{"-n", ""}, "-n"},
+		"mode":                {[]string{"-mode", "fast"}, "-mode"},
+		"small payload":       {[]string{"-payload", "15"}, "-payload"},
+		"large payload":       {[]string{"-payload", "8193"}, "-payload"},
+		"no publishers":       {[]string{"-publishers", "0"}, "-publishers"},
+		"many publishers":     {[]string{"-publishers", "65"}, "-publishers"},
+		"rate":                {[]string{"-rate", "0"}, "-rate"},
+		"no rate":             {[]string{"-rate", "NaN"}, "-rate"},
+		"runs":                {[]string{"-runs", "0"}, "-runs"},
+		"no duration":         {[]string{"-duration", "0"}, "-duration"},
+		"duration":            {[]string{"-duration", "soon"}, "soon"},
+		"long duration":       {[]string{"-duration", "2h"}, "-duration"},
+		"tiny floor":          {[]string{"-serve-floor", "4"}, "-serve-floor"},
+		"scenario":            {[]string{"-scenario", "speed"}, "fanout, tls, handshake, hostile, join, rooms, slow, store, kept, size, start, catchup, disk, peers"},
+		"no scenario":         {[]string{"-scenario", ""}, "-scenario"},
+		"two scenarios":       {[]string{"-scenario", "kept,size"}, "-scenario"},
+		"no messages":         {[]string{"-messages", "0"}, "-messages"},
+		"many messages":       {[]string{"-messages", "100000001"}, "-messages"},
+		"nobody hostile":      {[]string{"-scenario", "hostile", "-hostile", "0"}, "-hostile"},
+		"many hostile":        {[]string{"-scenario", "hostile", "-hostile", "10001"}, "-hostile"},
+		"half of against":     {[]string{"-identity", "admin.key"}, "are for -against"},
+		"yes to nothing":      {[]string{"-yes"}, "are for -against"},
+		"against whom":        {[]string{"-against", "plant", "-scenario", "kept", "-identity", "admin.key"}, "no -scenario"},
+		"no consent":          {[]string{"-against", "plant"}, "needs -identity"},
+		"many against":        {[]string{"-against", "plant", "-identity", "admin.key", "-n", "1001"}, "at most 1000"},
+		"two numbers against": {[]string{"-against", "plant", "-identity", "admin.key", "-n", "10,20"}, "one number"},
+		"fast against":        {[]string{"-against", "plant", "-identity", "admin.key", "-rate", "1001"}, "at most 1000"},
+		"long against":        {[]string{"-against", "plant", "-identity", "admin.key", "-duration", "11m"}, "at most 10m"},
+		"often against":       {[]string{"-against", "plant", "-identity", "admin.key", "-runs", "21"}, "at most 20"},
+		"nobody to ask":       {[]string{"-against", "plant:8080", "-identity", "admin.key"}, "needs -yes"},
+		"against no address":  {[]string{"-against", "a b:1", "-identity", "admin.key", "-yes"}, "-against"},
+		"slow node":           {[]string{"-serve-node", "2s", "--", "-listen", ":0"}, "-serve-node"},
+		"hurried node":        {[]string{"-serve-node", "-1ms"}, "-serve-node"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			err := Main(t.Context(), test.args, &Console{Out: &out, Err: &out})
+			err := Main(t.Context(), test.args, &Console{Out: &out, Err: &out, WithPort: func(s string) string { return s }})
 			if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want a usage error with %q", err, test.want)
 			}
@@ -66,7 +77,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	if err := Main(t.Context(), []string{"-h"}, &Console{Out: &out}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"scenario", "n", "payload", "publishers", "rate", "duration", "runs", "mode", "json", "dir", "messages", "hostile"} {
+	for _, name := range []string{"scenario", "n", "payload", "publishers", "rate", "duration", "runs", "mode", "json", "dir", "messages", "hostile", "against", "identity", "node", "yes"} {
 		if !strings.Contains(out.String(), "\n  -"+name+" ") {
 			t.Errorf("-h does not explain -%s", name)
 		}

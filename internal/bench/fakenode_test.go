@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ import (
 	"chatnode/internal/wire"
 )
 
-// fakeNode speaks as much of the protocol as the bench does, over yamux by hand, with one room. It holds its clients to it: a proof
+// fakeNode speaks as much of the protocol as the bench does, over yamux by hand. It holds its clients to it: a proof
 // that does not hold, a ping without an answer or an overdrawn window ends the connection. With a store it keeps what is published before it says so,
 // and sends that to whoever joins with a cursor.
 type fakeNode struct {
@@ -25,16 +26,38 @@ type fakeNode struct {
 	kept  *fakeStore
 	tls   *tls.Config // nil: plain
 
-	mu      sync.Mutex
+	mu    sync.Mutex
+	rooms map[string]*fakeRoom
+	last  uint64 // number of a connection
+}
+
+// fakeRoom is a room of a fake node, whose mu guards it.
+type fakeRoom struct {
+	number  uint64
 	seq     uint64
 	readers []*fakeConn
 	held    []byte // the event that trades places with the next one
 }
 
+// room returns a room, which it makes when there is none. mu is held.
+func (n *fakeNode) room(name string) *fakeRoom {
+	r := n.rooms[name]
+	if r == nil {
+		r = &fakeRoom{number: uint64(len(n.rooms) + 1)}
+		if n.kept != nil {
+			r.seq = n.kept.head
+		}
+		n.rooms[name] = r
+	}
+	return r
+}
+
 // faultAt is the message that a fault befalls, always at the first reader.
 const faultAt = 4
 
-func newFakeNode(fault string) *fakeNode { return &fakeNode{fault: fault} }
+func newFakeNode(fault string) *fakeNode {
+	return &fakeNode{fault: fault, rooms: map[string]*fakeRoom{}}
+}
 
 func (n *fakeNode) serve(ctx context.Context, listener net.Listener) {
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
@@ -51,7 +74,10 @@ func (n *fakeNode) serve(ctx context.Context, listener net.Listener) {
 			if err != nil {
 				return
 			}
-			c := &fakeConn{node: n, conn: conn, window: window, nonce: make([]byte, 32)}
+			n.mu.Lock()
+			n.last++
+			c := &fakeConn{node: n, conn: conn, window: window, nonce: make([]byte, 32), number: n.last}
+			n.mu.Unlock()
 			c.granted.L = &c.mu
 			c.run()
 		})
@@ -78,10 +104,11 @@ func (n *fakeNode) secure(conn net.Conn) (net.Conn, error) {
 }
 
 type fakeConn struct {
-	node  *fakeNode
-	conn  net.Conn
-	nonce []byte
-	hello *wire.Hello
+	node   *fakeNode
+	conn   net.Conn
+	nonce  []byte
+	number uint64
+	hello  *wire.Hello
 
 	streams  [2]records
 	received int
@@ -94,6 +121,9 @@ type fakeConn struct {
 }
 
 const pingValue = 4711
+
+// fakeToken is that of a fake node's invitations.
+var fakeToken = make([]byte, wire.TokenLen)
 
 func (c *fakeConn) run() {
 	defer func() {
@@ -126,7 +156,7 @@ func (c *fakeConn) run() {
 			if flags != flagACK || length != pingValue {
 				return
 			}
-			c.send(controlID, wire.Must(nil, c.node.welcome(c.hello.Name)))
+			c.send(controlID, wire.Must(nil, c.node.welcome(c)))
 		}
 		if err != nil {
 			return
@@ -182,22 +212,44 @@ func (c *fakeConn) record(r wire.Record) error {
 	n := c.node
 	switch r := r.(type) {
 	case *wire.Hello:
+		if n.fault == "full" && len(r.Token) > 0 {
+			c.send(controlID, wire.Must(nil, &wire.Bye{Code: chat.Full}))
+			return io.EOF
+		}
 		if c.hello = r; !identity.CheckProof(r.Key, r.Proof, c.nonce, r.Origin) {
 			return errors.New("bad proof")
 		}
 		c.conn.Write(appendFrame(nil, framePing, flagSYN, 0, pingValue))
+	case *wire.History:
+		if r.Room != chat.Reports || n.fault == "knows no admin" {
+			c.send(controlID, wire.Must(nil, &wire.Failed{Code: chat.NotMember}))
+			return nil
+		}
+		c.send(controlID, wire.Must(nil, &wire.Failed{Code: chat.NoSuchRoom}))
+	case *wire.Invite:
+		if n.fault == "invites nobody" {
+			c.send(controlID, wire.Must(nil, &wire.Failed{Code: chat.Denied}))
+			return nil
+		}
+		c.send(controlID, wire.Must(nil, &wire.InviteIs{Token: fakeToken, Uses: r.Uses}))
+	case *wire.Bye:
+		return io.EOF
 	case *wire.Join:
 		if n.fault == "denied" {
 			c.send(chatID, wire.Must(nil, &wire.Open{Name: r.Room, Status: wire.StatusDenied, Code: chat.RoomRate}))
 			return nil
 		}
+		if n.fault == "dies" {
+			os.Exit(3)
+		}
 		if r.Cursor != nil {
-			return n.kept.sendAll(c, r.Cursor)
+			return n.kept.sendAll(c, r.Room, r.Cursor)
 		}
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.readers = append(n.readers, c)
-		c.send(chatID, wire.Must(nil, &wire.Open{Room: 1, Name: r.Room, From: n.seq + 1, Head: n.seq}))
+		room := n.room(r.Room)
+		room.readers = append(room.readers, c)
+		c.send(chatID, wire.Must(nil, &wire.Open{Room: room.number, Name: r.Room, From: room.seq + 1, Head: room.seq}))
 		if n.fault == "strict" && strings.HasPrefix(c.hello.Name, "deaf") {
 			c.conn.Close()
 		}
@@ -206,7 +258,7 @@ func (c *fakeConn) record(r wire.Record) error {
 			c.send(chatID, wire.Must(nil, &wire.Refused{CSeq: r.CSeq, Code: chat.TooLong}))
 			return nil
 		}
-		n.publish(r)
+		n.publish(c.number, r)
 		if n.kept != nil && n.fault != "forgets" {
 			n.kept.keep(r.Body)
 		}
@@ -225,14 +277,15 @@ func (c *fakeConn) record(r wire.Record) error {
 	return nil
 }
 
-func (n *fakeNode) publish(p *wire.Pub) {
+func (n *fakeNode) publish(from uint64, p *wire.Pub) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.seq++
-	event := wire.Must(nil, &wire.Event{Room: 1, Seq: n.seq, From: 1, CSeq: p.CSeq, Name: "ann", Kind: p.Kind, Body: p.Body})
-	for i, c := range n.readers {
+	r := n.room(p.Room)
+	r.seq++
+	event := wire.Must(nil, &wire.Event{Room: r.number, Seq: r.seq, From: from, CSeq: p.CSeq, Name: "ann", Kind: p.Kind, Body: p.Body})
+	for i, c := range r.readers {
 		if i == 0 {
-			n.deliver(c, event)
+			n.deliver(r, c, event)
 		} else {
 			c.send(chatID, event)
 		}
@@ -240,10 +293,10 @@ func (n *fakeNode) publish(p *wire.Pub) {
 }
 
 // deliver gives the first reader an event, with the fault if its time has come.
-func (n *fakeNode) deliver(c *fakeConn, event []byte) {
-	if n.seq != faultAt {
-		c.send(chatID, append(event, n.held...))
-		n.held = nil
+func (n *fakeNode) deliver(r *fakeRoom, c *fakeConn, event []byte) {
+	if r.seq != faultAt {
+		c.send(chatID, append(event, r.held...))
+		r.held = nil
 		return
 	}
 	switch n.fault {
@@ -251,7 +304,7 @@ func (n *fakeNode) deliver(c *fakeConn, event []byte) {
 	case "repeat":
 		c.send(chatID, append(slices.Clone(event), event...))
 	case "swap":
-		n.held = event
+		r.held = event
 	case "end":
 		c.conn.Write(appendFrame(nil, frameWindow, 4, chatID, 0))
 	case "hang up":

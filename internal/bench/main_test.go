@@ -51,7 +51,13 @@ func play(ctx context.Context, role string) error {
 		<-ctx.Done()
 		return nil
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address := "127.0.0.1:0"
+	for i, arg := range os.Args[1:] {
+		if os.Args[i] == "-listen" {
+			address = arg // the last one
+		}
+	}
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
