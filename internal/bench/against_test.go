@@ -47,7 +47,7 @@ func TestAgainst(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"first time at 127.0.0.1:", "20 clients come over TLS from this machine, with 4 new keys", "20 messages of 100 bytes are said", "the messages stay", "go on? [y/N]",
+		"first time at 127.0.0.1:", "20 clients come over TLS from this machine, with 4 new keys", "20 messages of 100 bytes at most are said", "the messages stay", "go on? [y/N]",
 		"the node's CPU and memory can't be seen from here",
 	} {
 		if !strings.Contains(told, want) {

@@ -244,27 +244,10 @@ func parse(args []string) (*config, error) {
 	} else if flags.NArg() > 0 {
 		return nil, usagef("bench: %q is not a flag; bench -h lists them", flags.Arg(0))
 	}
-	kind := scenario(*name)
-	if cfg.against.address != "" && kind == scenarioFanout {
-		kind = scenarioAgainst
-	}
-	usualClients, usualDuration := kind.usual()
 	given := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	if !given["n"] {
-		*clients = usualClients
-	}
-	if !given["duration"] {
-		cfg.duration = usualDuration
-	}
-	if kind == scenarioAgainst && !given["runs"] {
-		cfg.runs = 1
-	}
-	if kind == scenarioAgainst && !given["publishers"] {
-		cfg.publishers = 1
-	}
-	if !given["messages"] {
-		cfg.messages = scenario(*name).usualMessages()
+	if n := cfg.setUsual(scenario(*name), given); !given["n"] {
+		*clients = n
 	}
 	if err := errors.Join(cfg.setClients(*clients), cfg.setModes(*modes), cfg.setScenario(*name)); err != nil {
 		return nil, err
@@ -273,6 +256,27 @@ func parse(args []string) (*config, error) {
 		return nil, err
 	}
 	return cfg, cfg.checkAgainst()
+}
+
+// setUsual sets what flags have not given, and returns the usual numbers of clients.
+func (cfg *config) setUsual(s scenario, given map[string]bool) (clients string) {
+	if cfg.against.address != "" && s == scenarioFanout {
+		s = scenarioAgainst
+	}
+	clients, duration := s.usual()
+	if !given["duration"] {
+		cfg.duration = duration
+	}
+	if !given["messages"] {
+		cfg.messages = s.usualMessages()
+	}
+	if s == scenarioAgainst && !given["runs"] {
+		cfg.runs = 1
+	}
+	if s == scenarioAgainst && !given["publishers"] {
+		cfg.publishers = 1
+	}
+	return clients
 }
 
 func (cfg *config) setClients(list string) error {

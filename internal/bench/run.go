@@ -23,6 +23,8 @@ const (
 	// warmUp is the part of a saturated run that is not counted, at most maxWarmUp.
 	warmUp    = 0.25
 	maxWarmUp = time.Second
+	// maxLate is how many times its duration a paced run takes at most, where the server does not keep up.
+	maxLate = 2
 	// Memory has settled when it has not changed for settledLooks looks; it is not waited for longer than settleLimit.
 	settleEvery  = 50 * time.Millisecond
 	settledLooks = 5
@@ -170,6 +172,11 @@ func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc
 		defer p.close()
 		v.publishers = append(v.publishers, p)
 	}
+	return v.inModes(ctx, fail)
+}
+
+// inModes measures in each of the modes, once everybody is there.
+func (v *visit) inModes(ctx context.Context, fail context.CancelCauseFunc) (err error) {
 	var slow *sluggards
 	if v.side.slow {
 		if slow, err = newSluggards(ctx, v.child.address, fail); err != nil {
@@ -271,7 +278,7 @@ func (v *visit) cost(m mode, from, to reading) {
 // interval returns the time between two messages at the steady rate.
 func (cfg *config) interval() time.Duration { return time.Duration(float64(time.Second) / cfg.rate) }
 
-// paced has publishers send at the steady rate, in turn, and times each message on its way to each reader.
+// paced has publishers send at the steady rate, in turn, and times each message on its way to each reader. A server that does not keep up gets fewer.
 func (v *visit) paced(ctx context.Context, publishers []publisher) error {
 	latency := &histogram{}
 	v.crowd.phase.Store(&phase{base: v.done, latency: latency})
@@ -280,6 +287,10 @@ func (v *visit) paced(ctx context.Context, publishers []publisher) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for i := range count {
+		if time.Since(began.at) > maxLate*v.duration {
+			count = i
+			break
+		}
 		timer.Reset(time.Until(began.at.Add(time.Duration(i) * interval)))
 		select {
 		case <-timer.C:
