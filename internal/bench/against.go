@@ -235,7 +235,7 @@ func (t *target) consent(c *Console, admin *identity.Key, cfg *config) error {
 	messages := cfg.runs * cfg.perRun()
 	fmt.Fprintf(c.Err, `-- %s (%s) at %s, with the consent of its admin %s:
 --   %d clients come over TLS from this machine, with %d new keys, which the node knows for good from then on
---   %d messages of %d bytes at most are said in a room that is made for it, %s, %s a second for %v, %d times; each goes to all of the clients
+--   %d messages of %d bytes at most are said in a room that is made for it, %s, %s a second for %v in each run (of %d); each goes to all of the clients
 --   everybody there can see the room, and others notice the load; the clients leave at the end, and the messages stay
 `, chat.OneLine(t.title), t.id.Grouped(), t.address, admin.ID().Grouped(), cfg.clients[0], len(t.keys)+len(t.others), messages, cfg.payload, t.room,
 		digits(cfg.rate), cfg.duration, cfg.runs)

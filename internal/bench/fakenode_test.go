@@ -242,7 +242,7 @@ func (c *fakeConn) record(r wire.Record) error {
 		room := n.room(r.Room)
 		room.readers = append(room.readers, c)
 		c.send(chatID, wire.Must(nil, &wire.Open{Room: room.number, Name: r.Room, From: room.seq + 1, Head: room.seq}))
-		if n.fault == "strict" && strings.HasPrefix(c.hello.Name, "deaf") {
+		if n.fault == "strict" && (strings.HasPrefix(c.hello.Name, "deaf") || c.hello.Name == "stalled") {
 			c.conn.Close()
 		}
 	case *wire.Pub:

@@ -93,7 +93,7 @@ func (c *regular) live(ctx context.Context) error {
 	defer entered()
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		came, err := c.visit(ctx, entered)
-		if first := c.cursor.Epoch == 0; err != nil && first || errors.As(err, new(*faultError)) {
+		if first := c.cursor.Epoch == 0; err != nil && first || errors.As(err, new(*faultError)) || errors.Is(err, wire.ErrMalformed) {
 			return err
 		}
 		if came {

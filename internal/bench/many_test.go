@@ -133,6 +133,33 @@ func TestChildThatEndsIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+func TestSlowReadersThatAreThrownOutComeBack(t *testing.T) {
+	t.Parallel()
+	ctx, fail := context.WithCancelCause(t.Context())
+	defer fail(nil)
+	c, err := startChild(ctx, "the node", roleProgram("strict").serving())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.stop()
+	s, err := newSluggards(ctx, c.address, fail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.end()
+	if err := c.await(ctx, patience, "the stalled one to be thrown out twice", s.stalled.Load, 2); err != nil {
+		t.Error(err)
+	}
+	if n := s.slow.Load(); n > 0 {
+		t.Errorf("the other one was thrown out %d times", n)
+	}
+	c.kill()
+	<-ctx.Done() // neither gets in any more
+	if err := context.Cause(ctx); !strings.Contains(err.Error(), "client: come back: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRatiosToOneRoom(t *testing.T) {
 	out := newFigures(&config{}, io.Discard)
 	v, alone := make(values, len(measures)), make(values, len(measures))
