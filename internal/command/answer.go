@@ -102,13 +102,16 @@ func (a WhoisAnswer) Lines(zone *time.Location) []string {
 	switch {
 	case a.Sessions > 0:
 		lines = append(lines, fmt.Sprintf("  here since %s, %s", when, count(a.Sessions, "connection", "connections")))
+	case a.Via != "" && len(a.Rooms) > 0:
+		lines = append(lines, "  connected to another node: "+a.Via)
+	case a.Via != "" && !a.Since.IsZero():
+		lines = append(lines, "  not connected, last seen "+when+" by way of another node: "+a.Via)
+	case a.Via != "":
+		lines = append(lines, "  not connected, known by way of another node: "+a.Via)
 	case !a.Since.IsZero():
 		lines = append(lines, "  not connected, last seen "+when)
 	default:
 		lines = append(lines, "  not connected")
-	}
-	if a.Via != "" {
-		lines = append(lines, "  by way of another node: "+a.Via)
 	}
 	if !a.AwaySince.IsZero() {
 		line := "  away since " + a.AwaySince.In(zone).Format("2006-01-02 15:04")

@@ -138,18 +138,24 @@ func shortly(d time.Duration) string {
 	return d.Round(digits).String()
 }
 
-// peerLinked is the state of a node to which there is a link.
-const peerLinked = "linked"
+// States of a node to which there is a link, and of one to which there is to be none.
+const (
+	peerLinked  = "linked"
+	peerDropped = "dropped"
+)
 
 // about returns the second line of a node: who it is, what it may have, and what there is to say of it.
 func (p *Peer) about() string {
 	var parts []string
 	if p.ID != "" {
-		may := "a guest"
-		if p.Admitted {
-			may = "admitted"
-		}
-		parts = append(parts, p.ID, may)
+		parts = append(parts, p.ID)
+	}
+	switch {
+	case p.ID == "" || p.State == peerDropped:
+	case p.Admitted:
+		parts = append(parts, "admitted")
+	default:
+		parts = append(parts, "a guest")
 	}
 	if p.Note != "" {
 		parts = append(parts, p.Note)

@@ -213,7 +213,9 @@ func (m *Mesh) dial(ctx context.Context, a *attempt) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.undialLocked(a)
-	m.unreachedLocked(a, err)
+	if ctx.Err() == nil {
+		m.unreachedLocked(a, err)
+	}
 }
 
 // connect dials one address, and sees to it that who was meant answers.

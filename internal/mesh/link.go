@@ -44,7 +44,15 @@ type RefusedError struct {
 	Retry time.Duration // 0: it did not say
 }
 
-func (e *RefusedError) Error() string { return "refused: " + e.Code.Sentence() }
+func (e *RefusedError) Error() string {
+	switch e.Code {
+	case chat.Denied:
+		return "refused: one of the two nodes has dropped the other"
+	case chat.Replaced:
+		return "another link between the two has taken its place"
+	}
+	return "refused: " + e.Code.Sentence()
+}
 
 // link is one connection to another node.
 type link struct {
@@ -116,7 +124,11 @@ func (m *Mesh) serve(ctx context.Context, l *link, greeted func()) error {
 		l.log.Info("linked", "admitted", l.admitted)
 		err = l.carry(ctx)
 		m.leave(l)
-		l.log.Info("link ended", "err", err)
+		if err != nil {
+			l.log.Info("link ended", "err", err)
+		} else {
+			l.log.Info("link ended")
+		}
 	}
 	return m.ended(l, err)
 }

@@ -195,9 +195,10 @@ func (m *Mesh) infoLocked(p *peer) wire.PeerInfo {
 	}
 	switch l := p.link; {
 	case p.Mode == wire.AdmitDrop:
-		info.State = "dropped"
+		info.State, info.Note = "dropped", p.Fault
 	case l != nil:
 		info.State, info.Address, info.RTT = "linked", l.address, uint64(l.rtt.Microseconds())
+		info.Note = p.Fault // how links before it have ended matters no more
 		info.Seen = chat.Millis(m.cfg.Now())
 		for _, f := range l.flows {
 			info.Behind += f.claimed - min(f.claimed, f.replica.head)
