@@ -101,7 +101,7 @@ func (d *desk) Peers(ctx context.Context) (client.Peers, error) {
 }
 
 func (d *desk) Admit(ctx context.Context, node string, mode client.PeerMode) (client.Peer, error) {
-	return client.Peer{ID: bob, Title: "Barn", State: "dropped"}, d.ask(ctx, "admit %s %d", node, mode)
+	return client.Peer{ID: bob, Title: "Barn", State: "dropped"}, errors.Join(d.ask(ctx, "admit %s %d", node, mode), d.unknown)
 }
 
 func (d *desk) Causal(ctx context.Context, room string, q client.CausalQuery) (client.CausalPage, error) {
@@ -304,4 +304,13 @@ func TestMentionsFail(t *testing.T) {
 			t.Errorf("asked %q, want %q", d.asked, want)
 		}
 	})
+}
+
+// TestAdmitNobody: a title that two nodes have is not somebody's name, and what to say in its place is told.
+func TestAdmitNobody(t *testing.T) {
+	a := Asker{Client: &desk{unknown: &client.RefusedError{Code: chat.NoSuchUser}}}
+	_, err := a.Admit(t.Context(), "Barn", command.DropPeer)
+	if got := FaultOf(err); got.Code != "no_such_user" || !strings.Contains(got.Text, "say its id") {
+		t.Errorf("%+v", got)
+	}
 }
