@@ -313,10 +313,12 @@ func (t *target) triedLocked() (first bool) {
 func (m *Mesh) grumbleLocked(t *target, err error) {
 	level, refused := slog.LevelWarn, (*RefusedError)(nil)
 	note := shorten(err.Error())
-	switch {
+	switch errors.As(err, &refused); {
+	case refused != nil && refused.Code == chat.Replaced:
+		return // there is a link
 	case note == t.note:
 		level = slog.LevelDebug
-	case errors.As(err, &refused) && (refused.Code == chat.Stopping || refused.Code == chat.Replaced):
+	case refused != nil && refused.Code == chat.Stopping:
 		level = slog.LevelInfo
 	}
 	t.note = note
