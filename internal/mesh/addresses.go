@@ -173,7 +173,7 @@ func (l *link) addresses(a *wire.Addresses) error {
 		}
 		m.mu.Lock()
 		p := m.peerLocked(id)
-		m.recordLocked(p, r, encoded, kindOf(l.address))
+		m.recordLocked(p, r, encoded, l.via)
 		p.trusted = p.trusted || l.admitted
 		l.told[id] = max(l.told[id], r.Expires)
 		m.mu.Unlock()

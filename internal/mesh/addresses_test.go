@@ -88,6 +88,36 @@ func TestAddressesSpread(t *testing.T) {
 	})
 }
 
+// named is a link that was dialled by a name.
+type named struct {
+	Link
+	remote string
+}
+
+func (l named) Remote() string { return l.remote }
+
+// Where a node is reached counts as what its name stands for: on a private network, those there are learned from it.
+func TestAddressesByName(t *testing.T) {
+	for remote, want := range map[string]int{"10.0.0.1:8080": 1, "93.184.216.34:8080": 0} {
+		run2(t, func(w *world) {
+			first := w.add(func(cfg *Config) { cfg.Hosts = []string{addressOf(0)} })
+			second := w.add(func(cfg *Config) {
+				cfg.Connect = []Target{{Address: "first:8080"}}
+				dial := cfg.Dial
+				cfg.Dial = func(ctx context.Context, _ string) (Link, error) {
+					conn, err := dial(ctx, addressOf(0))
+					return named{conn, remote}, err
+				}
+			})
+			w.start(first, second)
+			w.settle(time.Minute)
+			if got := len(second.nodes); got != want {
+				t.Errorf("by way of %s the clients are told of %d others", remote, got)
+			}
+		})
+	}
+}
+
 // Addresses are signed anew before they end.
 func TestAddressesAreRenewed(t *testing.T) {
 	run2(t, func(w *world) {

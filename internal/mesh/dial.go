@@ -201,7 +201,10 @@ func (m *Mesh) dial(ctx context.Context, a *attempt) {
 		if conn, err = m.connect(ctx, a, address); err != nil {
 			continue
 		}
-		l := &link{m: m, conn: conn, dialed: true, target: a.target, address: address}
+		l := &link{m: m, conn: conn, dialed: true, target: a.target, address: address, via: kindOf(address)}
+		if at, ok := conn.(interface{ Remote() string }); ok {
+			l.via = kindOf(at.Remote()) // what the operator has named may be a name
+		}
 		err = m.serve(ctx, l, func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()

@@ -57,6 +57,7 @@ type link struct {
 	target   *target
 	key      []byte // the other's public key
 	address  string
+	via      kind // of the world that the other is reached in
 	admitted bool
 	since    time.Time
 	space    [16]byte
@@ -93,7 +94,7 @@ func (m *Mesh) Serve(ctx context.Context, conn Link, accepted bool, address stri
 	if greeted == nil {
 		greeted = func() {}
 	}
-	return m.serve(ctx, &link{m: m, conn: conn, dialed: !accepted, address: address}, greeted)
+	return m.serve(ctx, &link{m: m, conn: conn, dialed: !accepted, address: address, via: kindOf(address)}, greeted)
 }
 
 func (m *Mesh) serve(ctx context.Context, l *link, greeted func()) error {

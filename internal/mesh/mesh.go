@@ -55,7 +55,8 @@ type Hub interface {
 	TellNodes(nodes []wire.NodeAt)
 }
 
-// Link is an encrypted connection between two nodes: mux.go's Link outside tests.
+// Link is an encrypted connection between two nodes: mux.go's Link outside tests. One that was dialled by a name also has Remote() string, the number that
+// the name stood for: only who is reached on this machine, wire or site is believed where others are there.
 type Link interface {
 	// Peer returns the stream between the two nodes.
 	Peer() frame.Stream

@@ -53,7 +53,7 @@ func (m *Mesh) note(l *link, theirs *wire.Peer) error {
 		p.Mode = wire.AdmitIt
 	}
 	if record != nil {
-		m.recordLocked(p, record, theirs.Record, kindOf(l.address))
+		m.recordLocked(p, record, theirs.Record, l.via)
 		p.trusted = true
 	}
 	p.saved = true
