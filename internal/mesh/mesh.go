@@ -113,6 +113,7 @@ type Mesh struct {
 	wake chan struct{} // capacity 1, never closed: a hint to Run
 
 	loaded chan struct{} // closed when Run knows what the hub has kept
+	nonce  uint64        // of this node's own logs, then; static from there on
 
 	// mu promises that the fields agree, and those of links, flows, logs and peers with them. It is held for moments only.
 	mu           sync.Mutex
@@ -200,6 +201,7 @@ func (m *Mesh) Run(ctx context.Context) error {
 // load takes over what the hub has kept of other nodes; once.
 func (m *Mesh) load() {
 	peers, forks := m.cfg.Hub.SavedPeers(), m.cfg.Hub.Forks()
+	m.nonce = m.cfg.Hub.Sharing().Nonce
 	for _, f := range forks {
 		m.noteFork(f, true)
 	}
