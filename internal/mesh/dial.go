@@ -118,6 +118,9 @@ func (m *Mesh) wantedLocked() (list []*peer) {
 		if !chosen[id] || p.link != nil || p.Mode == wire.AdmitDrop || len(p.Hosts) == 0 || now.Before(p.shunned) || m.targetedLocked(id) {
 			continue
 		}
+		if m.cfg.InviteOnly && !p.trusted && p.Seen == 0 && p.Mode != wire.AdmitIt {
+			continue // a guest's word, or the network's, is no invitation
+		}
 		if p.reach.next.IsZero() && compareIDs(m.self, id) > 0 {
 			p.reach.next = now.Add(m.jitterLocked(yield))
 		}

@@ -24,8 +24,9 @@ const (
 	lingerFor = 2 * time.Second
 	// pingEvery is the time between two looks at how far away the other end is.
 	pingEvery = 15 * time.Second
-	// maxLinks bounds the links of a node.
-	maxLinks = 64
+	// maxLinks bounds the links of a node, maxGuests those of them to nodes that are not admitted: anybody can be many.
+	maxLinks  = 64
+	maxGuests = 48
 	// maxRead is how many records are read ahead of the one that is taken in.
 	maxRead = 2
 	// smallEach bounds the records without entries that one link may send in a second: beyond it, it is not read for a while.
@@ -371,7 +372,7 @@ func (m *Mesh) join(l *link) chat.Code {
 		other.out.probe = true // it may be dead, without anybody having noticed
 		other.poke()
 		return chat.Replaced
-	case !double && len(m.links) >= maxLinks:
+	case !double && (len(m.links) >= maxLinks || !l.admitted && m.guestsLocked() >= maxGuests):
 		return chat.Full
 	case double:
 		m.leaveLocked(other)
@@ -385,6 +386,16 @@ func (m *Mesh) join(l *link) chat.Code {
 	l.crowd(m.self)
 	m.linkedLocked(l)
 	return chat.OK
+}
+
+// guestsLocked returns how many links are to nodes that are not admitted.
+func (m *Mesh) guestsLocked() (n int) {
+	for _, l := range m.order {
+		if !l.admitted {
+			n++
+		}
+	}
+	return n
 }
 
 // leave takes the link out of the mesh.

@@ -125,6 +125,7 @@ type Mesh struct {
 	missed       []*replica // that are behind what somebody has, and wait for it to come
 	forks        []*wire.Fork
 	peers        map[identity.ID]*peer
+	gone         []store.Peer // that the store is to forget
 	targets      []*target
 	dials        int   // under way
 	fatal        error // with which Run ends
@@ -235,6 +236,7 @@ func (m *Mesh) tick() {
 	m.tellPeople()
 	m.tellAddresses()
 	m.prune()
+	m.forget()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.expireLocked(m.cfg.Now())
