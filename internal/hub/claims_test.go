@@ -50,3 +50,47 @@ func TestClaimedPlace(t *testing.T) {
 		}
 	})
 }
+
+// TestForksOfMadeUpLogs: proofs that anybody can make of logs that are not here leave nothing behind, and those of one log are told of once.
+func TestForksOfMadeUpLogs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newPeers(t, 2)
+		alice, mallory := peers[0].attach("alice", "lobby"), peers[1]
+		alice.say("lobby", "one")
+		proof := func(seq uint64) *wire.Fork {
+			log, a := forge(t, peers[0], mallory, seq, nil)
+			_, b := forge(t, peers[0], mallory, seq, func(e *wire.Entry, _ *wire.Signed) { e.CSeq += 100 })
+			f := &wire.Fork{Log: log, A: wire.Signed{Entry: a.Entry, Sig: a.Sig}, B: wire.Signed{Entry: b.Entry, Sig: b.Sig}}
+			if _, _, err := f.Entries(); err != nil {
+				f.A, f.B = f.B, f.A
+			}
+			return f
+		}
+		before := len(must(peers[0].store.Load()).Logs)
+		if isNew, err := peers[0].hub.Prove(proof(9)); err != nil || isNew {
+			t.Errorf("a fork of a log that is not here: %v, %v", isNew, err)
+		}
+		if got := len(must(peers[0].store.Load()).Logs); got != before || len(peers[0].hub.Forks()) != 0 {
+			t.Errorf("there are %d logs in place of %d, and forks", got, before)
+		}
+		log, s := forge(t, peers[0], mallory, 1, nil)
+		if got, err := peers[0].hub.Offer(mallory.source(false), log, 1, []wire.Signed{s}); err != nil || got.Head != 1 {
+			t.Fatalf("the log itself: %+v, %v", got, err)
+		}
+		for seq := uint64(9); seq > 4; seq-- {
+			if isNew, err := peers[0].hub.Prove(proof(seq)); err != nil || !isNew {
+				t.Errorf("a fork at %d: %v, %v", seq, isNew, err)
+			}
+		}
+		peers[0].settle()
+		told := 0
+		for _, r := range alice.control {
+			if _, ok := r.(*wire.Notice); ok {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("alice is told %d times", told)
+		}
+	})
+}

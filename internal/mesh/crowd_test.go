@@ -124,8 +124,41 @@ func (s *stranger) fork(room string, seq int) *wire.Fork {
 	log, a := s.log(room, seq)
 	b := s.sign(log, seq, func(e *wire.Entry) { e.Row = 77 })
 	f := &wire.Fork{Log: log, A: bare(a[seq-1]), B: bare(b[seq-1])}
+	return inOrder(f)
+}
+
+// inOrder puts the two of a proof in their order.
+func inOrder(f *wire.Fork) *wire.Fork {
 	if _, _, err := f.Entries(); err != nil {
 		f.A, f.B = f.B, f.A
 	}
 	return f
+}
+
+// Proofs of ever earlier places of one log, or of logs of which nothing came, take no more memory than one of each, or than so many.
+func TestForksAreBounded(t *testing.T) {
+	m := New(Config{Key: keyOf(1), Hub: newBook(1, 7)})
+	forger := &stranger{t: t, key: keyOf(99)}
+	for seq := 8; seq > 0; seq-- {
+		if !m.noteFork(forger.fork("lobby", seq), true) {
+			t.Errorf("the fork at %d is not news", seq)
+		}
+	}
+	kept := 0
+	for _, f := range m.forks {
+		if f != nil {
+			kept++
+		}
+	}
+	if kept != 1 {
+		t.Errorf("%d proofs of one log are kept", kept)
+	}
+	for i := range maxForks + 5 {
+		f := forger.fork("lobby", 1)
+		f.Log.Nonce = uint64(100 + i)
+		m.replicaLocked(&f.Log) // it has told of the log
+		if isNew := m.noteFork(inOrder(f), false); isNew != (i < maxForks-8) {
+			t.Fatalf("fork %d of made-up logs: %v", i, isNew)
+		}
+	}
 }

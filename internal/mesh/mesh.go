@@ -121,9 +121,9 @@ type Mesh struct {
 	links        map[identity.ID]*link // joined
 	order        []*link               // the same, in the order of their ids: with the same seed the same happens
 	logs         map[wire.LogID]*replica
-	backlog      []*replica // that are behind, and nobody is asked for yet
-	missed       []*replica // that are behind what somebody has, and wait for it to come
-	forks        []*wire.Fork
+	backlog      []*replica   // that are behind, and nobody is asked for yet
+	missed       []*replica   // that are behind what somebody has, and wait for it to come
+	forks        []*wire.Fork // nil: another one of the same log follows, which says more
 	peers        map[identity.ID]*peer
 	gone         []store.Peer // that the store is to forget
 	targets      []*target

@@ -302,12 +302,15 @@ func (m *Mesh) noteFork(f *wire.Fork, taken bool) (isNew bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	id := f.Log.ID()
-	if m.logs[id] == nil && len(m.forks) >= maxForks {
+	if r := m.logs[id]; !taken && (r == nil || r.head == 0) && len(m.forks) >= maxForks {
 		return false
 	}
 	r := m.replicaLocked(&f.Log)
 	if r.end > 0 && a.Seq >= r.end {
 		return false
+	}
+	if at := slices.Index(m.forks, r.fork); at >= 0 {
+		m.forks[at] = nil // the new one says more
 	}
 	r.end, r.fork, r.hidden = a.Seq, f, taken
 	m.forks = append(m.forks, f)
