@@ -205,8 +205,12 @@ func (n *Node) announced() discover.Node {
 // peerLink is a link that the node has dialled, and looks after.
 type peerLink struct {
 	*Link
-	node *Node
+	node   *Node
+	remote string
 }
+
+// Remote returns the address that was dialled, as a number.
+func (l peerLink) Remote() string { return l.remote }
 
 // Close ends the link, as Link.Close does.
 func (l peerLink) Close() error {
@@ -228,7 +232,7 @@ func (n *Node) dialPeer(ctx context.Context, address string) (mesh.Link, error) 
 	}
 	link.node = node
 	n.add(link)
-	return peerLink{link, n}, nil
+	return peerLink{link, n, conn.RemoteAddr().String()}, nil
 }
 
 // waitFor waits until group is empty, for at most limit.

@@ -16,7 +16,7 @@ import (
 	"chatnode/internal/wire"
 )
 
-// maxLamport bounds an entry's place in the causal order. Whoever can't be checked may claim it, below what is kept; beyond it all places are one.
+// maxLamport bounds an entry's place in the causal order. What can't be checked may claim far less: see likely.
 const maxLamport = wire.MaxCount
 
 // saying is what an entry says of a row that the row does not.

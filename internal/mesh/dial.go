@@ -118,6 +118,9 @@ func (m *Mesh) wantedLocked() (list []*peer) {
 		if !chosen[id] || p.link != nil || p.Mode == wire.AdmitDrop || len(p.Hosts) == 0 || now.Before(p.shunned) || m.targetedLocked(id) {
 			continue
 		}
+		if m.cfg.InviteOnly && !p.trusted && p.Seen == 0 && p.Mode != wire.AdmitIt {
+			continue // a guest's word, or the network's, is no invitation
+		}
 		if p.reach.next.IsZero() && compareIDs(m.self, id) > 0 {
 			p.reach.next = now.Add(m.jitterLocked(yield))
 		}
@@ -201,7 +204,10 @@ func (m *Mesh) dial(ctx context.Context, a *attempt) {
 		if conn, err = m.connect(ctx, a, address); err != nil {
 			continue
 		}
-		l := &link{m: m, conn: conn, dialed: true, target: a.target, address: address}
+		l := &link{m: m, conn: conn, dialed: true, target: a.target, address: address, via: kindOf(address)}
+		if at, ok := conn.(interface{ Remote() string }); ok {
+			l.via = kindOf(at.Remote()) // what the operator has named may be a name
+		}
 		err = m.serve(ctx, l, func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()

@@ -206,9 +206,14 @@ func (l *link) heads(h *wire.Heads) error {
 	return nil
 }
 
-// mine reports whether the other has entries of the log that this node writes now which are not here: then the store was put back to an earlier state.
+// mine reports whether the other has, by its own word, entries of the log that this node writes now which are not here: then the store was put back to an
+// earlier state, and to wait for the proof would be to write a fork. A log that was begun since the node started is in no copy of its store: of that only
+// entries count, which nobody else can have signed, or anybody could have this node begin new logs for ever.
 func (l *link) mine(h *wire.Heads) bool {
 	nonce := l.m.cfg.Hub.Sharing().Nonce
+	if nonce != l.m.nonce {
+		return false
+	}
 	for i := range h.Heads {
 		head := &h.Heads[i]
 		if head.Log.Nonce != nonce || !bytes.Equal(head.Log.Node, l.m.cfg.Key.Public()) || head.Seq == 0 {
@@ -297,12 +302,15 @@ func (m *Mesh) noteFork(f *wire.Fork, taken bool) (isNew bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	id := f.Log.ID()
-	if m.logs[id] == nil && len(m.forks) >= maxForks {
+	if r := m.logs[id]; !taken && (r == nil || r.head == 0) && len(m.forks) >= maxForks {
 		return false
 	}
 	r := m.replicaLocked(&f.Log)
 	if r.end > 0 && a.Seq >= r.end {
 		return false
+	}
+	if at := slices.Index(m.forks, r.fork); at >= 0 {
+		m.forks[at] = nil // the new one says more
 	}
 	r.end, r.fork, r.hidden = a.Seq, f, taken
 	m.forks = append(m.forks, f)

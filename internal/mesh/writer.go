@@ -211,6 +211,9 @@ func (l *link) saySmall() wire.Record {
 	m := l.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for l.out.proven < len(m.forks) && m.forks[l.out.proven] == nil {
+		l.out.proven++
+	}
 	switch {
 	case l.out.probe:
 		l.out.probe = false

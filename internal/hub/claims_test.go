@@ -1,0 +1,96 @@
+package hub
+
+import (
+	"bytes"
+	"testing"
+
+	"chatnode/internal/chat"
+	"chatnode/internal/wire"
+)
+
+// forge returns the first of a node's entries in the lobby as entry seq of another node's log, once more changed.
+func forge(t *testing.T, of, by *world, seq uint64, change func(e *wire.Entry, s *wire.Signed)) (wire.Log, wire.Signed) {
+	t.Helper()
+	head := headOfNode(t, of, of)
+	log := wire.Log{Node: by.hub.cfg.Key.Public(), Nonce: 66, Room: head.Log.Room}
+	return log, resigned(t, log, entriesOf(t, of, head)[0], by.hub.cfg.Key, lie{change: func(e *wire.Entry, s *wire.Signed) {
+		e.Seq, e.Lamport, e.Opts.Owner, e.Opts.Made, e.Origin = seq, seq, nil, 0, bytes.Repeat([]byte{byte(seq)}, 16)
+		if seq > 1 {
+			e.Prev = bytes.Repeat([]byte{9}, 32)
+		}
+		if change != nil {
+			change(e, s)
+		}
+	}})
+}
+
+// TestClaimedPlace: whoever begins in the middle of a log can't put itself at the end of the order for ever, where all that follows would have one place.
+func TestClaimedPlace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newPeers(t, 2)
+		alice, mallory := peers[0].attach("alice", "lobby"), peers[1]
+		alice.say("lobby", "one")
+		for _, c := range []struct {
+			lamport uint64
+			later   bool
+		}{{wire.MaxCount, true}, {1 << 52, true}, {1 << 42, true}, {1 << 40, false}} {
+			log, s := forge(t, peers[0], mallory, 5, func(e *wire.Entry, _ *wire.Signed) { e.Lamport = c.lamport })
+			source := mallory.source(false)
+			source.Low = 5
+			got, err := peers[0].hub.Offer(source, log, 5, []wire.Signed{s})
+			if err != nil || got.Fault != "" || got.Later != c.later || (got.Head == 5) == c.later {
+				t.Errorf("lamport %d: %+v, %v", c.lamport, got, err)
+			}
+		}
+		alice.say("lobby", "two")
+		head := headOfNode(t, peers[0], peers[0])
+		e, err := wire.DecodeEntry(entriesOf(t, peers[0], head)[1].Entry)
+		if err != nil || e.Lamport != 1<<40+1 || e.Kind != chat.Text {
+			t.Errorf("what follows it: %+v, %v", e, err)
+		}
+	})
+}
+
+// TestForksOfMadeUpLogs: proofs that anybody can make of logs that are not here leave nothing behind, and those of one log are told of once.
+func TestForksOfMadeUpLogs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newPeers(t, 2)
+		alice, mallory := peers[0].attach("alice", "lobby"), peers[1]
+		alice.say("lobby", "one")
+		proof := func(seq uint64) *wire.Fork {
+			log, a := forge(t, peers[0], mallory, seq, nil)
+			_, b := forge(t, peers[0], mallory, seq, func(e *wire.Entry, _ *wire.Signed) { e.CSeq += 100 })
+			f := &wire.Fork{Log: log, A: wire.Signed{Entry: a.Entry, Sig: a.Sig}, B: wire.Signed{Entry: b.Entry, Sig: b.Sig}}
+			if _, _, err := f.Entries(); err != nil {
+				f.A, f.B = f.B, f.A
+			}
+			return f
+		}
+		before := len(must(peers[0].store.Load()).Logs)
+		if isNew, err := peers[0].hub.Prove(proof(9)); err != nil || isNew {
+			t.Errorf("a fork of a log that is not here: %v, %v", isNew, err)
+		}
+		if got := len(must(peers[0].store.Load()).Logs); got != before || len(peers[0].hub.Forks()) != 0 {
+			t.Errorf("there are %d logs in place of %d, and forks", got, before)
+		}
+		log, s := forge(t, peers[0], mallory, 1, nil)
+		if got, err := peers[0].hub.Offer(mallory.source(false), log, 1, []wire.Signed{s}); err != nil || got.Head != 1 {
+			t.Fatalf("the log itself: %+v, %v", got, err)
+		}
+		for seq := uint64(9); seq > 4; seq-- {
+			if isNew, err := peers[0].hub.Prove(proof(seq)); err != nil || !isNew {
+				t.Errorf("a fork at %d: %v, %v", seq, isNew, err)
+			}
+		}
+		peers[0].settle()
+		told := 0
+		for _, r := range alice.control {
+			if _, ok := r.(*wire.Notice); ok {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("alice is told %d times", told)
+		}
+	})
+}
