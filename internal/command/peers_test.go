@@ -89,4 +89,9 @@ func TestWhoisVia(t *testing.T) {
 	if diff := cmp.Diff(want, a.Lines(time.UTC)); diff != "" {
 		t.Errorf("mismatch (-want +got):\n%s", diff)
 	}
+	a.Sessions, a.Rooms = 1, []string{"lobby"} // who is there now
+	want = []string{"bob has the key cn1b", "  connected to another node: Barn (cn1n)", "  in #lobby"}
+	if diff := cmp.Diff(want, a.Lines(time.UTC)); diff != "" {
+		t.Errorf("of who is there now mismatch (-want +got):\n%s", diff)
+	}
 }

@@ -77,7 +77,9 @@ func (a *acting) private() chat.Code {
 	}
 	stay := []identity.ID{a.by.account.id}
 	for x := range r.members {
-		stay = append(stay, x.id)
+		if a.h.isIn(x, r) {
+			stay = append(stay, x.id)
+		}
 	}
 	for k := range r.standings {
 		if k.stance == store.Moderator {

@@ -459,3 +459,40 @@ func TestPeersOwner(t *testing.T) {
 		}
 	})
 }
+
+// TestShareActsOfFormerAdmins: what an admin did before the store was shared is so on other nodes too, though nobody is an admin here now; and what others
+// did is theirs.
+func TestShareActsOfFormerAdmins(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		admin := false
+		w := newWorld(t, func(c *Config) { c.Key = peerKey(t, 0) })
+		alice, boss := w.signer("alice").come("lobby"), w.signer("former")
+		boss.admin = true
+		boss.come("lobby")
+		bob, carol := w.signer("bob").come("lobby"), w.signer("carol").come("lobby")
+		boss.wants(boss.act("lobby", "ban %v 0s", bob.key), chat.OK)
+		boss.wants(boss.act("lobby", "op %v", carol.key), chat.OK)
+		alice.wants(alice.act("lobby", "welcome hello"), chat.OK)
+		w.end()
+		w = newPeer(t, 0, w.store, func(c *Config) { c.Admin = func(identity.ID) bool { return admin } })
+		other, guest := newPeer(t, 1, nil), newPeer(t, 2, nil)
+		other.admit(w)
+		exchange(w, other, guest)
+		want := w.summary("lobby")
+		if diff := cmp.Diff(want, other.summary("lobby")); diff != "" || !slices.Contains(want, fmt.Sprint(store.Banned, " ", bob.key)) {
+			t.Errorf("the room there (-here +there):\n%s", diff)
+		}
+		if got := guest.summary("lobby"); slices.Contains(got, fmt.Sprint(store.Banned, " ", bob.key)) {
+			t.Errorf("where the node is not admitted its word on admins counts: %q", got)
+		}
+		claims := 0
+		for _, s := range entriesOf(t, w, w.hub.Heads("lobby", true)[0]) {
+			if e, err := wire.DecodeEntry(s.Entry); err != nil || e.Opts.Admin {
+				claims++
+			}
+		}
+		if claims != 2 {
+			t.Errorf("%d acts are told to be an admin's, want the two", claims)
+		}
+	})
+}
