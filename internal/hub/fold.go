@@ -99,6 +99,7 @@ const (
 // state is what is true of a room. It is a value: what is made of it leaves it as it was.
 type state struct {
 	rules     store.Rules
+	held      bool // it is private, and not known by which act: see Hub.hold
 	standings pages
 	standing  int // how many there are
 }

@@ -68,6 +68,13 @@ func (g *gate) rule(r store.Rules) {
 	g.private, g.open = r.Private, r.Open
 }
 
+// isPrivate reports whether members alone read the room.
+func (g *gate) isPrivate() bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.private
+}
+
 // private keeps the room for those who are in it now, its moderators and whoever does that. They read on from where they could: who has read something
 // once is not made to forget it.
 func (a *acting) private() chat.Code {

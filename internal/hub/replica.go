@@ -33,10 +33,11 @@ type Source struct {
 
 // Run is entries of one log, the first of which has seq First. Low is as that of Source, which does not count where there is a Run.
 type Run struct {
-	Log   wire.Log
-	Low   uint64
-	First uint64
-	List  []wire.Signed
+	Log     wire.Log
+	Low     uint64
+	Private bool // the source says that the room is, which counts where the log goes on at Low: the act that made it so may lie below
+	First   uint64
+	List    []wire.Signed
 }
 
 // Offered says what became of entries that were offered.

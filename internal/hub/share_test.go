@@ -496,3 +496,60 @@ func TestShareActsOfFormerAdmins(t *testing.T) {
 		}
 	})
 }
+
+// TestPeersLateToAPrivateRoom: on a node that joins when the act which made a room private is not kept any more, nobody reads the room who is not known to be
+// its member, also not whoever made one of that name there, and also not after a restart. A guest's word closes no room, and its private one is not taken.
+func TestPeersLateToAPrivateRoom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		small := &slowStore{Memory: store.NewMemory(40 << 10)}
+		w, late, guest := newPeer(t, 0, small), newPeer(t, 1, nil), newPeer(t, 2, nil)
+		late.admit(w)
+		alice, boss := w.signer("alice").come("den"), w.signer("boss")
+		boss.admin = true
+		boss.come("den")
+		carol := late.signer("carol").come("den")
+		carol.say("den", "mine")
+		alice.wants(alice.act("den", "private"), chat.OK)
+		for i := range 300 {
+			alice.say("den", fmt.Sprint("secret ", i))
+		}
+		head := w.hub.Heads("den", true)[0]
+		if head.Low < 3 || !head.Private {
+			t.Fatalf("the test is of no use: %+v", head)
+		}
+		late.pull(w, true)
+		late.settle()
+		if is, _ := carol.in("den"); is {
+			t.Error("who made a room of that name is in the private one")
+		}
+		late.wantNoMembers("den", carol, late.attach("dave"))
+		late.end()
+		late = newPeer(t, 1, late.store)
+		late.wantNoMembers("den", late.signer("carol").come(), late.attach("dave"))
+
+		bob := late.signer("bob").come()
+		w.signer("bob").come()
+		boss.wants(boss.act("den", "invite %v", bob.key), chat.OK)
+		alice.say("den", "welcome")
+		late.pull(w, true)
+		bob.do(&wire.Join{Room: "den", Tail: 10})
+		wantTexts(t, bob, "den", "invite "+bob.key.String(), "welcome")
+
+		run := Run{Log: head.Log, Low: head.Low, Private: true, First: head.Low, List: entriesOf(t, w, head)}
+		if got, err := guest.hub.OfferAll(w.source(false), []Run{run}); err != nil || !got[0].Refused || got[0].Head != 0 {
+			t.Errorf("from a guest: %+v, %v", got, err)
+		}
+	})
+}
+
+// wantNoMembers wants people to be kept out of a room that is private.
+func (w *world) wantNoMembers(room string, people ...*client) {
+	w.t.Helper()
+	for _, c := range people {
+		wantFailed(w.t, c.ask(&wire.Causal{Room: room}), chat.NotMember)
+		wantFailed(w.t, c.ask(&wire.History{Room: room}), chat.NotMember)
+	}
+	if _, open := w.hub.HeadOf(w.hub.Heads(room, true)[0].Log.ID(), false); open {
+		w.t.Errorf("guests are told of %s", room)
+	}
+}
