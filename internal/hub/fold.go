@@ -15,6 +15,10 @@ import (
 // else about who owns the room, or who is an admin. The oldest go; a restart brings them back.
 const maxIdle = 4096
 
+// maxActs bounds the acts of a room whose authors may have a right to them, in a store that is shared: all of them are kept for good, as late ones are judged by
+// them. People here get no further; of other nodes, which may not know yet, twice as many are taken, and then nothing more of the log that has the next.
+const maxActs = 1 << 16
+
 // actEntry is an act as all nodes know it: an entry of a log of its room.
 type actEntry struct {
 	id      wire.EntryID

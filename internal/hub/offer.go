@@ -280,6 +280,10 @@ func (h *Hub) takeOne(o *offering, x *offer) bool {
 		return false
 	case x.Seq != head+1 && !leap:
 		return false // a gap: it is to be asked for what lies between
+	case x.Kind == chat.Act && o.room != nil && o.room.docket != nil && len(o.room.docket.acts) >= 2*maxActs:
+		h.cfg.Log.Warn("a room has too many acts: nothing more of a log is taken", "node", identity.IDOf(o.log.Node).String(), "room", o.log.Room, "seq", x.Seq)
+		o.got.Refused = true
+		return false
 	case leap && o.closed && !o.from.Admitted: // its word closes no room, and it is believed that this one is
 		o.got.Refused = true
 		return false

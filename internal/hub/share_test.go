@@ -553,3 +553,36 @@ func (w *world) wantNoMembers(room string, people ...*client) {
 		w.t.Errorf("guests are told of %s", room)
 	}
 }
+
+// TestActsOfARoomAreBounded: people of the node can't do more to a room than it can remember, and what other nodes say that they did is taken up to twice that.
+func TestActsOfARoomAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w, other := newPeer(t, 0, nil), newPeer(t, 1, nil)
+		alice := w.signer("alice").come("lobby")
+		alice.wants(alice.act("lobby", "welcome one"), chat.OK)
+		other.pull(w, true)
+		pretend := func(w *world, n int) (undo func()) {
+			d := w.hub.rooms["lobby"].docket
+			was := d.acts
+			d.acts = slices.Repeat(was, n)
+			return func() { d.acts = was }
+		}
+		undo := pretend(w, maxActs)
+		alice.wants(alice.act("lobby", "welcome two"), chat.TooMany)
+		alice.say("lobby", "still here")
+		alice.wants(alice.redact("lobby", alice.last("lobby")), chat.OK) // which nothing is judged by
+		undo()
+		alice.wants(alice.act("lobby", "welcome two"), chat.OK)
+
+		head := w.hub.Heads("lobby", true)[0]
+		undo = pretend(other, 2*maxActs)
+		if got, err := other.hub.Offer(w.source(true), head.Log, 1, entriesOf(t, w, head)); err != nil || !got.Refused || got.Head != 2 || got.Fault != "" {
+			t.Errorf("beyond the bound: %+v, %v", got, err)
+		}
+		undo()
+		exchange(w, other)
+		if welcome := other.hub.rooms["lobby"].Rules.Welcome; welcome != "two" {
+			t.Errorf("the welcome is %q", welcome)
+		}
+	})
+}
