@@ -313,6 +313,9 @@ func TestCausalOfCopies(t *testing.T) {
 			if diff := cmp.Diff(merged(here), merged(there)); diff != "" || len(here) != rows {
 				t.Errorf("%s, %d instead of %d (-here +there):\n%s", what, len(here), rows, diff)
 			}
+			if got := map[uint64]bool{}; slices.ContainsFunc(here, func(e *wire.Event) bool { again := got[e.Seq]; got[e.Seq] = true; return again }) {
+				t.Errorf("%s, a row is told twice: %q", what, bodies(here))
+			}
 			return here
 		}
 		if list := same("as they came", 13); !slices.ContainsFunc(list, func(e *wire.Event) bool { return strings.HasPrefix(string(e.Body), "there") }) {
