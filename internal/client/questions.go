@@ -389,7 +389,10 @@ func (c *Client) Whois(ctx context.Context, who string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	info := Info{Person: found[0], Sessions: int(min(is.Sessions, 1<<31-1)), Rooms: is.Rooms, Since: time.UnixMilli(is.Since), Via: is.Via}
+	info := Info{Person: found[0], Sessions: int(min(is.Sessions, 1<<31-1)), Rooms: is.Rooms, Via: is.Via}
+	if is.Since > 0 {
+		info.Since = time.UnixMilli(is.Since)
+	}
 	if is.AwaySince != 0 {
 		info.Away, info.AwayText, info.AwaySince = true, is.Away, time.UnixMilli(is.AwaySince)
 	}

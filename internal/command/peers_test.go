@@ -93,7 +93,7 @@ func TestWhoisVia(t *testing.T) {
 		answer WhoisAnswer
 		want   []string
 	}{
-		"connected there": {WhoisAnswer{Who: who, Since: seen, Via: "Barn (cn1n)", Rooms: []string{"lobby"}}, []string{"  connected to another node: Barn (cn1n)", "  in #lobby"}},
+		"connected there": {WhoisAnswer{Who: who, Sessions: 1, Via: "Barn (cn1n)", Rooms: []string{"lobby"}}, []string{"  connected to another node: Barn (cn1n)", "  in #lobby"}},
 		"gone":            {WhoisAnswer{Who: who, Since: seen, Via: "Barn (cn1n)"}, []string{"  not connected, last seen 2026-11-23 00:30 by way of another node: Barn (cn1n)"}},
 		"never seen":      {WhoisAnswer{Who: who, Via: "Barn (cn1n)"}, []string{"  not connected, known by way of another node: Barn (cn1n)"}},
 	}

@@ -44,6 +44,7 @@ type offering struct {
 	log    wire.Log
 	id     wire.LogID
 	low    uint64 // where the log may go on when there is a gap; 0: nowhere
+	closed bool   // the room is private where it comes from
 	list   []offer
 	got    *Offered
 	ledger *ledger
@@ -64,7 +65,7 @@ func (h *Hub) OfferAll(from Source, runs []Run) ([]Offered, error) {
 	size := 0
 	for i := range runs {
 		r := &runs[i]
-		o := &offering{from: from, log: r.Log, low: r.Low, got: &got[i], list: make([]offer, len(r.List))}
+		o := &offering{from: from, log: r.Log, low: r.Low, closed: r.Private, got: &got[i], list: make([]offer, len(r.List))}
 		if fault := checkLog(&r.Log); fault != "" {
 			o.got.Fault = fault
 			continue
@@ -279,6 +280,13 @@ func (h *Hub) takeOne(o *offering, x *offer) bool {
 		return false
 	case x.Seq != head+1 && !leap:
 		return false // a gap: it is to be asked for what lies between
+	case x.Kind == chat.Act && o.room != nil && o.room.docket != nil && len(o.room.docket.acts) >= 2*maxActs:
+		h.cfg.Log.Warn("a room has too many acts: nothing more of a log is taken", "node", identity.IDOf(o.log.Node).String(), "room", o.log.Room, "seq", x.Seq)
+		o.got.Refused = true
+		return false
+	case leap && o.closed && !o.from.Admitted: // its word closes no room, and it is believed that this one is
+		o.got.Refused = true
+		return false
 	case leap && o.ledger != nil && o.ledger.dirty: // which a store can't do at once
 		o.got.Later = true
 		return false
@@ -405,6 +413,9 @@ func (h *Hub) accept(o *offering, x *offer, leap bool) {
 	r := h.hostRoom(o, x)
 	if o.ledger == nil {
 		o.ledger = h.newLedger(o.log, r, x.Seq)
+	}
+	if leap && o.closed {
+		h.hold(r)
 	}
 	l := o.ledger
 	if leap && l.head+1 != x.Seq {
@@ -574,7 +585,7 @@ func (h *Hub) hostRoom(o *offering, x *offer) *room {
 		o.room = h.makeRoom(store.Room{Name: name, Peers: peers})
 	}
 	r := o.room
-	if len(x.Opts.Owner) == 0 || r.Direct() || r.isReports() {
+	if len(x.Opts.Owner) == 0 || r.Direct() || r.isReports() || r.isHeld() {
 		return r
 	}
 	owner, since := identity.ID(x.Opts.Owner), x.Opts.Made

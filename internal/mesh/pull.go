@@ -358,7 +358,7 @@ func (l *link) trimmed(t *wire.Trimmed) {
 	if t.Low <= f.low {
 		f.claimed = min(f.claimed, r.head) // it says the same again: it has nothing
 	}
-	f.low = max(f.low, t.Low)
+	f.low, f.private = max(f.low, t.Low), f.private || t.Private
 	if f.claimed < f.low {
 		f.claimed = min(f.claimed, r.head)
 	}

@@ -54,6 +54,7 @@ type flow struct {
 	claimed uint64 // by its own word
 	has     uint64 // the same, or what it was sent
 	low     uint64 // the first that it has
+	private bool   // the log's room is, there
 	refused bool   // what it has of the log is not taken from it
 
 	// What it is sent.
@@ -144,7 +145,7 @@ func (l *link) compare(d *wire.RoomDigest) {
 		r.head = max(r.head, heads[i].Seq)
 		f := l.flowLocked(r)
 		f.told = true
-		f.low = heads[i].Low
+		f.low, f.private = heads[i].Low, heads[i].Private
 		l.hasLocked(f, heads[i].Seq)
 	}
 }
@@ -188,7 +189,7 @@ func (l *link) heads(h *wire.Heads) error {
 			return fmt.Errorf("%w: too many logs", errLie)
 		}
 		f := l.flowLocked(r)
-		f.low = head.Low
+		f.low, f.private = head.Low, head.Private
 		l.hasLocked(f, head.Seq)
 		switch mine := own[r.id]; {
 		case head.Seq > 0 && head.Seq == mine.Seq && !bytes.Equal(head.ID, mine.ID):

@@ -106,7 +106,7 @@ func (l *link) offerOnce(runs []run) ([]hub.Offered, error) {
 	for i, r := range runs {
 		list[i] = hub.Run{Log: r.flow.replica.log, First: r.first, List: r.list}
 		if low := l.m.lowLocked(r.flow.replica); low > 0 && r.first == low {
-			list[i].Low = low
+			list[i].Low, list[i].Private = low, r.flow.private
 		}
 	}
 	l.m.mu.Unlock()

@@ -140,12 +140,14 @@ func peerSamples() []sample {
 	addresses := &SignedAddresses{Key: hallLog.Node, Hosts: []string{"192.0.2.9:8080", "[2001:db8::9]:8080"}, Expires: storyTime + 24*3600*1000}
 	addresses.Sig = ed25519.Sign(hallKey, append([]byte(AddressesDomain), addresses.Text()...))
 	private := Log{Node: plantLog.Node, Nonce: plantLog.Nonce, Room: chat.DirectMark + idText(bobID) + " " + idText(carolID)}
+	closed := there.head()
+	closed.Private = true
 	return []sample{
 		{"peer", p, &Peer{Version: Version, Space: space, Key: plantLog.Node, Nonce: plantLog.Nonce, Title: "plant 7", Kept: true, Token: []byte{}, Record: []byte{}}},
 		{"peer-invited", p, &Peer{Version: Version, Space: space, Key: hallLog.Node, Nonce: hallLog.Nonce, Token: counting(0xa0, TokenLen), Record: addresses.Encode()}},
 		{"peer-bye", p, &Bye{Code: chat.OtherSpace}},
 		{"digests", p, &Digests{Rooms: []RoomDigest{{Room: "annex", Digest: [8]byte(counting(1, 8))}, {Room: "lobby", Digest: Digest([]Head{last.head(), there.head()})}}, Last: true}},
-		{"heads", p, &Heads{Heads: []Head{last.head(), there.head()}, Ask: true, Room: "lobby"}},
+		{"heads", p, &Heads{Heads: []Head{last.head(), closed}, Ask: true, Room: "lobby"}},
 		{"heads-direct", p, &Heads{Heads: []Head{{Log: private, Low: 41, Seq: 40, ID: counting(0xc0, 16)}}, Room: private.Room}},
 		{"want", p, &Want{Log: plantLog.ID(), From: 1, To: 2}},
 		{"want-eager", p, &Want{Log: plantLog.ID(), Eager: true}},

@@ -504,9 +504,9 @@ type WhoisIs struct {
 	_        struct{} `cbor:",toarray"`
 	Type     uint8
 	Person   Person
-	Sessions uint64 // connected now
+	Sessions uint64 // connected now; to the other node of Via at least so many
 	Rooms    []string
-	Since    int64 // when the oldest of Sessions connected; else when last seen; milliseconds
+	Since    int64 // when the oldest of Sessions connected; else when last seen; milliseconds; 0: not known
 
 	Away      string // what they said when they went away; may be empty
 	AwaySince int64  // milliseconds; 0: they are not away
