@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
@@ -91,6 +92,36 @@ func TestForksOfMadeUpLogs(t *testing.T) {
 		}
 		if told != 1 {
 			t.Errorf("alice is told %d times", told)
+		}
+	})
+}
+
+// TestReplayedAct: what somebody has signed on one node is not done again by another one, which they have never been on.
+func TestReplayedAct(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newPeers(t, 3)
+		alice, mallory := peers[0].signer("alice").come("yard"), peers[2]
+		alice.say("yard", "one")
+		bob := peers[0].signer("bob").come("yard")
+		alice.wants(alice.act("yard", "ban %s 0s", bob.key), chat.OK)
+		alice.wants(alice.act("yard", "unban %s", bob.key), chat.OK)
+		peers[1].pull(peers[0], true)
+		head := peers[0].hub.Heads("yard", true)[0]
+		all := entriesOf(t, peers[0], head)
+		log := wire.Log{Node: mallory.hub.cfg.Key.Public(), Nonce: 66, Room: "yard"}
+		s := resigned(t, log, all[1], mallory.hub.cfg.Key, lie{change: func(e *wire.Entry, _ *wire.Signed) {
+			e.Seq, e.Prev, e.Lamport, e.Origin = 1, nil, head.Seq+1, bytes.Repeat([]byte{3}, 16)
+			e.Deps = []wire.Dep{{Log: head.Log.ID(), Seq: head.Seq, ID: head.ID}}
+		}})
+		again := newPeer(t, 1, &slowStore{Memory: peers[1].store.Clone()}) // as after a restart
+		for i, w := range []*world{peers[0], peers[1], again} {
+			got, err := w.hub.Offer(mallory.source(false), log, 1, []wire.Signed{s})
+			if err != nil || got.Fault != "" || !got.Refused || got.Head != 0 {
+				t.Errorf("node %d: %+v, %v", i, got, err)
+			}
+			if _, banned := w.hub.rooms["yard"].standings[standingOf{bob.key, store.Banned}]; banned {
+				t.Errorf("bob is banned again at %d", i)
+			}
 		}
 	})
 }

@@ -294,8 +294,22 @@ func (h *Hub) takeOne(o *offering, x *offer) bool {
 	if !h.fits(o, x, leap) {
 		return false
 	}
+	if x.Kind == chat.Act && h.isReplayed(o, x) {
+		o.got.Refused = true // whoever passes it on may not have met the other node
+		return false
+	}
 	h.accept(o, x, leap)
 	return true
+}
+
+// isReplayed reports whether an act was done on another node than its log's: its author has signed the epoch of that node's store, which is nobody else's.
+// What was undone since would be done again. Of nodes that have never been heard of nothing is known; whoever is admitted is believed.
+func (h *Hub) isReplayed(o *offering, x *offer) bool {
+	if bytes.Equal(h.cfg.Key.Public(), o.log.Node) {
+		return false
+	}
+	node, known := h.epochs[x.Epoch]
+	return x.Epoch == h.epoch || known && node != identity.IDOf(o.log.Node) && !h.trusts(&o.log)
 }
 
 // compare looks at an entry of which there is one in its place.
@@ -571,6 +585,9 @@ func (h *Hub) numberOf(log *wire.Log, x *offer, author identity.ID) uint64 {
 	h.lastFrom++
 	num := h.lastFrom
 	h.abroad[k], h.authors[num] = num, author
+	if node := identity.IDOf(log.Node); h.epochs[x.Epoch].IsZero() || h.trusts(log) {
+		h.epochs[x.Epoch] = node
+	}
 	h.batch.Origins = append(h.batch.Origins, store.Origin{Num: num, Key: author, Last: max(1, x.CSeq), Retired: true})
 	h.batch.Abroad = append(h.batch.Abroad, store.Abroad{Epoch: x.Epoch, From: x.From, Num: num, Name: k.name, Via: [32]byte(log.Node)})
 	return num

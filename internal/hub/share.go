@@ -162,6 +162,9 @@ func (h *Hub) restoreLogs(state *store.State) error {
 	}
 	for _, a := range state.Abroad {
 		h.abroad[stranger{h.authors[a.Num], a.Name}] = a.Num
+		if node := identity.IDOf(a.Via[:]); h.epochs[a.Epoch].IsZero() || h.nodes[node].Mode == wire.AdmitIt {
+			h.epochs[a.Epoch] = node
+		}
 	}
 	if err := h.restoreForks(state.Forks); err != nil {
 		return err

@@ -162,3 +162,24 @@ func TestForksAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Two nodes that both name the other's address dial until they are linked, and no more.
+func TestBothDial(t *testing.T) {
+	run2(t, func(w *world) {
+		dials := 0
+		count := func(cfg *Config) {
+			dial := cfg.Dial
+			cfg.Dial = func(ctx context.Context, address string) (Link, error) { dials++; return dial(ctx, address) }
+		}
+		one := w.add(count, 1)
+		w.start(one)
+		w.settle(1500 * time.Millisecond)
+		w.start(w.add(count, 0))
+		w.settle(time.Minute)
+		before := dials
+		w.settle(time.Minute)
+		if dials > before {
+			t.Errorf("dialled %d times in a minute of being linked", dials-before)
+		}
+	})
+}

@@ -288,7 +288,10 @@ func (m *Mesh) redial(l *link, a *attempt, err error) {
 	case errors.As(err, &space) && first && m.fatal == nil:
 		m.fatal = space
 	case errors.As(err, &refused) && refused.Code == chat.Replaced:
-		a.reach.retryAt(m.cfg.Now().Add(m.jitterLocked(firstBackoff))) // there is another link, as a rule
+		a.reach.retryAt(m.cfg.Now().Add(m.jitterLocked(firstBackoff))) // there is another link, as a rule, while which lasts nobody dials
+		if a.target != nil {
+			a.target.node = l.conn.Node()
+		}
 	case errors.As(err, &refused):
 		m.failedLocked(a.reach, refused.Retry)
 		if a.target == nil {
