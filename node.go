@@ -272,12 +272,13 @@ func (n *Node) accept(ctx, connCtx context.Context, listener net.Listener, conns
 			continue
 		}
 		pause = 0
-		conns.Go(func() { n.serve(connCtx, conn) })
+		came := time.Now() // here, where it is in the order in which they dialled
+		conns.Go(func() { n.serve(connCtx, conn, came) })
 	}
 }
 
-// serve carries one connection from its first byte to its last. Until it is known who comes, it takes one of the places for guests.
-func (n *Node) serve(ctx context.Context, conn net.Conn) {
+// serve carries one connection, accepted at came, from its first byte to its last. Until it is known who comes, it takes one of the places for guests.
+func (n *Node) serve(ctx context.Context, conn net.Conn, came time.Time) {
 	log := n.log.With("remote", conn.RemoteAddr().String())
 	address := remoteAddr(conn)
 	if retry, ok := n.warden.Admit(address, time.Now()); !ok {
@@ -288,7 +289,7 @@ func (n *Node) serve(ctx context.Context, conn net.Conn) {
 	}
 	known := sync.OnceFunc(func() { n.warden.Release(address); <-n.handshakes })
 	defer known()
-	link, s, err := n.greet(ctx, conn, address)
+	link, s, err := n.greet(ctx, conn, session.Caller{Address: address, Came: came})
 	if err != nil {
 		known()
 		n.logEnd(log, "handshake", address, link, err)
@@ -314,7 +315,7 @@ func (n *Node) patience() time.Duration {
 }
 
 // greet makes a link of a connection and, unless another node has dialled, a session, within the node's patience. When it fails, the connection is closed.
-func (n *Node) greet(ctx context.Context, conn net.Conn, address netip.Addr) (*Link, *session.Session, error) {
+func (n *Node) greet(ctx context.Context, conn net.Conn, caller session.Caller) (*Link, *session.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.patience())
 	defer cancel()
 	secured, err := n.secure(ctx, conn)
@@ -322,7 +323,7 @@ func (n *Node) greet(ctx context.Context, conn net.Conn, address netip.Addr) (*L
 		_ = conn.Close()
 		return nil, nil, err
 	}
-	caller, accept := session.Caller{Address: address}, acceptLink
+	accept := acceptLink
 	over, encrypted := secured.(*tls.Conn)
 	if encrypted {
 		if caller.Key, err = identity.PeerOf(over.ConnectionState()); err != nil {

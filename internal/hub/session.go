@@ -23,6 +23,7 @@ type Session struct {
 	origin  *origin
 	wake    func()
 	since   time.Time
+	came    time.Time  // of its guest
 	admin   bool       // may what admins may
 	secure  bool       // its link is encrypted
 	network netip.Addr // that it comes from; see networkOf

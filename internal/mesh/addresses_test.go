@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -144,10 +145,13 @@ func TestAddressesAreRenewed(t *testing.T) {
 // Of what a stranger says of others only what these have signed counts, is not passed on, and is looked at once in a while.
 func TestAddressesOfStrangers(t *testing.T) {
 	run2(t, func(w *world) {
-		var dialed []string
+		var mu sync.Mutex
+		var dialed []string // guarded by mu
 		n := w.add(func(cfg *Config) {
 			cfg.Hosts = []string{addressOf(0)}
 			cfg.Dial = func(ctx context.Context, address string) (Link, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				dialed = append(dialed, address)
 				return nil, errors.New("nobody")
 			}
@@ -162,8 +166,10 @@ func TestAddressesOfStrangers(t *testing.T) {
 		}})
 		s.say(&wire.Addresses{List: [][]byte{recordOf(53, 5, "10.0.0.53:8080")}})
 		w.settle(30 * time.Second)
-		slices.Sort(dialed)
-		if got := slices.Compact(dialed); !slices.Equal(got, []string{"10.0.0.50:8080", "8.8.8.8:5353"}) {
+		mu.Lock()
+		got := slices.Compact(slices.Sorted(slices.Values(dialed)))
+		mu.Unlock()
+		if !slices.Equal(got, []string{"10.0.0.50:8080", "8.8.8.8:5353"}) {
 			t.Errorf("dialled %v", got)
 		}
 		w.settle(10 * time.Minute)

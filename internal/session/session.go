@@ -76,6 +76,7 @@ type Host struct {
 type Caller struct {
 	Key     identity.ID // that the link's encryption has proved; zero: the link is not encrypted
 	Address netip.Addr  // zero: not known
+	Came    time.Time   // when the connection was accepted
 }
 
 // Session is one client's connection after its handshake.
@@ -136,7 +137,7 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 	}
 	guest := hub.Guest{
 		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke,
-		Token: hello.Token, Card: hello.Card, Secure: !caller.Key.IsZero(), Address: caller.Address,
+		Token: hello.Token, Card: hello.Card, Secure: !caller.Key.IsZero(), Address: caller.Address, Came: caller.Came,
 	}
 	guest.Admin = h.Admin != nil && h.Admin(guest.Key)
 	attached, welcome, err := h.Hub.Attach(guest)
