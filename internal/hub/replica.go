@@ -27,12 +27,14 @@ type Source struct {
 	Low uint64
 }
 
-// Run is entries of one log, the first of which has seq First. Low is as that of Source, which does not count where there is a Run.
+// Run is entries of one log, the first of which has seq First. Low is as that of Source, which does not count where there is a Run. With Gone, what the first
+// of them depends on and is not here is not waited for: it is kept nowhere any more.
 type Run struct {
 	Log   wire.Log
 	Low   uint64
 	First uint64
 	List  []wire.Signed
+	Gone  bool
 }
 
 // Offered says what became of entries that were offered.
