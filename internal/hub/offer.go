@@ -45,6 +45,7 @@ type offering struct {
 	id     wire.LogID
 	low    uint64 // where the log may go on when there is a gap; 0: nowhere
 	closed bool   // the room is private where it comes from
+	gone   bool   // what its first entry depends on and is not here is kept nowhere any more
 	list   []offer
 	got    *Offered
 	ledger *ledger
@@ -65,7 +66,7 @@ func (h *Hub) OfferAll(from Source, runs []Run) ([]Offered, error) {
 	size := 0
 	for i := range runs {
 		r := &runs[i]
-		o := &offering{from: from, log: r.Log, low: r.Low, closed: r.Private, got: &got[i], list: make([]offer, len(r.List))}
+		o := &offering{from: from, log: r.Log, low: r.Low, closed: r.Private, gone: r.Gone, got: &got[i], list: make([]offer, len(r.List))}
 		if fault := checkLog(&r.Log); fault != "" {
 			o.got.Fault = fault
 			continue
@@ -363,8 +364,9 @@ func (h *Hub) fits(o *offering, x *offer, leap bool) bool {
 			lamport = max(lamport, high)
 		}
 	}
-	if leap {
-		o.got.Missing = nil // who begins in the middle can't have all that
+	if leap || o.gone && x == &o.list[0] {
+		unsure = unsure || len(o.got.Missing) > 0
+		o.got.Missing = nil // who begins in the middle can't have all that, nor who comes when it has been forgotten
 	}
 	if len(o.got.Missing) > 0 {
 		return false

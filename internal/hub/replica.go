@@ -31,13 +31,15 @@ type Source struct {
 	Low uint64
 }
 
-// Run is entries of one log, the first of which has seq First. Low is as that of Source, which does not count where there is a Run.
+// Run is entries of one log, the first of which has seq First. Low is as that of Source, which does not count where there is a Run. With Gone, what the first
+// of them depends on and is not here is not waited for: it is kept nowhere any more.
 type Run struct {
 	Log     wire.Log
 	Low     uint64
 	Private bool // the source says that the room is, which counts where the log goes on at Low: the act that made it so may lie below
 	First   uint64
 	List    []wire.Signed
+	Gone    bool
 }
 
 // Offered says what became of entries that were offered.

@@ -168,7 +168,7 @@ func (l *link) sentLocked(f *flow, seq uint64) {
 
 // heads notes what the other has of some logs.
 func (l *link) heads(h *wire.Heads) error {
-	if mine := l.mine(h); mine {
+	if l.admitted && l.mine(h) { // of others the entries themselves have to show it: anybody can claim that
 		if err := l.m.cfg.Hub.RenewLogs(); err != nil {
 			return err
 		}
@@ -257,10 +257,7 @@ func (m *Mesh) grew(id wire.LogID) {
 	r.head = max(r.head, all.Seq)
 	for _, l := range m.order {
 		if l.waits {
-			select {
-			case l.grown <- struct{}{}:
-			default:
-			}
+			l.retryLocked()
 		}
 		if l.admitted || isOpen {
 			low := open.Low
@@ -382,6 +379,8 @@ func (l *link) doubt(f *flow, o *hub.Offered, first, last uint64) error {
 	if f.doubted > 0 && first <= f.doubted && f.doubted <= last {
 		if o.Fork == nil && o.Known > 0 {
 			f.agreed = f.doubted
+			f.claimed = max(f.claimed, f.agreed+1)
+			l.m.planLocked(f.replica, 0)
 		}
 		f.doubted = 0
 	}
