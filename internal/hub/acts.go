@@ -81,7 +81,7 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		return out
 	}
 	r, code := s.readable(p.Room)
-	if before, found := h.offeredBefore(s, r, p); found {
+	if before, found := h.offeredBefore(s, r, p, p.Body); found {
 		return before
 	}
 	switch {

@@ -125,3 +125,37 @@ func TestReplayedAct(t *testing.T) {
 		}
 	})
 }
+
+// TestStolenPair: who gives an entry of its own the pair of somebody else's publish does not have that hidden, nor refused where it is offered once more.
+func TestStolenPair(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newPeers(t, 3)
+		alice, mallory := peers[0].attach("alice", "lobby"), peers[2]
+		alice.say("lobby", "one")
+		name := wire.OriginName(alice.origin)
+		log, s := forge(t, peers[0], mallory, 1, func(e *wire.Entry, s *wire.Signed) {
+			s.Body = []byte("stolen")
+			sum := chat.BodySum((*[saltSize]byte)(s.Salt), s.Body)
+			e.Origin, e.CSeq, e.Sum = name[:], 1, sum[:]
+		})
+		for _, w := range peers[1:] {
+			if got, err := w.hub.Offer(mallory.source(false), log, 1, []wire.Signed{s}); err != nil || got.Head != 1 {
+				t.Fatalf("the forged one: %+v, %v", got, err)
+			}
+		}
+		peers[1].pull(peers[0], true)
+		elsewhere := mallory.newClient("alice elsewhere")
+		elsewhere.asked, elsewhere.key = "alice", alice.key
+		elsewhere.attach()
+		elsewhere.submit(&wire.Join{Room: "lobby"})
+		p := elsewhere.pub("lobby", "one")
+		p.Opts.As = &wire.As{Origin: name[:], CSeq: 1}
+		elsewhere.do(p)
+		for i, w := range peers[1:] {
+			if rows := w.rows("lobby"); len(rows) != 2 || string(rows[0].Body) != "stolen" || string(rows[1].Body) != "one" {
+				t.Errorf("node %d shows %d rows", i+1, len(rows))
+			}
+			w.checkLogs()
+		}
+	})
+}

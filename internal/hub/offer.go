@@ -446,7 +446,7 @@ func (h *Hub) accept(o *offering, x *offer, leap bool) {
 		origin, cseq = [16]byte(as.Origin), as.CSeq
 	}
 	same, taken, _ := h.pairTaken(r, author, origin, cseq) // its error ends the hub
-	if taken {
+	if taken && (len(x.Salt) == 0 || h.repeats(r, same, x.Kind, x.Body)) {
 		entry.Hidden, entry.Row, entry.Same = true, r.head, same
 		if !h.isGone(r, same) {
 			entry.Salt, entry.Body = x.Salt, x.Body

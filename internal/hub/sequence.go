@@ -178,7 +178,7 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code = code; code != chat.OK {
 		return out
 	}
-	if before, found := h.offeredBefore(s, room, p); found {
+	if before, found := h.offeredBefore(s, room, p, body); found {
 		return before
 	}
 	if out.Code, out.Time = s.mayWrite(room, p.Kind); out.Code != chat.OK {
