@@ -324,7 +324,7 @@ type StatsAre struct {
 	Type     uint8
 	Up       uint64 // for so long, in milliseconds, the node has been running
 	Sessions uint64
-	Rooms    uint64     // with a name
+	Rooms    uint64      // with a name
 	Work     []NodeStats // one, for admins; none for all others
 }
 
