@@ -434,17 +434,23 @@ func (n *Node) logEnd(log *slog.Logger, at metrics.Stage, address netip.Addr, li
 	}
 }
 
-// wordFor returns the word by which the end of a connection is counted; empty: it was an ordinary one.
+// wordFor returns the word by which the end of a connection is counted; empty: it was closed by either side.
 func wordFor(link *Link, err error) string {
+	dead := error(nil)
+	if link != nil {
+		dead = link.Err() // which no session tells: to it the streams have ended
+	}
 	switch {
-	case link != nil && errors.Is(link.Err(), errStalled):
+	case errors.Is(dead, errStalled):
 		return "stalled"
-	case link != nil && errors.Is(link.Err(), errSilent):
+	case errors.Is(dead, errSilent):
 		return "silent"
 	case errors.Is(err, errCrowd):
 		return "crowd"
 	case errors.Is(err, errStranger):
 		return "protocol"
+	case err == nil && !errors.Is(dead, io.EOF) && !errors.Is(dead, net.ErrClosed):
+		return metrics.Word(dead)
 	}
 	return metrics.Word(err)
 }

@@ -33,7 +33,7 @@ type Work struct {
 
 	Refused    []Count // messages that were refused or put off
 	TurnedAway []Count // connections that ended before it was known who came
-	Dropped    []Count // those of clients and nodes that ended without a goodbye
+	Dropped    []Count // those of clients and nodes that were cut or lost
 }
 
 // Times are how long something took: in half of all cases at most Half, in 99 of 100 at most Most.

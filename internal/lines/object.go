@@ -301,7 +301,7 @@ type statsObject struct {
 	source
 	UpMS     int64       `json:"up_ms"`
 	Sessions uint64      `json:"sessions"`
-	Rooms    uint64      `json:"rooms"`
+	Rooms    uint64      `json:"room_count"`
 	Work     *workObject `json:"work,omitempty"`
 }
 

@@ -85,7 +85,7 @@ func (n *Numbers) Link(m Mesh) {
 	n.mesh = m
 }
 
-// Ended counts a connection that has ended otherwise than by a goodbye. why is a word of a fixed list, such as the name of a chat.Code.
+// Ended counts a connection that was turned away, cut or lost. why is a word of a fixed list, such as the name of a chat.Code.
 func (n *Numbers) Ended(at Stage, why string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -211,7 +211,9 @@ func TestOperationsListsMetrics(t *testing.T) {
 		}
 	}
 	if !readProcess().known {
-		maps.DeleteFunc(names, func(name string, _ bool) bool { return strings.HasPrefix(name, "process_") && name != "process_start_time_seconds" })
+		maps.DeleteFunc(names, func(name string, _ bool) bool {
+			return strings.HasPrefix(name, "process_") && name != "process_start_time_seconds"
+		})
 	}
 	if diff := cmp.Diff(names, found); diff != "" {
 		t.Errorf("names (-table +served):\n%s", diff)

@@ -72,7 +72,7 @@ var table = []metric{
 		values: func(s *snapshot) []value { return each(byName(s.hub.Refused)) }},
 	{name: "chatnode_goodbyes_total", kind: counter, labels: []string{"code"}, help: "Sessions that the node has ended, by the code that the client was told.",
 		values: func(s *snapshot) []value { return each(byName(s.hub.Goodbyes)) }},
-	{name: "chatnode_connections_dropped_total", kind: counter, labels: []string{"stage", "reason"}, help: "Connections that ended without a goodbye of the other side, by how far they had come and why.",
+	{name: "chatnode_connections_dropped_total", kind: counter, labels: []string{"stage", "reason"}, help: "Connections that were turned away, cut or lost, by how far they had come and why.",
 		values: func(s *snapshot) []value {
 			return slices.Concat(each(s.ended[Handshake], string(Handshake)), each(s.ended[Peer], string(Peer)), each(s.ended[Session], string(Session)))
 		}},

@@ -348,7 +348,7 @@ type NodeStats struct {
 	Taken          uint64  // entries, from them
 	Refused        []Count // messages that were refused or put off, by the name of the code
 	TurnedAway     []Count // connections that ended before it was known who came, by why
-	Dropped        []Count // sessions and links that did not end by a goodbye of the other side, by why
+	Dropped        []Count // sessions and links that were cut or lost, by why
 }
 
 // Times are how long something took, in microseconds.
