@@ -209,3 +209,24 @@ func TestQuantile(t *testing.T) {
 		t.Errorf("%d times, %v in all", h.Count(), h.Sum)
 	}
 }
+
+// BenchmarkCount is what counting adds to a delivery, which BenchmarkSequence measures whole: by one writer, and by all at once.
+func BenchmarkCount(b *testing.B) {
+	h := benchHub(b, 8<<20)
+	s := benchSession(b, h, "bob")
+	record := wire.Must(nil, &wire.Event{Room: 1, Seq: 70_000, From: 300, CSeq: 400, Time: chat.Millis(time.Now()), Name: "carol", Kind: chat.Text, Body: make([]byte, 100)})
+	sub := &subscription{session: s, next: 70_001, start: start{head: 1}}
+	b.Run("one", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			h.delivered(sub, 1, record)
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				h.delivered(sub, 1, record)
+			}
+		})
+	})
+}
