@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -20,8 +21,9 @@ const (
 	maxAskers   = 32 // connections at one time; further ones wait in the system's queue
 	headerLimit = 5 * time.Second
 	idleLimit   = 2 * time.Minute // above the minute after which many scrape again
-	// writeLimit bounds an answer, and so how long a profile can be.
-	writeLimit = 70 * time.Second
+	writeLimit  = 10 * time.Second
+	// longestProfile is how long one can ask a node to watch itself, in seconds: that costs it something.
+	longestProfile = 60
 	// partLimit is how long Serve waits for answers that are under way when it is to end.
 	partLimit = time.Second
 )
@@ -63,9 +65,9 @@ func (n *Numbers) handler(private bool) http.Handler {
 	})
 	mux.HandleFunc("GET /healthz", n.healthz)
 	if private {
-		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+		mux.HandleFunc("GET /debug/pprof/", brief(pprof.Index))
+		mux.HandleFunc("GET /debug/pprof/profile", brief(pprof.Profile))
+		mux.HandleFunc("GET /debug/pprof/trace", brief(pprof.Trace))
 	}
 	return guard(private, mux)
 }
@@ -79,6 +81,17 @@ func (n *Numbers) healthz(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_, _ = io.WriteString(w, said+"\n") // an error is the asker's
+}
+
+// brief lets no profile be longer than longestProfile. What is no number is a length of pprof's own choice, half a minute at most.
+func brief(profile http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if seconds, err := strconv.ParseFloat(r.FormValue("seconds"), 64); err == nil && !(seconds <= longestProfile) {
+			http.Error(w, fmt.Sprintf("seconds can be %d at most", longestProfile), http.StatusBadRequest)
+			return
+		}
+		profile(w, r)
+	}
 }
 
 // guard keeps pages of the web out, which a browser on this machine shows: those that ask in the browser's name, and those whose name was made to lead here

@@ -98,7 +98,9 @@ func TestServe(t *testing.T) {
 		"profiles":                    {private, get("/debug/pprof/", "127.0.0.1:9090"), 200, "goroutine"},
 		"a profile":                   {private, get("/debug/pprof/goroutine?debug=1", "127.0.0.1:9090"), 200, "goroutine profile"},
 		"the command line":            {private, get("/debug/pprof/cmdline", "127.0.0.1:9090"), 404, "Unknown profile"},
-		"a long profile":              {private, get("/debug/pprof/profile?seconds=600", "127.0.0.1:9090"), 400, "exceeds"},
+		"a long profile":              {private, get("/debug/pprof/profile?seconds=600", "127.0.0.1:9090"), 400, "60 at most"},
+		"a trace without end":         {private, get("/debug/pprof/trace?seconds=nan", "127.0.0.1:9090"), 400, "60 at most"},
+		"a difference without end":    {private, get("/debug/pprof/heap?seconds=1e9", "127.0.0.1:9090"), 400, "60 at most"},
 		"something else":              {private, get("/", "127.0.0.1:9090"), 404, ""},
 		"a page that leads here":      {private, get("/metrics", "evil.example:9090"), 421, "localhost"},
 		"a page that has its own":     {private, get("/metrics", "127.0.0.1.evil.example"), 421, "localhost"},
@@ -146,21 +148,22 @@ func TestSlowAskers(t *testing.T) {
 		at := newStreet("127.0.0.1")
 		serving(t, busy(), at, func() {
 			began := time.Now()
-			slow := make([]net.Conn, maxAskers)
-			for i := range slow {
-				slow[i] = at.dial()
-				if _, err := io.WriteString(slow[i], "GET /metrics HT"); err != nil {
+			var slow sync.WaitGroup
+			for range maxAskers {
+				conn := at.dial()
+				if _, err := io.WriteString(conn, "GET /metrics HT"); err != nil {
 					t.Fatal(err)
 				}
+				slow.Go(func() {
+					_, _ = io.Copy(io.Discard, conn) // until the node lets go of it
+					conn.Close()
+				})
 			}
 			status, _ := asks(t, at, get("/healthz", "localhost")) // waits for a place
 			if took := time.Since(began); status != 200 || took != headerLimit {
 				t.Errorf("%d after %v, want 200 after %v", status, took, headerLimit)
 			}
-			for _, conn := range slow {
-				_, _ = io.Copy(io.Discard, conn) // ends, as the node has
-				conn.Close()
-			}
+			slow.Wait()
 		})
 	})
 }
@@ -172,7 +175,7 @@ func TestServeEnds(t *testing.T) {
 		var asker sync.WaitGroup
 		var began time.Time
 		serving(t, busy(), at, func() {
-			asker.Go(func() { asks(t, at, get("/debug/pprof/trace?seconds=60", "localhost")) })
+			asker.Go(func() { asks(t, at, get("/debug/pprof/heap?seconds=60", "localhost")) })
 			synctest.Wait()
 			silent := at.dial()
 			t.Cleanup(func() { silent.Close() })
