@@ -335,6 +335,8 @@ func filesOf(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
+func TestWatched(t *testing.T) { county.Watched(t, land) }
+
 // What one author does takes effect in the order in which it was typed, for everybody.
 func TestAuthorOrder(t *testing.T) {
 	_, addr := land.Node(t)

@@ -156,6 +156,8 @@ func answers(q, a wire.Record) bool {
 		_, ok = a.(*wire.PeersAre)
 	case *wire.Admit:
 		_, ok = a.(*wire.AdmitIs)
+	case *wire.Stats:
+		_, ok = a.(*wire.StatsAre)
 	}
 	return ok
 }

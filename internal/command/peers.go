@@ -132,7 +132,7 @@ func (p *Peer) standing(zone *time.Location) string {
 // shortly returns a time as far as it matters: "50µs", "1.2ms", "120ms".
 func shortly(d time.Duration) string {
 	digits := time.Microsecond
-	for digits*100 <= d {
+	for digits <= d/100 {
 		digits *= 10
 	}
 	return d.Round(digits).String()

@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,7 @@ func TestPeersTable(t *testing.T) {
 
 func TestShortly(t *testing.T) {
 	for d, want := range map[time.Duration]string{
+		math.MaxInt64:    "2555555h33m20s",
 		time.Microsecond: "1µs", 57 * time.Microsecond: "57µs", 1234 * time.Microsecond: "1.2ms", 12_345 * time.Microsecond: "12ms", 123 * time.Millisecond: "120ms", 1500 * time.Millisecond: "1.5s",
 	} {
 		if got := shortly(d); got != want {

@@ -110,6 +110,7 @@ type Hub struct {
 	shelf      shelf
 	signatures signatures
 	cards      cards
+	figures    figures
 
 	// failed has capacity 1 and is never closed: the first error with which the store could not be read.
 	failed chan error
@@ -192,6 +193,7 @@ func New(cfg Config) (*Hub, error) {
 	if err := h.restoreLogs(&state); err != nil {
 		return nil, fmt.Errorf("load the logs: %w", err)
 	}
+	h.note()
 	return h, nil
 }
 

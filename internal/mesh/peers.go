@@ -186,7 +186,27 @@ func (m *Mesh) blame(id identity.ID, fault string) {
 func (m *Mesh) Peers() []wire.PeerInfo {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var list []wire.PeerInfo
+	list := m.infosLocked()
+	slices.SortFunc(list, func(a, b wire.PeerInfo) int {
+		return cmp.Or(cmp.Compare(stateOrder[a.State], stateOrder[b.State]), cmp.Compare(b.Seen, a.Seen), cmp.Compare(string(a.Node), string(b.Node)),
+			cmp.Compare(a.Address, b.Address))
+	})
+	return list[:min(len(list), wire.MaxPeers)]
+}
+
+// States returns how many other nodes there are in each state that Peers tells of.
+func (m *Mesh) States() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	states := map[string]int{}
+	for _, info := range m.infosLocked() {
+		states[info.State]++
+	}
+	return states
+}
+
+// infosLocked describes all other nodes, and the addresses that were never reached, in no order.
+func (m *Mesh) infosLocked() (list []wire.PeerInfo) {
 	for _, t := range m.targets {
 		if t.node.IsZero() {
 			list = append(list, wire.PeerInfo{Address: t.Address, State: t.reach.state(m.cfg.Now()), Admitted: true, Note: t.note})
@@ -195,11 +215,7 @@ func (m *Mesh) Peers() []wire.PeerInfo {
 	for _, p := range m.peers {
 		list = append(list, m.infoLocked(p))
 	}
-	slices.SortFunc(list, func(a, b wire.PeerInfo) int {
-		return cmp.Or(cmp.Compare(stateOrder[a.State], stateOrder[b.State]), cmp.Compare(b.Seen, a.Seen), cmp.Compare(string(a.Node), string(b.Node)),
-			cmp.Compare(a.Address, b.Address))
-	})
-	return list[:min(len(list), wire.MaxPeers)]
+	return list
 }
 
 var stateOrder = map[string]int{"linked": 0, "dialing": 1, "waiting": 2, "known": 3, "dropped": 4}
