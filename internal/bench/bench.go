@@ -88,7 +88,7 @@ const help = `chatnode bench: how much this machine can do
     chatnode bench -n 4000 -runs 3 -mode saturate  one question alone
     chatnode bench -scenario hostile               what 1,000 hostile connections do to 100 good clients: about 2 minutes
     chatnode bench -scenario disk                  what keeping messages costs, with a million of them: about 15 minutes
-    chatnode bench -scenario join                  how long 9,000 clients need to join, and to come back to a node that was killed: about 8 minutes
+    chatnode bench -scenario join                  9,000 clients join, and come back to a node that was killed: about 8 minutes
     chatnode bench -scenario peers                 what links between nodes cost: about 5 minutes
     chatnode bench -json > today.json              one JSON object a row
 
