@@ -456,7 +456,7 @@ func TestMovedActsAndSeals(t *testing.T) {
 		}
 		onControl[*wire.Whois](p)
 		p.tell(&wire.WhoisIs{Person: wire.Person{ID: bob.id[:], Name: "bob"}, Card: bob.Card()})
-		if pub := onChat[*wire.Pub](p); !signed(pub, siteA.epoch, 5+siteA.epoch) {
+		if pub := onChat[*wire.Pub](p); !signed(pub, siteA.id, siteA.epoch, 5+siteA.epoch) {
 			t.Errorf("%+v is not signed", pub)
 		}
 		wantSealed(t, onChat[*wire.Pub](p), bob, "psst")
@@ -469,7 +469,7 @@ func TestMovedActsAndSeals(t *testing.T) {
 		event[LinkUp](r)
 		event[WentOn](r)
 		act, sealed, skip, last := onChat[*wire.Pub](p), onChat[*wire.Pub](p), onChat[*wire.Pub](p), onChat[*wire.Pub](p)
-		if !signed(act, siteB.epoch, 5+siteB.epoch) || act.Opts.As == nil {
+		if !signed(act, siteB.id, siteB.epoch, 5+siteB.epoch) || act.Opts.As == nil {
 			t.Errorf("%+v is not signed for the other node", act)
 		}
 		wantSealed(t, sealed, bob, "psst")

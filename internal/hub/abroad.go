@@ -105,11 +105,7 @@ func (h *Hub) isIn(a *account, r *room) bool {
 
 // isSelf reports whether a key id is the node's own: what it says itself comes back to it.
 func (h *Hub) isSelf(node []byte) bool {
-	if h.cfg.Key == nil {
-		return false
-	}
-	id := h.cfg.Key.ID()
-	return bytes.Equal(id[:], node)
+	return h.cfg.Key != nil && bytes.Equal(h.node[:], node)
 }
 
 // ViaOf returns what a node is called where it vouches for somebody: its title, if it has one, and its id.

@@ -100,6 +100,7 @@ type Config struct {
 type Hub struct {
 	// Static after construction.
 	cfg   Config
+	node  identity.ID // by its key; zero: it has none
 	epoch uint64
 	queue queue
 	done  chan struct{} // closed when Run has returned
@@ -186,6 +187,9 @@ func New(cfg Config) (*Hub, error) {
 		nodes: map[identity.ID]store.Peer{}, forks: map[*ledger]*wire.Fork{},
 		shelf:   shelf{logs: map[wire.LogID]*shown{}, rooms: map[string][]*shown{}, grown: map[wire.LogID]struct{}{}},
 		marking: map[*room]int64{}, afar: map[identity.ID]*account{}, vouchers: map[identity.ID]identity.ID{},
+	}
+	if cfg.Key != nil {
+		h.node = cfg.Key.ID()
 	}
 	h.queue.init()
 	h.memory.limit = cfg.Memory
