@@ -396,6 +396,21 @@ func TestPeopleOfAnother(t *testing.T) {
 			}
 		}
 		s.end.Close()
+		if _, err := w.nodes[0].mesh.Admit(keyOf(98).ID().String(), wire.AdmitIt); err != nil {
+			t.Fatal(err)
+		}
+		s = w.stranger(w.nodes[0], 98)
+		wait[*wire.Digests](s)
+		s.say(&wire.PeerPeople{Nodes: []wire.NodePeople{{Node: far[:], Version: 5}}}) // as if it were its own word
+		w.settle(3 * time.Second)
+		told := false
+		for _, n := range w.nodes[0].others() {
+			told = told || identity.ID(n.Node) == far && n.Hops == 2
+		}
+		if !told {
+			t.Errorf("an admitted node's word of another one is no longer passed on as that: %+v", w.nodes[0].others())
+		}
+		s.end.Close()
 	})
 }
 
