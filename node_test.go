@@ -741,6 +741,9 @@ func TestToldPlaces(t *testing.T) {
 		t.Fatalf("the told node: %v", err)
 	}
 	link.Close()
+	if _, _, err := (&way{insecure: true}).connect(t.Context(), client.Place{Address: addr, Node: node}); err == nil || !strings.Contains(err.Error(), "can't prove itself") {
+		t.Errorf("a told node without encryption: %v", err)
+	}
 	if last := w.places.List()[0]; last.Node != node || judged != 0 {
 		t.Errorf("%v is tried first now, and %d nodes were judged", last, judged)
 	}

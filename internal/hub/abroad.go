@@ -129,12 +129,12 @@ func (h *Hub) via(a *account) string {
 	return ViaOf(h.nodes[node].Title, node)
 }
 
-// vouched notes which nodes the entries came from by which keys are known that write elsewhere. The first of a key stays its voucher.
-func (h *Hub) vouched(all []store.Abroad) {
-	for _, x := range all {
-		if author := h.authors[x.Num]; h.vouchers[author].IsZero() {
-			h.vouchers[author] = identity.IDOf(x.Via[:])
-		}
+// vouched notes which node the entries came from by which a key is known that writes elsewhere. The first of a key stays its voucher.
+func (h *Hub) vouched(x *store.Abroad) {
+	if author := h.authors[x.Num]; h.vouchers[author].IsZero() {
+		node := identity.IDOf(x.Via[:])
+		h.vouchers[author] = node
+		h.charge(node, 0, 1)
 	}
 }
 

@@ -2,6 +2,8 @@ package hub
 
 import (
 	"bytes"
+	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"chatnode/internal/chat"
@@ -246,6 +248,57 @@ func TestStolenPair(t *testing.T) {
 				t.Errorf("node %d shows %d rows", i+1, len(rows))
 			}
 			w.checkLogs()
+		}
+	})
+}
+
+// TestGuestsHaveQuotas: a node that is not admitted has so many rooms, logs of a room and people made here and no more, a restart included; what goes on with
+// those that are here is taken, and so is all from one that is admitted.
+func TestGuestsHaveQuotas(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newPeers(t, 2)
+		peers[0].attach("alice", "lobby").say("lobby", "one")
+		mallory := peers[1]
+		begin := func(w *world, room string, nonce uint64, author int, admitted bool) Offered {
+			t.Helper()
+			_, s := forge(t, peers[0], mallory, 1, nil)
+			log := wire.Log{Node: mallory.hub.cfg.Key.Public(), Nonce: nonce, Room: room}
+			s = resigned(t, log, s, mallory.hub.cfg.Key, lie{change: func(e *wire.Entry, _ *wire.Signed) {
+				e.Author = bytes.Repeat([]byte{7}, 32)
+				binary.BigEndian.PutUint64(e.Author, uint64(author))
+				e.Origin = e.Author[:16]
+				binary.BigEndian.PutUint64(e.Origin[8:], nonce)
+			}})
+			got, err := w.hub.Offer(mallory.source(admitted), log, 1, []wire.Signed{s})
+			if err != nil || got.Fault != "" {
+				t.Fatalf("a log of %s: %+v, %v", room, got, err)
+			}
+			return got
+		}
+		for i := range maxGuestRooms {
+			begin(peers[0], fmt.Sprint("room", i), 1, 1, false)
+		}
+		for i := range maxGuestLogs {
+			begin(peers[0], "lobby", uint64(i), 1, false)
+		}
+		again := newPeer(t, 0, &slowStore{Memory: peers[0].store.Clone()})
+		for name, w := range map[string]*world{"before": peers[0], "after a restart": again} {
+			if got := begin(w, "onemore", 1, 1, false); !got.Refused || w.hub.shared("onemore") != nil {
+				t.Errorf("%s: one more room: %+v", name, got)
+			}
+			if got := begin(w, "lobby", 99, 1, false); !got.Refused || got.Head != 0 {
+				t.Errorf("%s: one more log: %+v", name, got)
+			}
+			if got := begin(w, "room1", 2, 1, false); got.Refused || got.Head != 1 {
+				t.Errorf("%s: a log of another room: %+v", name, got)
+			}
+		}
+		must(0, peers[0].hub.call(func() { peers[0].hub.charge(mallory.node(), 0, maxGuestAuthors-1) }))
+		if got := begin(peers[0], "room2", 2, 2, false); !got.Refused {
+			t.Errorf("one more author: %+v", got)
+		}
+		if got := begin(peers[0], "onemore", 3, 3, true); got.Refused || got.Head != 1 {
+			t.Errorf("of one that is admitted: %+v", got)
 		}
 	})
 }

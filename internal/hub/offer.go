@@ -306,6 +306,10 @@ func (h *Hub) takeOne(o *offering, x *offer) bool {
 		o.got.Refused = true // whoever passes it on may not have met the other node
 		return false
 	}
+	if !h.affords(o, x) {
+		o.got.Refused = true
+		return false
+	}
 	h.accept(o, x, leap)
 	return true
 }
@@ -598,7 +602,9 @@ func (h *Hub) numberOf(log *wire.Log, x *offer, author identity.ID) uint64 {
 		h.epochs[x.Epoch] = node
 	}
 	h.batch.Origins = append(h.batch.Origins, store.Origin{Num: num, Key: author, Last: max(1, x.CSeq), Retired: true})
-	h.batch.Abroad = append(h.batch.Abroad, store.Abroad{Epoch: x.Epoch, From: x.From, Num: num, Name: k.name, Via: [32]byte(log.Node)})
+	is := store.Abroad{Epoch: x.Epoch, From: x.From, Num: num, Name: k.name, Via: [32]byte(log.Node)}
+	h.batch.Abroad = append(h.batch.Abroad, is)
+	h.vouched(&is)
 	return num
 }
 
@@ -609,6 +615,7 @@ func (h *Hub) hostRoom(o *offering, x *offer) *room {
 	if made {
 		name, peers, _ := parseShared(o.log.Room)
 		o.room = h.makeRoom(store.Room{Name: name, Peers: peers})
+		h.charge(identity.IDOf(o.log.Node), 1, 0)
 	}
 	r := o.room
 	if len(x.Opts.Owner) == 0 || r.Direct() || r.isReports() || r.isHeld() {
