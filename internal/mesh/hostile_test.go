@@ -238,6 +238,33 @@ func TestAfterGoodbye(t *testing.T) {
 	})
 }
 
+// Who finds that both have the same may send what is new at once: the log is here, though this side does not know yet that the other has it.
+func TestEntriesOfALogThatIsHere(t *testing.T) {
+	run2(t, func(w *world) {
+		n := w.add(nil)
+		w.start(n)
+		w.settle(time.Second)
+		first := w.stranger(n, 99)
+		log, list := first.log("lobby", 2)
+		first.say(&wire.Heads{Room: "lobby", Heads: []wire.Head{headOf(log, list[:1])}}, &wire.Entries{Log: log.ID(), First: 1, List: list[:1]})
+		w.settle(time.Second)
+		first.say(&wire.Bye{Code: chat.Goodbye})
+		<-first.done
+		first.end.Close()
+		again := w.stranger(n, 99)
+		again.say(&wire.Entries{Log: log.ID(), First: 2, List: list[1:]})
+		w.settle(time.Second)
+		if head, _ := n.HeadOf(log.ID(), true); head.Seq != 2 || len(n.order) != 2 {
+			t.Errorf("the head is %d: %q", head.Seq, n.order)
+		}
+		again.end.Close()
+		<-again.done
+		if again.err != nil {
+			t.Error(again.err)
+		}
+	})
+}
+
 // Who is admitted and claims again and again to have more of the node's own logs has it begin new ones once: more takes entries that it has signed.
 func TestClaimsOfOwnLogs(t *testing.T) {
 	run2(t, func(w *world) {

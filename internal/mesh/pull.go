@@ -106,7 +106,7 @@ func (m *Mesh) providerLocked(r *replica, need uint64) *link {
 	low, busy := uint64(0), false
 	for _, l := range m.order {
 		f := l.flows[r.id]
-		if f == nil || f.refused || f.waiting || f.claimed <= r.head {
+		if f == nil || f.refused || f.waiting || f.doubted > 0 || f.claimed <= r.head { // of a log that is in doubt one question is open
 			continue
 		}
 		if need == 0 && l.asking+minRange > maxAsking {
@@ -261,7 +261,7 @@ func (m *Mesh) hushOffLocked(r *replica) {
 	var best *link
 	for _, l := range m.order {
 		f := l.flows[r.id]
-		if f == nil || !f.hushed {
+		if f == nil || !f.hushed || f.doubted > 0 {
 			continue
 		}
 		if best == nil || f.claimed > best.flows[r.id].claimed {

@@ -24,18 +24,15 @@ func (r *run) last() uint64 { return r.first + uint64(len(r.list)) - 1 }
 
 // entries takes entries in: to the hub, or, where entries of the same log wait, behind these.
 func (l *link) entries(e *wire.Entries) error {
+	f := l.toldOf(e.Log)
+	if f == nil {
+		return fmt.Errorf("%w: entries of a log that it has not told of", errLie)
+	}
 	l.m.mu.Lock()
 	l.m.stats.FramesReceived++
 	l.m.stats.Received += uint64(len(e.List))
-	f := l.flows[e.Log]
-	told := f != nil && len(f.replica.log.Node) > 0 // else only what depends on it
-	if told {
-		l.arrivedLocked(f, e)
-	}
+	l.arrivedLocked(f, e)
 	l.m.mu.Unlock()
-	if !told {
-		return fmt.Errorf("%w: entries of a log that it has not told of", errLie)
-	}
 	r := run{flow: f, first: e.First, list: e.List}
 	if l.waiting.holds(f) {
 		return l.keep(r)
@@ -56,6 +53,27 @@ func (l *link) entries(e *wire.Entries) error {
 		}
 	}
 	return l.retry()
+}
+
+// toldOf returns the flow of a log that the other may send entries of, or nil: one that it has told of, or one that is here. Of that it need not tell when it
+// finds that both had the same, while this side, where the room has grown since, does not know yet that they had.
+func (l *link) toldOf(id wire.LogID) *flow {
+	l.m.mu.Lock()
+	f := l.flows[id]
+	known := f != nil && len(f.replica.log.Node) > 0 // else only what depends on it was seen
+	l.m.mu.Unlock()
+	if known {
+		return f
+	}
+	head, ok := l.m.cfg.Hub.HeadOf(id, l.admitted)
+	if !ok || head.Seq == 0 {
+		return nil
+	}
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	r := l.m.replicaLocked(&head.Log)
+	r.head = max(r.head, head.Seq)
+	return l.flowLocked(r)
 }
 
 // arrivedLocked notes that the other has what it has sent, and that it is not silent.
