@@ -34,6 +34,11 @@ type Stream interface {
 	// peer to grant more, at most 1 MiB. Only Write makes it smaller.
 	Window() int
 
+	// Ready reports whether Read has something to return at once: bytes, or
+	// that there are no more. Where yamux keeps the bytes that is not known,
+	// and Ready is always true.
+	Ready() bool
+
 	// Write sends p, at most Window() bytes, in data frames of at most
 	// Policy.MaxSend bytes, each joined with its header in one write. It
 	// blocks while the socket is full. Any error but ErrWindow is final: the
@@ -76,6 +81,11 @@ func (s *stream) grant(delta uint32) bool {
 }
 
 func (s *stream) Read(p []byte) (int, error) { return s.r.Read(p) }
+
+func (s *stream) Ready() bool {
+	box, ours := s.r.(*inbox)
+	return !ours || box.ready()
+}
 
 func (s *stream) Window() int { return int(min(s.window.Load(), maxWindow)) }
 

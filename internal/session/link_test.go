@@ -38,10 +38,11 @@ type pipe struct {
 	grows  bool // reading grants what was read
 	closed bool
 	grown  func()
+	news   func() // something has arrived, or nothing will; never called with mu held
 }
 
 func newPipe() *pipe {
-	p := &pipe{window: 256 << 10, grows: true, grown: func() {}}
+	p := &pipe{window: 256 << 10, grows: true, grown: func() {}, news: func() {}}
 	p.change.L = &p.mu
 	return p
 }
@@ -66,6 +67,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 
 func (p *pipe) write(b []byte) (int, error) {
 	p.mu.Lock()
+	defer p.tell()
 	defer p.mu.Unlock()
 	if p.closed {
 		return 0, io.ErrClosedPipe
@@ -79,6 +81,20 @@ func (p *pipe) write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+func (p *pipe) tell() {
+	p.mu.Lock()
+	news := p.news
+	p.mu.Unlock()
+	news()
+}
+
+// ready reports whether there is something to read, if only the end.
+func (p *pipe) ready() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.buf) > 0 || p.closed
+}
+
 func (p *pipe) grant(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,6 +104,7 @@ func (p *pipe) grant(n int) {
 
 func (p *pipe) close() {
 	p.mu.Lock()
+	defer p.tell()
 	defer p.mu.Unlock()
 	p.closed = true
 	p.change.Broadcast()
@@ -98,6 +115,7 @@ type end struct{ in, out *pipe }
 
 func (e end) Read(p []byte) (int, error)  { return e.in.Read(p) }
 func (e end) Write(p []byte) (int, error) { return e.out.write(p) }
+func (e end) Ready() bool                 { return e.in.ready() }
 func (e end) Window() int {
 	e.out.mu.Lock()
 	defer e.out.mu.Unlock()
@@ -121,11 +139,17 @@ func (l *link) Control() frame.Stream { return l.control }
 func (l *link) Chat() frame.Stream    { return l.chat }
 func (l *link) Done() <-chan struct{} { return l.done }
 
-func (l *link) Notify(grown func()) {
-	for _, p := range []*pipe{l.control.out, l.chat.out} {
-		p.mu.Lock()
-		p.grown = grown
-		p.mu.Unlock()
+func (l *link) Notify(f func()) {
+	for _, e := range []end{l.control, l.chat} {
+		for _, p := range []*pipe{e.in, e.out} {
+			p.mu.Lock()
+			if p == e.in {
+				p.news = f
+			} else {
+				p.grown = f
+			}
+			p.mu.Unlock()
+		}
 	}
 }
 
