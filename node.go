@@ -284,7 +284,15 @@ func (n *Node) serve(ctx context.Context, conn net.Conn) {
 	}
 	known := sync.OnceFunc(func() { n.warden.Release(address); <-n.handshakes })
 	defer known()
-	link, s, err := n.greet(ctx, conn, address)
+	var link *Link
+	var s *session.Session
+	var err error
+	greeting := make(chan struct{})
+	go func() { // a goroutine that has shaken hands keeps a stack that is large for one that waits, as this one does from now on
+		defer close(greeting)
+		link, s, err = n.greet(ctx, conn, address)
+	}()
+	<-greeting
 	if err != nil {
 		known()
 		n.logEnd(log, "handshake", address, link, err)
