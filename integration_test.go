@@ -335,6 +335,8 @@ func filesOf(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
+func TestWatched(t *testing.T) { county.Watched(t, land) }
+
 // What one author does takes effect in the order in which it was typed, for everybody.
 func TestAuthorOrder(t *testing.T) {
 	_, addr := land.Node(t)
@@ -429,21 +431,21 @@ var house = trial.House{
 }
 
 // What a node survives, and how; package trial tells the stories.
-func TestServerIsKilled(t *testing.T)   { trial.ServerIsKilled(t, house) }
-func TestPeersAreKilled(t *testing.T)   { trial.PeersAreKilled(t, house) }
-func TestClientsAreKilled(t *testing.T) { trial.ClientsAreKilled(t, house) }
-func TestServerLetsGo(t *testing.T)     { trial.ServerLetsGo(t, house) }
+func TestServerIsKilled(t *testing.T)   { t.Parallel(); trial.ServerIsKilled(t, house) }
+func TestPeersAreKilled(t *testing.T)   { t.Parallel(); trial.PeersAreKilled(t, house) }
+func TestClientsAreKilled(t *testing.T) { t.Parallel(); trial.ClientsAreKilled(t, house) }
+func TestServerLetsGo(t *testing.T)     { t.Parallel(); trial.ServerLetsGo(t, house) }
 func TestDiskFills(t *testing.T)        { trial.DiskFills(t, house) }
 func TestSpaceRunsLow(t *testing.T)     { trial.SpaceRunsLow(t, house) }
 func TestShortWrites(t *testing.T)      { trial.ShortWrites(t, house) }
 func TestAppendFails(t *testing.T)      { trial.AppendFails(t, house) }
 func TestReadFails(t *testing.T)        { trial.ReadFails(t, house) }
-func TestOlderCopy(t *testing.T)        { trial.OlderCopy(t, house) }
-func TestTwoNodesOnCopies(t *testing.T) { trial.TwoNodesOnCopies(t, house) }
-func TestStoreIsDeleted(t *testing.T)   { trial.StoreIsDeleted(t, house) }
-func TestFlippedBits(t *testing.T)      { trial.FlippedBits(t, house) }
-func TestFarBehind(t *testing.T)        { trial.FarBehind(t, house) }
-func TestResumeIsShown(t *testing.T)    { trial.ResumeIsShown(t, house) }
+func TestOlderCopy(t *testing.T)        { t.Parallel(); trial.OlderCopy(t, house) }
+func TestTwoNodesOnCopies(t *testing.T) { t.Parallel(); trial.TwoNodesOnCopies(t, house) }
+func TestStoreIsDeleted(t *testing.T)   { t.Parallel(); trial.StoreIsDeleted(t, house) }
+func TestFlippedBits(t *testing.T)      { t.Parallel(); trial.FlippedBits(t, house) }
+func TestFarBehind(t *testing.T)        { t.Parallel(); trial.FarBehind(t, house) }
+func TestResumeIsShown(t *testing.T)    { t.Parallel(); trial.ResumeIsShown(t, house) }
 
 // What strangers may do to a node; those of one siege wait a lot.
 func TestSlowClients(t *testing.T)    { t.Parallel(); trial.SlowClients(t, house) }

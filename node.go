@@ -22,6 +22,7 @@ import (
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
 	"chatnode/internal/mesh"
+	"chatnode/internal/metrics"
 	"chatnode/internal/premises"
 	"chatnode/internal/session"
 	"chatnode/internal/settings"
@@ -53,6 +54,7 @@ type nodeConfig struct {
 	Insecure    bool                   // links are not encrypted
 	Addresses   []string               // where others reach the node, the best first
 	Log         *slog.Logger
+	Metrics     net.Listener // where it tells how it is doing; nil: nowhere. The node closes it
 
 	// Of a node that encrypts its links: no other has peers.
 	Connect  []mesh.Target
@@ -81,6 +83,8 @@ type Node struct {
 	warden   *door.Warden
 	public   []string // addresses where others reach it
 	log      *slog.Logger
+	numbers  *metrics.Numbers
+	metrics  net.Listener // nil: the numbers are not served
 
 	// handshakes has a token for each guest that may shake hands at one time.
 	handshakes chan struct{}
@@ -103,10 +107,12 @@ func newNode(cfg nodeConfig) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	numbers := metrics.New(metrics.Config{Hub: rooms, Version: version(), Now: time.Now})
 	n := &Node{
 		store: cfg.Store, hub: rooms, key: cfg.Key, discover: cfg.Discover, warden: door.NewWarden(), public: cfg.Addresses, log: cfg.Log,
+		numbers: numbers, metrics: cfg.Metrics,
 		host: &session.Host{
-			Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log, Admin: cfg.Admin,
+			Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log, Admin: cfg.Admin, Stats: numbers.Stats,
 		},
 		handshakes: make(chan struct{}, maxHandshakes),
 		links:      map[*Link]struct{}{},
@@ -136,7 +142,10 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 	if n.tls != nil {
 		n.mesh = mesh.New(n.peers) // asks the hub, which has to run
 		n.host.Mesh = n.mesh
+		n.numbers.Link(n.mesh)
 	}
+	unwatch := n.watch(context.WithoutCancel(ctx))
+	defer unwatch() // it tells that the node is stopping as long as that takes
 	meshCtx, part := context.WithCancel(context.WithoutCancel(ctx))
 	defer part()
 	parted := make(chan error, 1) // the mesh's error
@@ -169,6 +178,21 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) (err error) {
 	tending.Wait()
 	stopHub()
 	return errors.Join(err, <-ended)
+}
+
+// watch has others see how the node is doing, if they are to, until the function that it returns has been called.
+func (n *Node) watch(ctx context.Context) (unwatch func()) {
+	if n.metrics == nil {
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if err := n.numbers.Serve(ctx, n.metrics, n.log); err != nil {
+			n.log.Error("the node goes on, and nobody sees how it is doing", "err", err)
+		}
+	})
+	return func() { stop(); watching.Wait() }
 }
 
 // link runs the node's mesh until ctx ends, or it must not go on, and has it find others.
@@ -205,8 +229,12 @@ func (n *Node) announced() discover.Node {
 // peerLink is a link that the node has dialled, and looks after.
 type peerLink struct {
 	*Link
-	node *Node
+	node   *Node
+	remote string
 }
+
+// Remote returns the address that was dialled, as a number.
+func (l peerLink) Remote() string { return l.remote }
 
 // Close ends the link, as Link.Close does.
 func (l peerLink) Close() error {
@@ -228,7 +256,7 @@ func (n *Node) dialPeer(ctx context.Context, address string) (mesh.Link, error) 
 	}
 	link.node = node
 	n.add(link)
-	return peerLink{link, n}, nil
+	return peerLink{link, n, conn.RemoteAddr().String()}, nil
 }
 
 // waitFor waits until group is empty, for at most limit.
@@ -268,18 +296,19 @@ func (n *Node) accept(ctx, connCtx context.Context, listener net.Listener, conns
 			continue
 		}
 		pause = 0
-		conns.Go(func() { n.serve(connCtx, conn) })
+		came := time.Now() // here, where it is in the order in which they dialled
+		conns.Go(func() { n.serve(connCtx, conn, came) })
 	}
 }
 
-// serve carries one connection from its first byte to its last. Until it is known who comes, it takes one of the places for guests.
-func (n *Node) serve(ctx context.Context, conn net.Conn) {
+// serve carries one connection, accepted at came, from its first byte to its last. Until it is known who comes, it takes one of the places for guests.
+func (n *Node) serve(ctx context.Context, conn net.Conn, came time.Time) {
 	log := n.log.With("remote", conn.RemoteAddr().String())
 	address := remoteAddr(conn)
 	if retry, ok := n.warden.Admit(address, time.Now()); !ok {
 		door.TurnAwayAtOnce(conn, fmt.Sprintf("too many connections from your address; try again in %v", max(retry, time.Second).Round(time.Second)))
 		<-n.handshakes
-		n.logEnd(log, "handshake", address, nil, errors.New("too many connections from this address"))
+		n.logEnd(log, metrics.Handshake, address, nil, errCrowd)
 		return
 	}
 	known := sync.OnceFunc(func() { n.warden.Release(address); <-n.handshakes })
@@ -287,25 +316,22 @@ func (n *Node) serve(ctx context.Context, conn net.Conn) {
 	var link *Link
 	var s *session.Session
 	var err error
-	greeting := make(chan struct{})
-	go func() { // a goroutine that has shaken hands keeps a stack that is large for one that waits, as this one does from now on
-		defer close(greeting)
-		link, s, err = n.greet(ctx, conn, address)
-	}()
-	<-greeting
+	var greeting sync.WaitGroup // whoever has shaken hands keeps a stack that is large for one who waits, as this goroutine does from now on
+	greeting.Go(func() { link, s, err = n.greet(ctx, conn, session.Caller{Address: address, Came: came}) })
+	greeting.Wait()
 	if err != nil {
 		known()
-		n.logEnd(log, "handshake", address, link, err)
+		n.logEnd(log, metrics.Handshake, address, link, err)
 		return
 	}
 	defer n.drop(link)
 	if s == nil {
-		n.logEnd(log, "peer", address, link, n.mesh.Serve(ctx, link, true, conn.RemoteAddr().String(), known))
+		n.logEnd(log, metrics.Peer, address, link, n.mesh.Serve(ctx, link, true, conn.RemoteAddr().String(), known))
 		return
 	}
 	known()
 	log.Debug("joined")
-	n.logEnd(log, "session", address, link, s.Serve(ctx))
+	n.logEnd(log, metrics.Session, address, link, s.Serve(ctx))
 }
 
 // patience returns how long a guest who comes now has for the handshake. Where many stand at the door and say nothing, they are not to keep others
@@ -318,7 +344,7 @@ func (n *Node) patience() time.Duration {
 }
 
 // greet makes a link of a connection and, unless another node has dialled, a session, within the node's patience. When it fails, the connection is closed.
-func (n *Node) greet(ctx context.Context, conn net.Conn, address netip.Addr) (*Link, *session.Session, error) {
+func (n *Node) greet(ctx context.Context, conn net.Conn, caller session.Caller) (*Link, *session.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.patience())
 	defer cancel()
 	secured, err := n.secure(ctx, conn)
@@ -326,7 +352,7 @@ func (n *Node) greet(ctx context.Context, conn net.Conn, address netip.Addr) (*L
 		_ = conn.Close()
 		return nil, nil, err
 	}
-	caller, accept := session.Caller{Address: address}, acceptLink
+	accept := acceptLink
 	over, encrypted := secured.(*tls.Conn)
 	if encrypted {
 		if caller.Key, err = identity.PeerOf(over.ConnectionState()); err != nil {
@@ -371,7 +397,7 @@ func (n *Node) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		return over, over.HandshakeContext(ctx)
 	}
 	door.TurnAway(conn, guest, n.sentence(guest, conn.LocalAddr()))
-	return nil, fmt.Errorf("a guest who speaks another protocol: %v", guest)
+	return nil, fmt.Errorf("%w: %v", errStranger, guest)
 }
 
 // sentence says what this is, and how to join, to a guest who took it for something else.
@@ -389,12 +415,22 @@ func (n *Node) sentence(guest door.Guest, local net.Addr) string {
 	return "this is a chat node; join it with: chatnode -connect " + address + " -name YOU"
 }
 
-// logEnd says how a connection ended: in one line, loudly only when somebody broke the rules, and not for each connection of one address.
-func (n *Node) logEnd(log *slog.Logger, what string, address netip.Addr, link *Link, err error) {
+// Why a guest is turned away before anything is known of them.
+var (
+	errCrowd    = errors.New("too many connections from this address")
+	errStranger = errors.New("a guest who speaks another protocol")
+)
+
+// logEnd counts how a connection ended, and says it: in one line, loudly only when somebody broke the rules, and not for each connection of one address.
+func (n *Node) logEnd(log *slog.Logger, at metrics.Stage, address netip.Addr, link *Link, err error) {
 	var breach *frame.PolicyError
 	if link != nil && errors.As(link.Err(), &breach) {
 		err = breach
 	}
+	if why := wordFor(link, err); why != "" {
+		n.numbers.Ended(at, why)
+	}
+	what := string(at)
 	switch {
 	case err != nil && !n.warden.Reports(address, time.Now()):
 	case breach != nil:
@@ -406,6 +442,27 @@ func (n *Node) logEnd(log *slog.Logger, what string, address netip.Addr, link *L
 	default:
 		log.Debug(what + " ended")
 	}
+}
+
+// wordFor returns the word by which the end of a connection is counted; empty: it was closed by either side.
+func wordFor(link *Link, err error) string {
+	dead := error(nil)
+	if link != nil {
+		dead = link.Err() // which no session tells: to it the streams have ended
+	}
+	switch {
+	case errors.Is(dead, errStalled):
+		return "stalled"
+	case errors.Is(dead, errSilent):
+		return "silent"
+	case errors.Is(err, errCrowd):
+		return "crowd"
+	case errors.Is(err, errStranger):
+		return "protocol"
+	case err == nil && !errors.Is(dead, io.EOF) && !errors.Is(dead, net.ErrClosed):
+		return metrics.Word(dead)
+	}
+	return metrics.Word(err)
 }
 
 // reason is why a connection ended, short enough for a line.
@@ -490,14 +547,14 @@ func openNode(o *settings.Options, stdout, stderr io.Writer) (*opened, error) {
 	node, err := newNode(nodeConfig{
 		Store: wrapStore(place.Store), Key: place.Key, Title: chat.OneLine(title), Rate: o.Rate, RoomRate: o.RoomRate, MaxSessions: o.MaxSessions,
 		InviteOnly: o.InviteOnly, Admin: premises.Admins(o), Addresses: addresses, Reserve: o.KeepFree, Insecure: o.Insecure, Log: log,
-		Connect: targets, Known: place.Known, Discover: o.Discover,
+		Connect: targets, Known: place.Known, Discover: o.Discover, Metrics: place.Metrics,
 	})
 	if err == nil {
-		notice := premises.Notice{Addr: listener.Addr(), Addresses: addresses, Local: local, Node: place.Key.ID(), Where: place.Where}
+		notice := premises.Notice{Addr: listener.Addr(), Addresses: addresses, Local: local, Node: place.Key.ID(), Where: place.Where, Metrics: place.Metrics}
 		err = premises.Announce(stdout, o, notice)
 	}
 	if err != nil {
-		_, _ = place.Store.Close(), listener.Close() // a store that can't be read can't be closed well either: that says nothing new
+		_, _ = place.Close(), listener.Close() // a store that can't be read can't be closed well either: that says nothing new
 		return nil, &startError{err}
 	}
 	if o.Insecure {

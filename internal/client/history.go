@@ -352,20 +352,7 @@ func (c *Client) keep(ctx context.Context, ask *wire.Keep) (Keep, error) {
 
 // Authors returns the keys behind some Message.From, as far as the node tells them before ctx ends; questions are put together.
 func (c *Client) Authors(ctx context.Context, from []uint64) map[uint64]identity.ID {
-	known, waiting := map[uint64]identity.ID{}, map[uint64]chan result{}
-	for _, number := range from {
-		if waiting[number] != nil {
-			continue
-		}
-		ch := make(chan result, 1)
-		id, err, now := c.asker.want(number, ch)
-		switch {
-		case !now:
-			waiting[number] = ch
-		case err == nil:
-			known[number] = id
-		}
-	}
+	known, waiting := c.asker.wantAll(from)
 	c.poke()
 	for number, ch := range waiting {
 		select {

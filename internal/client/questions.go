@@ -156,6 +156,8 @@ func answers(q, a wire.Record) bool {
 		_, ok = a.(*wire.PeersAre)
 	case *wire.Admit:
 		_, ok = a.(*wire.AdmitIs)
+	case *wire.Stats:
+		_, ok = a.(*wire.StatsAre)
 	}
 	return ok
 }
@@ -389,7 +391,10 @@ func (c *Client) Whois(ctx context.Context, who string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	info := Info{Person: found[0], Sessions: int(min(is.Sessions, 1<<31-1)), Rooms: is.Rooms, Since: time.UnixMilli(is.Since), Via: is.Via}
+	info := Info{Person: found[0], Sessions: int(min(is.Sessions, 1<<31-1)), Rooms: is.Rooms, Via: is.Via}
+	if is.Since > 0 {
+		info.Since = time.UnixMilli(is.Since)
+	}
 	if is.AwaySince != 0 {
 		info.Away, info.AwayText, info.AwaySince = true, is.Away, time.UnixMilli(is.AwaySince)
 	}
@@ -438,6 +443,10 @@ func (c *Client) Author(ctx context.Context, from uint64) (identity.ID, error) {
 func (a *asker) want(from uint64, ch chan result) (id identity.ID, err error, now bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.wantLocked(from, ch)
+}
+
+func (a *asker) wantLocked(from uint64, ch chan result) (id identity.ID, err error, now bool) {
 	if id, ok := a.cache[from]; ok {
 		return id, nil, true
 	}
@@ -447,6 +456,28 @@ func (a *asker) want(from uint64, ch chan result) (id identity.ID, err error, no
 	a.wanted[from] = append(a.wanted[from], ch)
 	a.askAuthorsLocked()
 	return identity.ID{}, nil, false
+}
+
+// wantAll returns what is known of some numbers, and where each of the others is told. They are wanted at one moment: a question that is made
+// meanwhile asks for all of them or for none.
+func (a *asker) wantAll(numbers []uint64) (known map[uint64]identity.ID, waiting map[uint64]chan result) {
+	known, waiting = map[uint64]identity.ID{}, map[uint64]chan result{}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, from := range numbers {
+		if waiting[from] != nil {
+			continue
+		}
+		ch := make(chan result, 1)
+		id, err, now := a.wantLocked(from, ch)
+		switch {
+		case !now:
+			waiting[from] = ch
+		case err == nil:
+			known[from] = id
+		}
+	}
+	return known, waiting
 }
 
 // unwant takes a caller that has gone off the list.

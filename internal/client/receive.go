@@ -68,7 +68,7 @@ func (n *conn) told(record wire.Record) error {
 	case *wire.Nodes:
 		n.nodesAre(r)
 	case *wire.Failed, *wire.NamesAre, *wire.WhoisIs, *wire.ListIs, *wire.AuthorsAre, *wire.HistoryIs, *wire.SearchIs, *wire.KeepIs,
-		*wire.InviteIs, *wire.ReleaseIs, *wire.AwayIs, *wire.BannedAre, *wire.CausalIs, *wire.PeersAre, *wire.AdmitIs:
+		*wire.InviteIs, *wire.ReleaseIs, *wire.AwayIs, *wire.BannedAre, *wire.CausalIs, *wire.PeersAre, *wire.AdmitIs, *wire.StatsAre:
 		defer n.c.poke()
 		return n.c.asker.settle(r)
 	default:

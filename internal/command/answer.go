@@ -32,7 +32,7 @@ type NamesAnswer struct {
 // WhoisAnswer is what is known about a person.
 type WhoisAnswer struct {
 	Who      Who
-	Sessions int      // connected now
+	Sessions int      // connected now; to another node: at least so many
 	Rooms    []string // that are listed
 	Since    time.Time
 	// AwaySince is zero unless the person is away; AwayText is what they said then, often empty.
@@ -100,15 +100,18 @@ func (a WhoisAnswer) Lines(zone *time.Location) []string {
 	when := a.Since.In(zone).Format("2006-01-02 15:04")
 	lines := []string{fmt.Sprintf("%s has the key %s", chat.Shown(a.Who.Name), a.Who.ID)}
 	switch {
+	case a.Sessions > 0 && a.Via != "":
+		lines = append(lines, "  connected to another node: "+a.Via)
 	case a.Sessions > 0:
 		lines = append(lines, fmt.Sprintf("  here since %s, %s", when, count(a.Sessions, "connection", "connections")))
+	case a.Via != "" && !a.Since.IsZero():
+		lines = append(lines, "  not connected, last seen "+when+" by way of another node: "+a.Via)
+	case a.Via != "":
+		lines = append(lines, "  not connected, known by way of another node: "+a.Via)
 	case !a.Since.IsZero():
 		lines = append(lines, "  not connected, last seen "+when)
 	default:
 		lines = append(lines, "  not connected")
-	}
-	if a.Via != "" {
-		lines = append(lines, "  by way of another node: "+a.Via)
 	}
 	if !a.AwaySince.IsZero() {
 		line := "  away since " + a.AwaySince.In(zone).Format("2006-01-02 15:04")

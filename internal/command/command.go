@@ -69,6 +69,7 @@ const (
 	keep    = "keep"
 
 	peers   = "peers"
+	stats   = "stats"
 	invite  = "invite"
 	release = "release"
 	redact  = "redact"
@@ -133,6 +134,7 @@ var table = []Entry{
 	{keep, nil, []Arg{{"90d 1GB | all | default", Free, true}}, "show how long the room is kept, or change it, if it is yours", Anyone},
 	{invite, []string{"inv"}, []Arg{{"ROOM uses N for 24h | @NAME ROOM | node", Free, true}}, "make a link that lets others in, to this room unless another is named: 1 person for 24h; @NAME makes somebody a member of a private room; node lets another node in, with its history", Anyone},
 	{peers, []string{"nodes", "links"}, []Arg{{"admit WHO | guest WHO | drop WHO", Free, true}}, "list the other nodes and how far they are behind; an admin says what one of them is: admit shares private rooms and conversations too, drop ends its link", Anyone},
+	{stats, []string{"status"}, nil, "tell how the node is doing: to admins what it has done, refused and dropped too", Anyone},
 	{pins, nil, nil, "show the messages that are pinned in the room", Anyone},
 	{welcome, nil, []Arg{{"TEXT | -delete", Free, true}}, "show what the room says to those who come in; a moderator sets it, and -delete takes it away", Anyone},
 	{pin, nil, []Arg{{"N", Free, true}}, "pin the message that is selected, else the last one that somebody else said here, or that of a number", Moderator},

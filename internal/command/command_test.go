@@ -40,7 +40,7 @@ func TestTableIsSound(t *testing.T) {
 	}
 	for _, name := range []string{"help", "nick", "msg", "me", "join", "part", "names", "whois", "topic", "list", "history", "search", "keep", "invite", "release", "quit",
 		"away", "back", "reply", "mentions", "query", "close", "notify", "resend", "clear", "buffer", "ignore", "unignore",
-		"op", "deop", "kick", "ban", "unban", "banned", "mute", "unmute", "slow", "readonly", "pin", "unpin", "pins", "welcome", "archive", "private", "redact", "report", "peers"} {
+		"op", "deop", "kick", "ban", "unban", "banned", "mute", "unmute", "slow", "readonly", "pin", "unpin", "pins", "welcome", "archive", "private", "redact", "report", "peers", "stats"} {
 		if seen[name] != name {
 			t.Errorf("there is no /%s", name)
 		}

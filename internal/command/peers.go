@@ -132,24 +132,30 @@ func (p *Peer) standing(zone *time.Location) string {
 // shortly returns a time as far as it matters: "50µs", "1.2ms", "120ms".
 func shortly(d time.Duration) string {
 	digits := time.Microsecond
-	for digits*100 <= d {
+	for digits <= d/100 {
 		digits *= 10
 	}
 	return d.Round(digits).String()
 }
 
-// peerLinked is the state of a node to which there is a link.
-const peerLinked = "linked"
+// States of a node to which there is a link, and of one to which there is to be none.
+const (
+	peerLinked  = "linked"
+	peerDropped = "dropped"
+)
 
 // about returns the second line of a node: who it is, what it may have, and what there is to say of it.
 func (p *Peer) about() string {
 	var parts []string
 	if p.ID != "" {
-		may := "a guest"
-		if p.Admitted {
-			may = "admitted"
-		}
-		parts = append(parts, p.ID, may)
+		parts = append(parts, p.ID)
+	}
+	switch {
+	case p.ID == "" || p.State == peerDropped:
+	case p.Admitted:
+		parts = append(parts, "admitted")
+	default:
+		parts = append(parts, "a guest")
 	}
 	if p.Note != "" {
 		parts = append(parts, p.Note)

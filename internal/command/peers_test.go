@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -39,14 +40,17 @@ func TestPeersTable(t *testing.T) {
 		{ID: "cn1barn", Title: "Barn", Address: "10.0.0.5:8080", State: "linked", Admitted: true, RTT: 1234 * time.Microsecond, Behind: 3, Ahead: 1, Seen: seen},
 		{ID: "cn1shed", Title: "Küche\x1b[2J" + strings.Repeat("x", 99), State: "waiting", Seen: seen, Behind: 7, Note: "nothing listens there"},
 		{Address: "10.0.0.9:8080", State: "dialing"},
+		{ID: "cn1hut", Title: "Hut", State: "dropped", Seen: seen},
 	}}
 	want := []string{
-		"3 other nodes in the space 00ff:",
+		"4 other nodes in the space 00ff:",
 		"  Barn                      linked, 1.2ms, 10.0.0.5:8080, 3 to come, 1 to go",
 		"    cn1barn, admitted",
 		"  " + chat.Truncate("Küche\ufffd[2J"+strings.Repeat("x", 99), maxPeerTitle) + "  waiting, 7 to come, 0 to go, last linked 2026-03-01 10:17",
 		"    cn1shed, a guest, nothing listens there",
 		"  (no title)                dialing, 10.0.0.9:8080",
+		"  Hut                       dropped, last linked 2026-03-01 10:17",
+		"    cn1hut",
 	}
 	if diff := cmp.Diff(want, a.Lines(time.UTC)); diff != "" {
 		t.Errorf("mismatch (-want +got):\n%s", diff)
@@ -58,6 +62,7 @@ func TestPeersTable(t *testing.T) {
 
 func TestShortly(t *testing.T) {
 	for d, want := range map[time.Duration]string{
+		math.MaxInt64:    "2555555h33m20s",
 		time.Microsecond: "1µs", 57 * time.Microsecond: "57µs", 1234 * time.Microsecond: "1.2ms", 12_345 * time.Microsecond: "12ms", 123 * time.Millisecond: "120ms", 1500 * time.Millisecond: "1.5s",
 	} {
 		if got := shortly(d); got != want {
@@ -83,10 +88,22 @@ func TestInviteNodeLines(t *testing.T) {
 	}
 }
 
+// TestWhoisVia: who is on another node is not called absent, and who is known by one alone is not called here.
 func TestWhoisVia(t *testing.T) {
-	a := WhoisAnswer{Who: Who{ID: "cn1b", Name: "bob"}, Via: "Barn (cn1n)"}
-	want := []string{"bob has the key cn1b", "  not connected", "  by way of another node: Barn (cn1n)"}
-	if diff := cmp.Diff(want, a.Lines(time.UTC)); diff != "" {
-		t.Errorf("mismatch (-want +got):\n%s", diff)
+	who, seen := Who{ID: "cn1b", Name: "bob"}, time.Date(2026, 11, 23, 0, 30, 0, 0, time.UTC)
+	tests := map[string]struct {
+		answer WhoisAnswer
+		want   []string
+	}{
+		"connected there": {WhoisAnswer{Who: who, Sessions: 1, Via: "Barn (cn1n)", Rooms: []string{"lobby"}}, []string{"  connected to another node: Barn (cn1n)", "  in #lobby"}},
+		"gone":            {WhoisAnswer{Who: who, Since: seen, Via: "Barn (cn1n)"}, []string{"  not connected, last seen 2026-11-23 00:30 by way of another node: Barn (cn1n)"}},
+		"never seen":      {WhoisAnswer{Who: who, Via: "Barn (cn1n)"}, []string{"  not connected, known by way of another node: Barn (cn1n)"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, tt.answer.Lines(time.UTC)[1:]); diff != "" {
+				t.Errorf("mismatch (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

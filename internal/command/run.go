@@ -58,6 +58,8 @@ type Env interface {
 	Invite(ctx context.Context, q InviteQuery) (InviteAnswer, error)
 	// Peers returns the other nodes that the node knows.
 	Peers(ctx context.Context) (PeersAnswer, error)
+	// Stats returns how the node is doing.
+	Stats(ctx context.Context) (StatsAnswer, error)
 	// Admit says what the node of that id or title is to the user's node.
 	Admit(ctx context.Context, node string, mode PeerMode) (PeerAnswer, error)
 	// Causal returns the end of a room in the order that is the same on all nodes.
@@ -150,6 +152,8 @@ func Run(ctx context.Context, call Call, env Env) error {
 		return runLog(ctx, call, env, first)
 	case peers:
 		return runPeers(ctx, env, first)
+	case stats:
+		return show(env)(env.Stats(ctx))
 	case invite:
 		return runInvite(ctx, env, first)
 	case op, deop, kick, ban, unban, banned, mute, unmute, slow, readonly, pin, unpin, pins, welcome, archive, private:

@@ -69,6 +69,9 @@ func (e *deskEnv) Invite(_ context.Context, q InviteQuery) (InviteAnswer, error)
 func (e *deskEnv) Peers(context.Context) (PeersAnswer, error) {
 	return PeersAnswer{Space: "00ff"}, e.note("peers")
 }
+func (e *deskEnv) Stats(context.Context) (StatsAnswer, error) {
+	return StatsAnswer{Up: 49 * time.Hour, Sessions: 1, Rooms: 3}, e.note("stats")
+}
 func (e *deskEnv) Admit(_ context.Context, node string, mode PeerMode) (PeerAnswer, error) {
 	return PeerAnswer{Peer: Peer{ID: "cn1b", Title: node}, Mode: mode}, e.note("admit %q: %s", node, mode)
 }
@@ -171,6 +174,7 @@ func TestRun(t *testing.T) {
 		"/release @bob": {"release bob", "show bob is free: it was the name of the key cn1b"},
 		"/invite": {"invite {Room:lobby Uses:1 For:24h0m0s Node:false}", "show until 1970-01-01 00:00, 1 person may come to #lobby by this link; whoever has the link can use it",
 			`show to join by it, quotes and all: chatnode -connect "LINK" -name YOU`, "show chatnode://x"},
+		"/stats":                {"stats", "show up 2d1h: 1 connection, 3 rooms"},
 		"/peers":                {"peers", "show this node knows no other; its space is 00ff"},
 		"/peers admit The barn": {`admit "The barn": admit`, "show The barn is admitted: it gets private rooms and conversations too, and what it says of rights counts here", "show   cn1b"},
 		"/nodes Guest cn1b":     {`admit "cn1b": guest`, "show cn1b is a guest: it gets what anybody may read", "show   cn1b"},

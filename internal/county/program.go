@@ -66,6 +66,14 @@ type Object struct {
 	Messages []Object
 	Rooms    []json.RawMessage // of a person their names, of a node an object each
 
+	Metrics  string
+	Sessions uint64
+	Work     *struct {
+		Messages, Deliveries uint64
+		Refused, Dropped     map[string]uint64
+		TurnedAway           map[string]uint64 `json:"turned_away"`
+	}
+
 	RetryAfterMS int64 `json:"retry_after_ms"`
 }
 

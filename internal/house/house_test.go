@@ -28,7 +28,7 @@ var floors = map[string]int{
 	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1, "door": 1, "markup": 1, "scroll": 1, "seal": 1,
 	"hub": 2, "client": 2,
 	"session": 3, "mesh": 3, "talk": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3, "discover": 3,
-	"lines": 4, "tui": 4, "premises": 4,
+	"lines": 4, "tui": 4, "premises": 4, "metrics": 4,
 }
 
 // forTests are the rooms that only tests import.

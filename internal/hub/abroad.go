@@ -28,9 +28,16 @@ type abroad struct {
 	via   string // the node that says so; of several the one with the lowest key
 	away  bool
 	rooms []string
+	first []firstHand
 }
 
-// SetAbroad says who is on other nodes now, in place of what was said before. They are shown among those who are in rooms here, by names that nobody here
+// firstHand is a room that somebody is in by the word of the node where they are, as it gave it itself.
+type firstHand struct {
+	node identity.ID
+	room string
+}
+
+// SetAbroad says who is on other nodes now, in place of what was said before; Hops is 1 where the node itself has said so over its own link. They are shown among those who are in rooms here, by names that nobody here
 // has to give way for. What is malformed or too much is left out; after Run has ended nothing happens.
 func (h *Hub) SetAbroad(nodes []wire.NodePeople) {
 	next := h.mergeAbroad(nodes)
@@ -57,26 +64,43 @@ func (h *Hub) mergeAbroad(nodes []wire.NodePeople) map[identity.ID]*abroad {
 			if all[id].card == nil && h.cards.check(p.Card, id) {
 				all[id].card = p.Card
 			}
-			places += all[id].add(&p, maxPlaces-places)
+			places += all[id].add(&n, &p, maxPlaces-places)
 		}
 	}
 	h.cards.keep(all)
 	return all
 }
 
-// add takes what one more node says of somebody, with at most left more rooms, and returns how many these were.
-func (a *abroad) add(p *wire.Abroad, left int) (rooms int) {
+// add takes what one more node says of somebody, with at most left more places, and returns how many these were.
+func (a *abroad) add(n *wire.NodePeople, p *wire.Abroad, left int) (places int) {
 	if base := chat.BaseName(p.Name); a.name == "" && chat.ValidName(base) {
 		a.name = base
 	}
 	a.away = a.away && p.Away
-	for _, name := range p.Rooms {
-		if len(a.rooms) < maxRoomsAbroad && rooms < left && !slices.Contains(a.rooms, name) {
+	for _, name := range p.Rooms[:min(len(p.Rooms), maxRoomsAbroad)] {
+		if len(a.rooms) < maxRoomsAbroad && places < left && !slices.Contains(a.rooms, name) {
 			a.rooms = append(a.rooms, name)
-			rooms++
+			places++
+		}
+		if n.Hops == 1 && places < left {
+			a.first = append(a.first, firstHand{identity.ID(n.Node), name})
+			places++
 		}
 	}
-	return rooms
+	return places
+}
+
+// isIn reports whether somebody is in a room for certain: here, or on another node that is admitted, by its own word. What others say of a node can't be
+// checked, and a guest's word makes nobody a member.
+func (h *Hub) isIn(a *account, r *room) bool {
+	for s := range a.sessions {
+		if s.in(r) != nil {
+			return true
+		}
+	}
+	return a.abroad != nil && slices.ContainsFunc(a.abroad.first, func(f firstHand) bool {
+		return f.room == r.Name && h.nodes[f.node].Mode == wire.AdmitIt
+	})
 }
 
 // isSelf reports whether a key id is the node's own: what it says itself comes back to it.

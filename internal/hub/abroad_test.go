@@ -13,6 +13,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
 	"chatnode/internal/seal"
+	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
@@ -120,13 +121,13 @@ func TestNamesAbroad(t *testing.T) {
 			t.Errorf("who comes is called %q, want bob", bob.welcome.Name)
 		}
 		w.settle()
-		if is := alice.ask(&wire.Whois{Who: "bob"}).(*wire.WhoisIs); !bytes.Equal(is.Person.ID, bob.key[:]) || is.Via != "" {
+		if is := alice.ask(&wire.Whois{Who: "bob"}).(*wire.WhoisIs); !bytes.Equal(is.Person.ID, bob.key[:]) || is.Via != "" || is.Sessions != 1 || is.Since == 0 {
 			t.Errorf("bob is %+v, want the one who came", is)
 		}
 		for _, label := range []string{"bob", "other"} {
 			id := keyOf(label)
-			if is := alice.ask(&wire.Whois{Who: id.String()}).(*wire.WhoisIs); !strings.HasSuffix(is.Person.Name, suffixOf(id)) || is.Via != "west ("+keyOf("node west").String()+")" {
-				t.Errorf("%s is called %q, via %q", label, is.Person.Name, is.Via)
+			if is := alice.ask(&wire.Whois{Who: id.String()}).(*wire.WhoisIs); !strings.HasSuffix(is.Person.Name, suffixOf(id)) || is.Via != "west ("+keyOf("node west").String()+")" || is.Sessions != 1 || is.Since != 0 {
+				t.Errorf("%s is called %q, via %q, with %d sessions since %d", label, is.Person.Name, is.Via, is.Sessions, is.Since)
 			}
 		}
 		wantFailed(t, w.boss().ask(&wire.Release{Name: "alice~" + suffixOf(keyOf("impostor"))}), chat.NoSuchUser)
@@ -351,6 +352,34 @@ func TestNodesTold(t *testing.T) {
 		last := alice.control[len(alice.control)-1].(*wire.Nodes)
 		if len(last.Nodes) != wire.MaxAddresses || len(last.Nodes[0].Hosts) != wire.MaxHosts {
 			t.Errorf("told of %d nodes, with %d hosts each", len(last.Nodes), len(last.Nodes[0].Hosts))
+		}
+	})
+}
+
+// TestGuestsOfOtherNodesAreNoMembers: who is in a room when it becomes private is its member: of those abroad whom a node that is admitted has there by its own
+// word, and nobody whom another one says to be there, whatever it says of whom.
+func TestGuestsOfOtherNodesAreNoMembers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newPeer(t, 0, nil)
+		alice := w.signer("alice").come("den")
+		w.attach("carol", "den")
+		w.attach("dave", "lobby")
+		admitted, relayed, guest := peopleOf("west", guestOf("bob", "den")), peopleOf("east", guestOf("eve", "den"), guestOf("dave", "den")), peopleOf("south", guestOf("mallory", "den"))
+		admitted.Hops, relayed.Hops, guest.Hops = 1, 2, 1
+		for _, n := range []wire.NodePeople{admitted, relayed} {
+			if err := w.hub.SavePeer(store.Peer{Node: identity.ID(n.Node), Mode: wire.AdmitIt}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.tell(admitted, relayed, guest)
+		if got := alice.inRoom("den"); !strings.HasPrefix(got, "6") {
+			t.Fatalf("in the room are %q: the test is of no use", got)
+		}
+		alice.wants(alice.act("den", "private"), chat.OK)
+		for name, want := range map[string]bool{"carol": true, "bob": true, "eve": false, "dave": false, "mallory": false} {
+			if got := w.hub.rooms["den"].has(keyOf(name), store.Member); got != want {
+				t.Errorf("%s is a member: %v, want %v", name, got, want)
+			}
 		}
 	})
 }

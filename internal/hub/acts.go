@@ -81,7 +81,7 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		return out
 	}
 	r, code := s.readable(p.Room)
-	if before, found := h.offeredBefore(s, r, p); found {
+	if before, found := h.offeredBefore(s, r, p, p.Body); found {
 		return before
 	}
 	switch {
@@ -91,6 +91,8 @@ func (h *Hub) decideAct(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		out.Code = chat.NoSuchRoom
 	case act.Verb == chat.Redact:
 		out.Code = s.findText(r, act)
+	case r.docket != nil && len(r.docket.acts) >= maxActs:
+		out.Code = chat.TooMany
 	}
 	if out.Code != chat.OK {
 		return out

@@ -24,6 +24,7 @@ type Guest struct {
 	Admin        bool       // the key may everything
 	Secure       bool       // what is told to it goes over an encrypted link
 	Address      netip.Addr // where it comes from; the zero one has no limits
+	Came         time.Time  // when its connection began; of two of one origin the later one stays
 	Wake         func()     // see Session
 }
 
@@ -45,7 +46,8 @@ type Refusal struct {
 func (r *Refusal) Error() string { return r.Code.Sentence() }
 
 // Attach lets a guest in. A key that was never let in before joins, for good: on a node that takes only whom it knows, by an invitation or as an
-// admin's. A session that has the same origin is told goodbye, and what it has queued is dropped. It returns a *Refusal, or ErrStopped.
+// admin's. A session that has the same origin on an earlier connection is told goodbye, and what it has queued is dropped; when its connection is the later one, the
+// guest is: a client that has given a connection up and dialled again may have left a hello in the first. It returns a *Refusal, or ErrStopped.
 func (h *Hub) Attach(g Guest) (*Session, *Attached, error) {
 	var s *Session
 	var welcome *Attached
@@ -83,7 +85,7 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 		h.authors[o.Num] = g.Key
 		h.name(o)
 	}
-	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, admin: g.Admin, secure: g.Secure, network: networkOf(g.Address), space: make(chan struct{}, 1)}
+	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, came: g.Came, admin: g.Admin, secure: g.Secure, network: networkOf(g.Address), space: make(chan struct{}, 1)}
 	s.ready = s.few[:0]
 	o.session = s
 	was := a.isAway()
@@ -112,6 +114,8 @@ func (h *Hub) admit(g *Guest, o *origin, now time.Time) (*store.Invite, *Refusal
 	switch {
 	case o != nil && o.Key != g.Key:
 		return nil, &Refusal{Code: chat.BadOrigin}
+	case replaces && g.Came.Before(o.session.came):
+		return nil, &Refusal{Code: chat.Replaced}
 	case h.stopping:
 		return nil, &Refusal{Code: chat.Stopping, Retry: h.jitter(retryHint)}
 	case needsName && !chat.ValidName(chat.BaseName(g.Name)):

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,7 +25,8 @@ type causalPlace struct {
 	lamport uint64
 	id      wire.EntryID
 	row     uint64
-	time    int64 // when it was written, by its own node's clock; 0: as its event says
+	time    int64        // when it was written, by its own node's clock; 0: as its event says
+	copy    *store.Entry // that stands there for the row, which says the same and comes later in this order; nil: it is the row's own
 }
 
 // encode returns the place as a client hands it back.
@@ -158,7 +160,11 @@ func (p *causalPage) places() (places []causalPlace, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d of log %d: %w", entries[i].Seq, entries[i].Log, err)
 		}
-		places = append(places, causalPlace{lamport: entries[i].Lamport, id: entries[i].ID, row: entries[i].Row, time: e.Time})
+		at := causalPlace{lamport: entries[i].Lamport, id: entries[i].ID, row: entries[i].Row, time: e.Time}
+		if entries[i].Hidden {
+			at.row, at.copy = entries[i].Same, &entries[i]
+		}
+		places = append(places, at)
 	}
 	return places, nil
 }
@@ -198,10 +204,38 @@ func (p *causalPage) add(at *causalPlace) (full bool, err error) {
 	if event.Opts.At = at.time; at.time == 0 {
 		event.Opts.At = event.Time
 	}
+	if at.copy != nil {
+		if err := p.copied(event, at.copy); err != nil {
+			return false, err
+		}
+	}
 	raw := wire.Must(nil, event)[wire.HeaderLen:]
 	if p.left -= len(raw); p.left < 0 && len(p.answer.Events) > 0 {
 		return true, nil
 	}
 	p.answer.Events = append(p.answer.Events, raw)
 	return false, nil
+}
+
+// copied has an event say what a copy of it does, as it does on the nodes where that has the row: whatever became of the row itself, as that its log forks,
+// and whatever its node made of it.
+func (p *causalPage) copied(event *wire.Event, copy *store.Entry) error {
+	e, err := p.hub.cfg.Store.EntryAt(copy.Log, copy.Seq)
+	switch {
+	case errors.Is(err, store.ErrTrimmed):
+		return nil // meanwhile
+	case err != nil:
+		return err
+	}
+	entry, err := wire.DecodeEntry(e.Header)
+	if err != nil {
+		return err
+	}
+	header := entry.Header()
+	event.ID, event.CSeq, event.Kind = header.IDOf([sha256.Size]byte(entry.Sum)), entry.CSeq, entry.Kind
+	event.Body, event.Opts.Re, event.Opts.Sig, event.Opts.Gone, event.Opts.Forked = e.Body, entry.Re, entry.Opts.Sig, nil, false
+	if e.Salt == nil {
+		event.Body, event.Opts.Gone = nil, entry.Sum
+	}
+	return nil
 }

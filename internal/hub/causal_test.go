@@ -277,3 +277,77 @@ func TestNodeInvites(t *testing.T) {
 		})
 	}
 }
+
+// TestCausalOfCopies: of what a client offered to two nodes the copy that stands first is told, as itself, on whichever node that has no row; and what
+// was taken away of it, or is hidden because a log forks, nobody is told.
+func TestCausalOfCopies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newPeers(t, 2)
+		a, b := peers[0], peers[1]
+		a.admitAll(peers)
+		b.admitAll(peers)
+		alice := a.signer("alice").come("lobby")
+		carol := b.attach("carol", "lobby")
+		moved := b.signer("alice")
+		moved.origin[0]++
+		moved.come("lobby")
+		name := wire.OriginName([16]byte(alice.origin))
+		carol.say("lobby", "before")
+		alice.say("lobby", "before")
+		alice.say("lobby", "before")
+		alice.say("lobby", "before")
+		other := newPeer(t, 1, &slowStore{Memory: b.store.Clone()}) // that is put back to now, and says something else
+		for i := range 6 {
+			alice.say("lobby", fmt.Sprint("said ", i))
+			p := moved.pub("lobby", fmt.Sprint("said ", i))
+			p.Opts.As = &wire.As{Origin: name[:], CSeq: uint64(i + 4)}
+			moved.do(p)
+			if i%2 == 0 {
+				carol.say("lobby", fmt.Sprint("between ", i))
+			}
+		}
+		exchange(peers...)
+		same := func(what string, rows int) []*wire.Event {
+			here := eventsOf(t, alice.ask(&wire.Causal{Room: "lobby"}).(*wire.CausalIs).Events)
+			there := eventsOf(t, carol.ask(&wire.Causal{Room: "lobby"}).(*wire.CausalIs).Events)
+			if diff := cmp.Diff(merged(here), merged(there)); diff != "" || len(here) != rows {
+				t.Errorf("%s, %d instead of %d (-here +there):\n%s", what, len(here), rows, diff)
+			}
+			if got := map[uint64]bool{}; slices.ContainsFunc(here, func(e *wire.Event) bool { again := got[e.Seq]; got[e.Seq] = true; return again }) {
+				t.Errorf("%s, a row is told twice: %q", what, bodies(here))
+			}
+			return here
+		}
+		if list := same("as they came", 13); !slices.ContainsFunc(list, func(e *wire.Event) bool {
+			return !slices.ContainsFunc(a.rows("lobby"), func(row *wire.Event) bool { return row.ID == e.ID })
+		}) {
+			t.Errorf("no copy stands first, and the test is of no use: %q", bodies(list))
+		}
+		for _, e := range a.rows("lobby")[3:6] {
+			alice.wants(alice.redact("lobby", e), chat.OK)
+		}
+		exchange(peers...)
+		for _, e := range same("some of it taken away", 16) {
+			if text := string(e.Body); text == "said 0" || text == "said 1" || text == "said 2" {
+				t.Errorf("what was taken away is told: %q", text)
+			}
+		}
+		other.attach("dave", "lobby").say("lobby", "another history")
+		head := headOfNode(t, b, b)
+		got, err := a.hub.Offer(other.source(true), head.Log, 2, entriesOf(t, other, head)[1:])
+		if err != nil || got.Fork == nil {
+			t.Fatalf("Offer = %+v, %v", got, err)
+		}
+		if isNew, err := b.hub.Prove(got.Fork); err != nil || !isNew {
+			t.Fatalf("Prove = %v, %v", isNew, err)
+		}
+		for _, w := range peers {
+			w.settle()
+		}
+		for _, e := range same("the log of one hidden", 13) {
+			if strings.HasPrefix(string(e.Body), "there") || strings.HasPrefix(string(e.Body), "between") || e.Opts.Forked {
+				t.Errorf("what is hidden is told: %q, %v", e.Body, e.Opts.Forked)
+			}
+		}
+	})
+}

@@ -15,6 +15,10 @@ import (
 // else about who owns the room, or who is an admin. The oldest go; a restart brings them back.
 const maxIdle = 4096
 
+// maxActs bounds the acts of a room whose authors may have a right to them, in a store that is shared: all of them are kept for good, as late ones are judged by
+// them. People here get no further; of other nodes, which may not know yet, twice as many are taken, and then nothing more of the log that has the next.
+const maxActs = 1 << 16
+
 // actEntry is an act as all nodes know it: an entry of a log of its room.
 type actEntry struct {
 	id      wire.EntryID
@@ -99,6 +103,7 @@ const (
 // state is what is true of a room. It is a value: what is made of it leaves it as it was.
 type state struct {
 	rules     store.Rules
+	held      bool // it is private, and not known by which act: see Hub.hold
 	standings pages
 	standing  int // how many there are
 }

@@ -16,8 +16,8 @@ import (
 // errNoFork says that a proof proves nothing.
 var errNoFork = errors.New("a proof whose signatures are wrong")
 
-// Prove takes a proof that a log forks, and reports whether that is news. An invalid one is an error, of whoever sent it; ErrStopped is nobody's. Of a room
-// that is not here nothing is noted: whoever sends its log has the proof too.
+// Prove takes a proof that a log forks, and reports whether that is news. An invalid one is an error, of whoever sent it; ErrStopped is nobody's. Of a log
+// that is not here nothing is noted: whoever sends it has the proof too.
 func (h *Hub) Prove(f *wire.Fork) (isNew bool, err error) {
 	if h.cfg.Key == nil {
 		return false, nil
@@ -41,7 +41,7 @@ func (h *Hub) Prove(f *wire.Fork) (isNew bool, err error) {
 			return
 		}
 		if l == nil {
-			l = h.newLedger(f.Log, r, 1)
+			return // anybody can make such logs up
 		}
 		isNew = h.fork(l, a.Seq, f)
 	})
@@ -97,7 +97,7 @@ func (h *Hub) fork(l *ledger, seq uint64, f *wire.Fork) bool {
 	if l.isForked(seq) {
 		return false
 	}
-	r := l.room
+	r, first := l.room, l.forked == 0
 	l.forked = seq
 	h.forks[l] = f
 	h.batch.Forks = append(h.batch.Forks, store.ForkProof{Log: l.num, Proof: wire.Must(nil, f)})
@@ -108,8 +108,18 @@ func (h *Hub) fork(l *ledger, seq uint64, f *wire.Fork) bool {
 		h.renewLogs()
 		r.unfollow(l)
 	}
-	node := identity.IDOf(l.log.Node)
-	h.cfg.Log.Warn("a node has signed two histories: what it said from there on is hidden", "node", node.String(), "room", l.log.Room, "seq", seq)
+	h.dropActs(r, l.id, seq)
+	h.queue.putNow(item{do: func() { h.retopic(r) }}) // when the store knows that what is hidden does not count
+	if first {                                        // who signs proofs of ever earlier places is not heard each time
+		h.tellFork(l)
+	}
+	return true
+}
+
+// tellFork tells everybody in a log's room that it forks.
+func (h *Hub) tellFork(l *ledger) {
+	r, node := l.room, identity.IDOf(l.log.Node)
+	h.cfg.Log.Warn("a node has signed two histories: what it said from there on is hidden", "node", node.String(), "room", l.log.Room, "seq", l.forked)
 	text := "the node " + node.String() + " has signed two histories of this room: what it said from there on is hidden, here and on all other nodes"
 	h.batch.after = append(h.batch.after, func() {
 		for a := range r.members {
@@ -120,9 +130,6 @@ func (h *Hub) fork(l *ledger, seq uint64, f *wire.Fork) bool {
 			}
 		}
 	})
-	h.dropActs(r, l.id, seq)
-	h.queue.putNow(item{do: func() { h.retopic(r) }}) // when the store knows that what is hidden does not count
-	return true
 }
 
 // hide marks the rows of a log's entries from seq on.

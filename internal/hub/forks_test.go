@@ -208,6 +208,30 @@ func TestAdopt(t *testing.T) {
 	})
 }
 
+// TestAdoptTellsWhoIsHere: whoever was welcomed to another space is to come back at once, which nobody is who was not.
+func TestAdoptTellsWhoIsHere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newPeer(t, 0, nil)
+		alice := w.attach("alice", "lobby")
+		if err := w.hub.Adopt(w.hub.Sharing().Space); err != nil || alice.session.Goodbye() != nil {
+			t.Errorf("the same space: %v, bye %x", err, alice.session.Goodbye())
+		}
+		if err := w.hub.Adopt([16]byte{1, 2, 3}); err != nil {
+			t.Fatal(err)
+		}
+		bye := decode(t, alice.session.Goodbye())[0].(*wire.Bye)
+		if bye.Code != chat.Stopping || bye.RetryAfterMS == 0 || bye.RetryAfterMS > 1500 || bye.Text == "" {
+			t.Errorf("another space: %+v", bye)
+		}
+		alice.leave(false)
+		again := w.attach("alice", "lobby") // by the same origin
+		again.say("lobby", "x")
+		if again.session.Goodbye() != nil || again.welcome.LastCSeq != 0 {
+			t.Errorf("who comes after that is told %x, %+v", again.session.Goodbye(), again.welcome)
+		}
+	})
+}
+
 // TestSavedPeers: what is kept of other nodes outlives the hub, and one that is forgotten does not.
 func TestSavedPeers(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -110,6 +110,7 @@ type Hub struct {
 	shelf      shelf
 	signatures signatures
 	cards      cards
+	figures    figures
 
 	// failed has capacity 1 and is never closed: the first error with which the store could not be read.
 	failed chan error
@@ -138,8 +139,9 @@ type Hub struct {
 	sharing  store.Sharing
 	ledgers  map[wire.LogID]*ledger
 	byNum    map[uint64]*ledger
-	byName   map[[16]byte]*origin // of those in origins, in a store that is shared: see wire.OriginName
-	abroad   map[stranger]uint64  // the numbers of origins of other nodes
+	byName   map[[16]byte]*origin   // of those in origins, in a store that is shared: see wire.OriginName
+	abroad   map[stranger]uint64    // the numbers of origins of other nodes
+	epochs   map[uint64]identity.ID // of which other node's store each is, as far as is known
 	nodes    map[identity.ID]store.Peer
 	forks    map[*ledger]*wire.Fork
 	lastLog  uint64
@@ -180,7 +182,7 @@ func New(cfg Config) (*Hub, error) {
 		origins: map[store.OriginToken]*origin{}, authors: map[uint64]identity.ID{}, sessions: map[*Session]struct{}{}, networks: map[netip.Addr]int{},
 		lastRoom: state.LastRoom, lastFrom: state.LastFrom, saltOff: saltPool,
 		changed: map[*room]struct{}{}, published: map[uint64]*room{}, pairs: map[pairKey]uint64{},
-		ledgers: map[wire.LogID]*ledger{}, byNum: map[uint64]*ledger{}, byName: map[[16]byte]*origin{}, abroad: map[stranger]uint64{},
+		ledgers: map[wire.LogID]*ledger{}, byNum: map[uint64]*ledger{}, byName: map[[16]byte]*origin{}, abroad: map[stranger]uint64{}, epochs: map[uint64]identity.ID{},
 		nodes: map[identity.ID]store.Peer{}, forks: map[*ledger]*wire.Fork{},
 		shelf:   shelf{logs: map[wire.LogID]*shown{}, rooms: map[string][]*shown{}, grown: map[wire.LogID]struct{}{}},
 		marking: map[*room]int64{}, afar: map[identity.ID]*account{}, vouchers: map[identity.ID]identity.ID{},
@@ -191,6 +193,7 @@ func New(cfg Config) (*Hub, error) {
 	if err := h.restoreLogs(&state); err != nil {
 		return nil, fmt.Errorf("load the logs: %w", err)
 	}
+	h.note()
 	return h, nil
 }
 

@@ -146,7 +146,7 @@ func (d *docket) permits(s *state, a *actEntry, whose identity.ID) bool {
 	switch {
 	case right.least == chat.RoleNone || role < right.least || s.rules.Archived && !right.archived:
 		return false
-	case s.rules.Private && !d.isOwner(a.by) && !d.has(s, a.by, store.Member):
+	case s.rules.Private && !s.held && !d.isOwner(a.by) && !d.has(s, a.by, store.Member):
 		return false
 	case role < chat.RoleAdmin && (d.suffers(s, a.by, store.Banned, a.time) || d.suffers(s, a.by, store.Muted, a.time)):
 		return false
@@ -223,7 +223,7 @@ func (d *docket) apply(s state, a *actEntry) state {
 	case chat.Private:
 		s = d.enclose(s, a)
 	case chat.Open:
-		if rules.Private {
+		if rules.Private && !s.held {
 			rules.Private, rules.Open = false, a.row
 		}
 	case chat.Invite:
@@ -275,7 +275,7 @@ func (d *docket) take(s state, who identity.ID, what store.Stance) state {
 
 // enclose keeps the room for those who were there by the word of the act's node, its moderators and whoever did that. They read what everybody did.
 func (d *docket) enclose(s state, a *actEntry) state {
-	if s.rules.Private || d.public {
+	if s.rules.Private && !s.held || d.public {
 		return s
 	}
 	stay := append([]identity.ID{a.by}, a.with...)
@@ -290,7 +290,7 @@ func (d *docket) enclose(s state, a *actEntry) state {
 			s = d.give(s, a, id, store.Member, max(s.rules.Open, 1))
 		}
 	}
-	s.rules.Private = true
+	s.rules.Private, s.held = true, false
 	return s
 }
 

@@ -255,6 +255,7 @@ func (h *Hub) headOf(x *shown, admitted bool) (wire.Head, bool) {
 	if !ok || head.Seq == 0 {
 		return wire.Head{}, false
 	}
+	head.Private = x.room.gate.isPrivate()
 	var err error
 	head.Low, err = h.lowOf(x, head.Seq, first)
 	return head, err == nil

@@ -16,6 +16,7 @@ import (
 const (
 	maxMissed   = 200_000
 	missedStep  = 4096
+	lookStep    = 2 * wire.MaxSeen // of what comes later: even if it has seen every other one, that can be told in one answer
 	maxNamed    = 16_384
 	missedBytes = 256 << 10
 )
@@ -295,7 +296,7 @@ func (s *subscription) limit() uint64 {
 // look looks at rows that have come since it last did, and tells the client in another Open which of them it has seen.
 func (s *subscription) look(out []byte, hard int) (taken, error) {
 	e, from := s.start.moved, max(s.looked+1, s.next)
-	to := min(s.room.log.limit(s), from+missedStep-1)
+	to := min(s.room.log.limit(s), from+lookStep-1)
 	e.ids = nil // what it was shown since its mark the client knows itself
 	ranges, err := s.seen(from, to, func(uint64) {})
 	switch {

@@ -365,3 +365,45 @@ func TestMovedIntoAPrivateRoom(t *testing.T) {
 		wantTexts(t, guest, "den", "invite "+guest.key.String(), "welcome")
 	})
 }
+
+// TestMovedIsToldInPieces: of what comes to the node later, and the client has seen every other row of, it is told as much at a time as a record may say.
+func TestMovedIsToldInPieces(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const each = 2*wire.MaxSeen + 100
+		a, b, c := shared(t), shared(t), shared(t)
+		a.attach("alice", "lobby").fill("lobby", 1, each, 5)
+		c.attach("carol", "lobby").fill("lobby", 1, each, 5)
+		seen, missed := a.hub.Heads("lobby", true)[0], c.hub.Heads("lobby", true)[0]
+		m := b.newClient("mover")
+		m.attach()
+		m.do(&wire.Join{Room: "lobby", Moved: &wire.Moved{Heads: []wire.Grown{{Log: seen.Log.ID(), Seq: seen.Seq}}}})
+		ours, theirs := entriesOf(t, a, seen), entriesOf(t, c, missed)
+		var runs []Run
+		for i := range ours {
+			runs = append(runs, Run{Log: seen.Log, First: uint64(i + 1), List: ours[i : i+1]}, Run{Log: missed.Log, First: uint64(i + 1), List: theirs[i : i+1]})
+		}
+		if got, err := b.hub.OfferAll(a.source(true), runs); err != nil || got[len(got)-1].Head != each {
+			t.Fatalf("OfferAll = %+v, %v", got[len(got)-1], err)
+		}
+		b.settle()
+		told, opens := map[uint64]bool{}, m.view("lobby").opens
+		for _, open := range opens {
+			if len(open.Seen) > wire.MaxSeen {
+				t.Errorf("%d ranges in one record", len(open.Seen))
+			}
+			for _, r := range open.Seen {
+				for row := r[0]; row <= r[1]; row++ {
+					told[row] = true
+				}
+			}
+		}
+		for _, e := range m.view("lobby").rows {
+			if mine := e.Seq%2 == 1; told[e.Seq] != mine {
+				t.Fatalf("row %d: told to be seen %v, want %v", e.Seq, told[e.Seq], mine)
+			}
+		}
+		if rows := len(m.view("lobby").rows); rows != 2*each || len(opens) < 4 {
+			t.Errorf("%d rows, %d opens", rows, len(opens))
+		}
+	})
+}

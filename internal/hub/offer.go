@@ -44,6 +44,8 @@ type offering struct {
 	log    wire.Log
 	id     wire.LogID
 	low    uint64 // where the log may go on when there is a gap; 0: nowhere
+	closed bool   // the room is private where it comes from
+	gone   bool   // what its first entry depends on and is not here is kept nowhere any more
 	list   []offer
 	got    *Offered
 	ledger *ledger
@@ -64,7 +66,7 @@ func (h *Hub) OfferAll(from Source, runs []Run) ([]Offered, error) {
 	size := 0
 	for i := range runs {
 		r := &runs[i]
-		o := &offering{from: from, log: r.Log, low: r.Low, got: &got[i], list: make([]offer, len(r.List))}
+		o := &offering{from: from, log: r.Log, low: r.Low, closed: r.Private, gone: r.Gone, got: &got[i], list: make([]offer, len(r.List))}
 		if fault := checkLog(&r.Log); fault != "" {
 			o.got.Fault = fault
 			continue
@@ -279,6 +281,13 @@ func (h *Hub) takeOne(o *offering, x *offer) bool {
 		return false
 	case x.Seq != head+1 && !leap:
 		return false // a gap: it is to be asked for what lies between
+	case x.Kind == chat.Act && o.room != nil && o.room.docket != nil && len(o.room.docket.acts) >= 2*maxActs:
+		h.cfg.Log.Warn("a room has too many acts: nothing more of a log is taken", "node", identity.IDOf(o.log.Node).String(), "room", o.log.Room, "seq", x.Seq)
+		o.got.Refused = true
+		return false
+	case leap && o.closed && !o.from.Admitted: // its word closes no room, and it is believed that this one is
+		o.got.Refused = true
+		return false
 	case leap && o.ledger != nil && o.ledger.dirty: // which a store can't do at once
 		o.got.Later = true
 		return false
@@ -286,8 +295,22 @@ func (h *Hub) takeOne(o *offering, x *offer) bool {
 	if !h.fits(o, x, leap) {
 		return false
 	}
+	if x.Kind == chat.Act && h.isReplayed(o, x) {
+		o.got.Refused = true // whoever passes it on may not have met the other node
+		return false
+	}
 	h.accept(o, x, leap)
 	return true
+}
+
+// isReplayed reports whether an act was done on another node than its log's: its author has signed the epoch of that node's store, which is nobody else's.
+// What was undone since would be done again. Of nodes that have never been heard of nothing is known; whoever is admitted is believed.
+func (h *Hub) isReplayed(o *offering, x *offer) bool {
+	if bytes.Equal(h.cfg.Key.Public(), o.log.Node) {
+		return false
+	}
+	node, known := h.epochs[x.Epoch]
+	return x.Epoch == h.epoch || known && node != identity.IDOf(o.log.Node) && !h.trusts(&o.log)
 }
 
 // compare looks at an entry of which there is one in its place.
@@ -341,8 +364,9 @@ func (h *Hub) fits(o *offering, x *offer, leap bool) bool {
 			lamport = max(lamport, high)
 		}
 	}
-	if leap {
-		o.got.Missing = nil // who begins in the middle can't have all that
+	if leap || o.gone && x == &o.list[0] {
+		unsure = unsure || len(o.got.Missing) > 0
+		o.got.Missing = nil // who begins in the middle can't have all that, nor who comes when it has been forgotten
 	}
 	if len(o.got.Missing) > 0 {
 		return false
@@ -351,7 +375,16 @@ func (h *Hub) fits(o *offering, x *offer, leap bool) bool {
 		o.got.Fault = "it claims a wrong place in the order"
 		return false
 	}
-	return true
+	o.got.Later = x.Lamport > lamport && x.Lamport > h.likely()
+	return !o.got.Later
+}
+
+// likely returns the highest place in the causal order that an entry may claim which can't be checked, as what it follows is not kept: no room has had more
+// entries than one a millisecond for as long as there are computers, and as many again for nodes without a clock. So nobody can use up what there is, as
+// the bound grows faster than rooms do. Whoever passes on more may have a clock that is ahead: it is no liar, and later the entry is taken.
+func (h *Hub) likely() uint64 {
+	const some = 1 << 40
+	return some + uint64(max(0, chat.Millis(h.cfg.Now())))
 }
 
 // need is what there is of an entry that another depends on.
@@ -397,6 +430,9 @@ func (h *Hub) accept(o *offering, x *offer, leap bool) {
 	if o.ledger == nil {
 		o.ledger = h.newLedger(o.log, r, x.Seq)
 	}
+	if leap && o.closed {
+		h.hold(r)
+	}
 	l := o.ledger
 	if leap && l.head+1 != x.Seq {
 		l.low, l.head, l.headID, l.lamport, l.links = x.Seq, x.Seq-1, wire.EntryID{}, 0, nil
@@ -410,7 +446,7 @@ func (h *Hub) accept(o *offering, x *offer, leap bool) {
 		origin, cseq = [16]byte(as.Origin), as.CSeq
 	}
 	same, taken, _ := h.pairTaken(r, author, origin, cseq) // its error ends the hub
-	if taken {
+	if taken && (len(x.Salt) == 0 || h.repeats(r, same, x.Kind, x.Body)) {
 		entry.Hidden, entry.Row, entry.Same = true, r.head, same
 		if !h.isGone(r, same) {
 			entry.Salt, entry.Body = x.Salt, x.Body
@@ -551,6 +587,9 @@ func (h *Hub) numberOf(log *wire.Log, x *offer, author identity.ID) uint64 {
 	h.lastFrom++
 	num := h.lastFrom
 	h.abroad[k], h.authors[num] = num, author
+	if node := identity.IDOf(log.Node); h.epochs[x.Epoch].IsZero() || h.trusts(log) {
+		h.epochs[x.Epoch] = node
+	}
 	h.batch.Origins = append(h.batch.Origins, store.Origin{Num: num, Key: author, Last: max(1, x.CSeq), Retired: true})
 	h.batch.Abroad = append(h.batch.Abroad, store.Abroad{Epoch: x.Epoch, From: x.From, Num: num, Name: k.name, Via: [32]byte(log.Node)})
 	return num
@@ -565,7 +604,7 @@ func (h *Hub) hostRoom(o *offering, x *offer) *room {
 		o.room = h.makeRoom(store.Room{Name: name, Peers: peers})
 	}
 	r := o.room
-	if len(x.Opts.Owner) == 0 || r.Direct() || r.isReports() {
+	if len(x.Opts.Owner) == 0 || r.Direct() || r.isReports() || r.isHeld() {
 		return r
 	}
 	owner, since := identity.ID(x.Opts.Owner), x.Opts.Made

@@ -16,7 +16,7 @@ import (
 	"chatnode/internal/wire"
 )
 
-// maxLamport bounds an entry's place in the causal order. Whoever can't be checked may claim it, below what is kept; beyond it all places are one.
+// maxLamport bounds an entry's place in the causal order. What can't be checked may claim far less: see likely.
 const maxLamport = wire.MaxCount
 
 // saying is what an entry says of a row that the row does not.
@@ -250,15 +250,30 @@ func (h *Hub) pairTaken(r *room, author identity.ID, origin [16]byte, cseq uint6
 	return out.Seq, h.wrote(r, out.Seq, o.Num, cseq), nil
 }
 
-// offeredBefore returns the outcome of a publish that was offered to another node before, if it has a row here already, and whether it has.
-func (h *Hub) offeredBefore(s *Session, r *room, p *wire.Pub) (out store.Outcome, found bool) {
+// repeats reports whether a row may be what somebody has said once more under its pair, as far as its text is still known: any node could give one of its
+// own entries the pair of somebody else's, so that what they have really said would be hidden. What is sealed is sealed anew each time.
+func (h *Hub) repeats(r *room, seq uint64, kind chat.Kind, body []byte) bool {
+	if kind == chat.Sealed || h.isGone(r, seq) {
+		return true
+	}
+	for i := range h.batch.Rows {
+		if row := &h.batch.Rows[i]; row.Room == r.Num && row.Seq == seq {
+			return row.Kind == kind && bytes.Equal(row.Body, body)
+		}
+	}
+	e, err := h.eventAt(r, seq)
+	return err != nil || e.Kind == kind && bytes.Equal(e.Body, body)
+}
+
+// offeredBefore returns the outcome of a publish of this body that was offered to another node before, if it has a row here already, and whether it has.
+func (h *Hub) offeredBefore(s *Session, r *room, p *wire.Pub, body []byte) (out store.Outcome, found bool) {
 	as := p.Opts.As
 	if as == nil || r == nil || !h.sharing.Shared {
 		return store.Outcome{}, false
 	}
 	out.CSeq = p.CSeq
 	seq, found, err := h.pairTaken(r, s.account.id, [16]byte(as.Origin), as.CSeq)
-	if err != nil || !found {
+	if err != nil || !found || !h.repeats(r, seq, p.Kind, body) {
 		return out, false // a store that fails ends the hub
 	}
 	out.Seq = seq

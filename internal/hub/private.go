@@ -68,6 +68,13 @@ func (g *gate) rule(r store.Rules) {
 	g.private, g.open = r.Private, r.Open
 }
 
+// isPrivate reports whether members alone read the room.
+func (g *gate) isPrivate() bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.private
+}
+
 // private keeps the room for those who are in it now, its moderators and whoever does that. They read on from where they could: who has read something
 // once is not made to forget it.
 func (a *acting) private() chat.Code {
@@ -77,7 +84,9 @@ func (a *acting) private() chat.Code {
 	}
 	stay := []identity.ID{a.by.account.id}
 	for x := range r.members {
-		stay = append(stay, x.id)
+		if a.h.isIn(x, r) {
+			stay = append(stay, x.id)
+		}
 	}
 	for k := range r.standings {
 		if k.stance == store.Moderator {

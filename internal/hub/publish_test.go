@@ -385,6 +385,33 @@ func TestReturnAfterABreak(t *testing.T) {
 	})
 }
 
+// TestReplacedByTheLaterConnection attaches an origin whose hello comes late, over a connection that its client has given up: the session stays that
+// came over a later one.
+func TestReplacedByTheLaterConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		alice := newWorld(t).attach("alice", "lobby")
+		g, began := alice.guest(), time.Now()
+		attach := func(after time.Duration) error {
+			g.Came = began.Add(after)
+			return alice.tryAttach(g)
+		}
+		if err := attach(2 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+		second := alice.session
+		var refusal *Refusal
+		if err := attach(time.Second); !errors.As(err, &refusal) || refusal.Code != chat.Replaced {
+			t.Errorf("the earlier connection gets %v, want %v", err, chat.Replaced)
+		}
+		if second.Goodbye() != nil {
+			t.Error("the later connection's session is told goodbye")
+		}
+		if err := attach(2 * time.Second); err != nil || second.Goodbye() == nil {
+			t.Errorf("one that came at the same time does not take its place: %v", err)
+		}
+	})
+}
+
 // TestReplacedBeforeTheFirstPublish replaces a session that has published nothing yet: its origin must not be forgotten with it.
 func TestReplacedBeforeTheFirstPublish(t *testing.T) {
 	bubble(t, func(t *testing.T) {

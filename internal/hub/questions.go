@@ -102,6 +102,9 @@ func (s *Session) whois(q *wire.Whois) wire.Record {
 	if len(a.sessions) == 0 {
 		answer.Via, answer.AwaySince = s.hub.via(a), a.awayAbroad
 	}
+	if len(a.sessions) == 0 && a.abroad != nil {
+		answer.Sessions, answer.Since = 1, 0 // how many, and since when, the other node does not tell
+	}
 	var oldest *Session
 	for x := range a.sessions {
 		if oldest == nil || x.since.Before(oldest.since) {

@@ -113,6 +113,13 @@ func (q *queue) recycle(items []item) {
 	}
 }
 
+// size returns how many bytes wait.
+func (q *queue) size() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return int64(q.bytes)
+}
+
 // close lets no more in. It is safe to call twice.
 func (q *queue) close() {
 	q.mu.Lock()

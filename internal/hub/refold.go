@@ -154,12 +154,29 @@ func (r *room) ground(now int64) *docket {
 		}
 	}
 	base.rules = unexplained(r.Rules, d.now.rules)
+	base.held = base.rules.Private && r.Owner.IsZero() && !slices.ContainsFunc(base.list(), func(x *store.Standing) bool { return x.Stance == store.Member })
 	if base.standing > 0 || !equalRules(&base.rules, &store.Rules{}) {
 		d.base = base
 		d.refile(nil)
 	}
 	return d
 }
+
+// hold keeps a room private of which an admitted node says that it is, when the act that made it so can't be had any more: nobody reads it until an act says
+// who is a member. What is known of the room may be older than that act, so no other one opens it; and who owns it may be somebody who only made one of the
+// same name here, so nobody does.
+func (h *Hub) hold(r *room) {
+	d := r.ground(chat.Millis(h.cfg.Now()))
+	if r.Direct() || r.isReports() || d.now.rules.Private {
+		return
+	}
+	d.base.rules.Private, d.base.held = true, true
+	h.own(r, identity.ID{})
+	h.refile(r, nil)
+}
+
+// isHeld reports whether the room is, or was before the first act that is known of it.
+func (r *room) isHeld() bool { return r.docket != nil && r.docket.base.held }
 
 // unexplained returns what of the rules is not so by others.
 func unexplained(rules, by store.Rules) store.Rules {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"chatnode/internal/chat"
 	"chatnode/internal/identity"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
@@ -18,6 +19,9 @@ var (
 	ErrNoKey = errors.New("the hub has no key to sign with")
 )
 
+// movedText is what those are told who are here when the store becomes part of another space.
+const movedText = "for a moment: it becomes one of several nodes that have the same rooms"
+
 // Source is the node that entries come from, which is seldom the one that wrote them.
 type Source struct {
 	Node     identity.ID
@@ -27,12 +31,15 @@ type Source struct {
 	Low uint64
 }
 
-// Run is entries of one log, the first of which has seq First. Low is as that of Source, which does not count where there is a Run.
+// Run is entries of one log, the first of which has seq First. Low is as that of Source, which does not count where there is a Run. With Gone, what the first
+// of them depends on and is not here is not waited for: it is kept nowhere any more.
 type Run struct {
-	Log   wire.Log
-	Low   uint64
-	First uint64
-	List  []wire.Signed
+	Log     wire.Log
+	Low     uint64
+	Private bool // the source says that the room is, which counts where the log goes on at Low: the act that made it so may lie below
+	First   uint64
+	List    []wire.Signed
+	Gone    bool
 }
 
 // Offered says what became of entries that were offered.
@@ -88,10 +95,16 @@ func (h *Hub) JoinSpace(space [16]byte) error {
 	return h.call(func() { h.moveTo(space) })
 }
 
+// moveTo makes the store part of a space. Who is here was welcomed to another one, by which it would not find its way to the other nodes: it is to come
+// back, and goes on where it was.
 func (h *Hub) moveTo(space [16]byte) {
-	if h.sharing.Space != space {
-		h.sharing.Space = space
-		h.saveSharing()
+	if h.sharing.Space == space {
+		return
+	}
+	h.sharing.Space = space
+	h.saveSharing()
+	for s := range h.sessions {
+		s.bye(chat.Stopping, h.jitter(retryHint), movedText)
 	}
 }
 

@@ -94,7 +94,8 @@ func (w *world) pullLog(from *world, head wire.Head, admitted bool) (moved bool)
 		if err != nil || low > first || len(list) == 0 {
 			w.t.Fatalf("entries of %x from %d = %d of them, low %d, %v", id, first, len(list), low, err)
 		}
-		got, err := w.hub.Offer(source, head.Log, first, list)
+		all, err := w.hub.OfferAll(source, []Run{{Log: head.Log, Low: source.Low, Private: head.Private, First: first, List: list}})
+		got := all[0]
 		if err != nil || got.Fault != "" {
 			w.t.Fatalf("offer entry %d of %d: %+v, %v", first, len(list), got, err)
 		}

@@ -71,7 +71,7 @@ func (h *Hub) sequence(items []item) error {
 		b.Origins = append(b.Origins, copied)
 	}
 	if !b.Empty() {
-		if err := h.cfg.Store.Append(&b.Batch); err != nil {
+		if err := h.commit(&b.Batch); err != nil {
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
@@ -84,6 +84,7 @@ func (h *Hub) sequence(items []item) error {
 	for _, f := range b.after {
 		f()
 	}
+	h.note()
 	for i := range items {
 		if items[i].done != nil {
 			close(items[i].done)
@@ -143,6 +144,7 @@ func (h *Hub) pub(s *Session, p *wire.Pub, size int, act *heard) {
 	}
 	s.nacked = 0
 	out := h.decide(s, p, act)
+	count(&h.figures.refused, out.Code)
 	o.settle(out)
 	s.account.wrote = true
 	h.batch.origin(o)
@@ -178,7 +180,7 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 	if out.Code = code; code != chat.OK {
 		return out
 	}
-	if before, found := h.offeredBefore(s, room, p); found {
+	if before, found := h.offeredBefore(s, room, p, body); found {
 		return before
 	}
 	if out.Code, out.Time = s.mayWrite(room, p.Kind); out.Code != chat.OK {
@@ -290,6 +292,9 @@ func (h *Hub) answer(s *Session, size int, r wire.Record) {
 	a := answer{session: s, size: size, from: len(h.texts)}
 	if r != nil {
 		h.texts = wire.Must(h.texts, r)
+	}
+	if nack, ok := r.(*wire.Nack); ok {
+		count(&h.figures.refused, nack.Code)
 	}
 	a.to = len(h.texts)
 	h.batch.answers = append(h.batch.answers, a)

@@ -23,6 +23,7 @@ type Session struct {
 	origin  *origin
 	wake    func()
 	since   time.Time
+	came    time.Time  // of its guest
 	admin   bool       // may what admins may
 	secure  bool       // its link is encrypted
 	network netip.Addr // that it comes from; see networkOf
@@ -170,6 +171,7 @@ func (s *Session) notice(code chat.Code, text string) {
 	s.mu.Lock()
 	if len(s.notices) == maxNotices {
 		s.notices = slices.Delete(s.notices, 0, 1)
+		s.hub.figures.notices.Add(1)
 	}
 	s.notices = append(s.notices, record)
 	s.mu.Unlock()
@@ -182,6 +184,7 @@ func (s *Session) bye(code chat.Code, retry time.Duration, text string) {
 	if s.goodbye == nil {
 		s.goodbye = wire.Must(nil, &wire.Bye{Code: code, RetryAfterMS: uint64(retry.Milliseconds()), Text: text})
 		s.due = s.open
+		count(&s.hub.figures.goodbyes, code)
 	}
 	s.mu.Unlock()
 	s.wake()
@@ -276,6 +279,9 @@ func (s *Session) TakeChat(buf []byte, soft, hard int) (records []byte, need int
 		}
 		if got.answers > 0 {
 			s.settle(got.answers)
+		}
+		if got.rows > 0 {
+			s.hub.delivered(sub, got.rows, got.records[len(out):])
 		}
 		if got.again {
 			s.push(sub, got.need > 0)

@@ -122,9 +122,19 @@ func (h *Hub) shareRow(r *room, row *store.Row) error {
 }
 
 // saidBy returns what the entry of an act says that was done before the store was shared: whoever became a member by it is one still, or does not matter.
+// Whoever had no other right to it was an admin then, or the node had not done it: so it counts on other nodes as it did here, whoever is an admin now.
 func (h *Hub) saidBy(r *room, row *store.Row, author identity.ID, sig []byte) wire.EntryOpts {
 	opts := wire.EntryOpts{Sig: sig, Admin: h.cfg.Admin != nil && h.cfg.Admin(author)}
-	if act, err := chat.ParseAct(string(row.Body)); err != nil || act.Verb != chat.Private {
+	act, err := chat.ParseAct(string(row.Body))
+	if err != nil {
+		return opts
+	}
+	a := actEntry{ActOf: act, by: author, time: row.Time}
+	a.who, _ = identity.ParseID(act.Who) // it was one when it was done; or there is none
+	if d := r.acts(); a.isFolded(r) && !d.permits(&d.now, &a, a.who) {
+		opts.Admin = true
+	}
+	if act.Verb != chat.Private {
 		return opts
 	}
 	for k, s := range r.standings {
@@ -152,6 +162,9 @@ func (h *Hub) restoreLogs(state *store.State) error {
 	}
 	for _, a := range state.Abroad {
 		h.abroad[stranger{h.authors[a.Num], a.Name}] = a.Num
+		if node := identity.IDOf(a.Via[:]); h.epochs[a.Epoch].IsZero() || h.nodes[node].Mode == wire.AdmitIt {
+			h.epochs[a.Epoch] = node
+		}
 	}
 	if err := h.restoreForks(state.Forks); err != nil {
 		return err

@@ -459,3 +459,130 @@ func TestPeersOwner(t *testing.T) {
 		}
 	})
 }
+
+// TestShareActsOfFormerAdmins: what an admin did before the store was shared is so on other nodes too, though nobody is an admin here now; and what others
+// did is theirs.
+func TestShareActsOfFormerAdmins(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		admin := false
+		w := newWorld(t, func(c *Config) { c.Key = peerKey(t, 0) })
+		alice, boss := w.signer("alice").come("lobby"), w.signer("former")
+		boss.admin = true
+		boss.come("lobby")
+		bob, carol := w.signer("bob").come("lobby"), w.signer("carol").come("lobby")
+		boss.wants(boss.act("lobby", "ban %v 0s", bob.key), chat.OK)
+		boss.wants(boss.act("lobby", "op %v", carol.key), chat.OK)
+		alice.wants(alice.act("lobby", "welcome hello"), chat.OK)
+		w.end()
+		w = newPeer(t, 0, w.store, func(c *Config) { c.Admin = func(identity.ID) bool { return admin } })
+		other, guest := newPeer(t, 1, nil), newPeer(t, 2, nil)
+		other.admit(w)
+		exchange(w, other, guest)
+		want := w.summary("lobby")
+		if diff := cmp.Diff(want, other.summary("lobby")); diff != "" || !slices.Contains(want, fmt.Sprint(store.Banned, " ", bob.key)) {
+			t.Errorf("the room there (-here +there):\n%s", diff)
+		}
+		if got := guest.summary("lobby"); slices.Contains(got, fmt.Sprint(store.Banned, " ", bob.key)) {
+			t.Errorf("where the node is not admitted its word on admins counts: %q", got)
+		}
+		claims := 0
+		for _, s := range entriesOf(t, w, w.hub.Heads("lobby", true)[0]) {
+			if e, err := wire.DecodeEntry(s.Entry); err != nil || e.Opts.Admin {
+				claims++
+			}
+		}
+		if claims != 2 {
+			t.Errorf("%d acts are told to be an admin's, want the two", claims)
+		}
+	})
+}
+
+// TestPeersLateToAPrivateRoom: on a node that joins when the act which made a room private is not kept any more, nobody reads the room who is not known to be
+// its member, also not whoever made one of that name there, and also not after a restart. A guest's word closes no room, and its private one is not taken.
+func TestPeersLateToAPrivateRoom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		small := &slowStore{Memory: store.NewMemory(40 << 10)}
+		w, late, guest := newPeer(t, 0, small), newPeer(t, 1, nil), newPeer(t, 2, nil)
+		late.admit(w)
+		alice, boss := w.signer("alice").come("den"), w.signer("boss")
+		boss.admin = true
+		boss.come("den")
+		carol := late.signer("carol").come("den")
+		carol.say("den", "mine")
+		alice.wants(alice.act("den", "private"), chat.OK)
+		for i := range 300 {
+			alice.say("den", fmt.Sprint("secret ", i))
+		}
+		head := w.hub.Heads("den", true)[0]
+		if head.Low < 3 || !head.Private {
+			t.Fatalf("the test is of no use: %+v", head)
+		}
+		late.pull(w, true)
+		late.settle()
+		if is, _ := carol.in("den"); is {
+			t.Error("who made a room of that name is in the private one")
+		}
+		late.wantNoMembers("den", carol, late.attach("dave"))
+		late.end()
+		late = newPeer(t, 1, late.store)
+		late.wantNoMembers("den", late.signer("carol").come(), late.attach("dave"))
+
+		bob := late.signer("bob").come()
+		w.signer("bob").come()
+		boss.wants(boss.act("den", "invite %v", bob.key), chat.OK)
+		alice.say("den", "welcome")
+		late.pull(w, true)
+		bob.do(&wire.Join{Room: "den", Tail: 10})
+		wantTexts(t, bob, "den", "invite "+bob.key.String(), "welcome")
+
+		run := Run{Log: head.Log, Low: head.Low, Private: true, First: head.Low, List: entriesOf(t, w, head)}
+		if got, err := guest.hub.OfferAll(w.source(false), []Run{run}); err != nil || !got[0].Refused || got[0].Head != 0 {
+			t.Errorf("from a guest: %+v, %v", got, err)
+		}
+	})
+}
+
+// wantNoMembers wants people to be kept out of a room that is private.
+func (w *world) wantNoMembers(room string, people ...*client) {
+	w.t.Helper()
+	for _, c := range people {
+		wantFailed(w.t, c.ask(&wire.Causal{Room: room}), chat.NotMember)
+		wantFailed(w.t, c.ask(&wire.History{Room: room}), chat.NotMember)
+	}
+	if _, open := w.hub.HeadOf(w.hub.Heads(room, true)[0].Log.ID(), false); open {
+		w.t.Errorf("guests are told of %s", room)
+	}
+}
+
+// TestActsOfARoomAreBounded: people of the node can't do more to a room than it can remember, and what other nodes say that they did is taken up to twice that.
+func TestActsOfARoomAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w, other := newPeer(t, 0, nil), newPeer(t, 1, nil)
+		alice := w.signer("alice").come("lobby")
+		alice.wants(alice.act("lobby", "welcome one"), chat.OK)
+		other.pull(w, true)
+		pretend := func(w *world, n int) (undo func()) {
+			d := w.hub.rooms["lobby"].docket
+			was := d.acts
+			d.acts = slices.Repeat(was, n)
+			return func() { d.acts = was }
+		}
+		undo := pretend(w, maxActs)
+		alice.wants(alice.act("lobby", "welcome two"), chat.TooMany)
+		alice.say("lobby", "still here")
+		alice.wants(alice.redact("lobby", alice.last("lobby")), chat.OK) // which nothing is judged by
+		undo()
+		alice.wants(alice.act("lobby", "welcome two"), chat.OK)
+
+		head := w.hub.Heads("lobby", true)[0]
+		undo = pretend(other, 2*maxActs)
+		if got, err := other.hub.Offer(w.source(true), head.Log, 1, entriesOf(t, w, head)); err != nil || !got.Refused || got.Head != 2 || got.Fault != "" {
+			t.Errorf("beyond the bound: %+v, %v", got, err)
+		}
+		undo()
+		exchange(w, other)
+		if welcome := other.hub.rooms["lobby"].Rules.Welcome; welcome != "two" {
+			t.Errorf("the welcome is %q", welcome)
+		}
+	})
+}

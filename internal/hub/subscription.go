@@ -70,6 +70,7 @@ type start struct {
 type taken struct {
 	records []byte        // out with records behind it, or the room's own memory
 	own     bool          // records is the room's memory, and out was empty
+	rows    uint64        // of the room that are behind out
 	again   bool          // there may be more: the subscription stays on the ready list
 	answers int           // the size of the request of the session that the last of records answers; 0: it answers none
 	follows *subscription // is ready now
@@ -88,6 +89,7 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 		}
 		return s.lead(out, hard, open)
 	}
+	next := s.next
 	got := s.room.log.read(s, soft-len(out), hard-len(out))
 	switch {
 	case got.behind:
@@ -101,9 +103,9 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 	case got.need > 0:
 		return taken{records: out, again: true, need: got.need}, nil
 	case len(got.records) >= handOut && len(out) == 0:
-		return taken{records: got.records, own: true, again: !got.idle}, nil
+		return taken{records: got.records, own: true, rows: s.next - next, again: !got.idle}, nil
 	case len(got.records) > 0:
-		return taken{records: append(out, got.records...), again: !got.idle}, nil
+		return taken{records: append(out, got.records...), rows: s.next - next, again: !got.idle}, nil
 	case got.closed:
 		longer := wire.Must(out, &wire.Closed{Room: s.room.Num, Name: s.title, Code: got.code})
 		if len(longer) > hard {
@@ -158,11 +160,13 @@ func (s *subscription) page(out []byte, soft, hard int) (taken, error) {
 	case len(out)+len(records) > hard:
 		return taken{records: out, again: true, need: len(records)}, nil
 	}
+	rows := next - s.next
 	s.next = next
+	s.session.hub.figures.pages.Add(1)
 	if len(out) == 0 {
-		return taken{records: records, own: true, again: true}, nil
+		return taken{records: records, own: true, rows: rows, again: true}, nil
 	}
-	return taken{records: append(out, records...), again: true}, nil
+	return taken{records: append(out, records...), rows: rows, again: true}, nil
 }
 
 // open decides where the subscription begins: behind its cursor, if that is a place of this log, else tail rows before its head.

@@ -19,12 +19,12 @@ var documented = map[string]any{
 	"topic": topicObject{}, "history": historyObject{}, "search": searchObject{}, "mentions": searchObject{}, "keep": keepObject{}, "invite": inviteObject{},
 	"release": releaseObject{}, "help": helpObject{}, "ignore, unignore": ignoreObject{}, "ignored": ignoredObject{}, "standing": standingObject{},
 	"banned": bannedObject{}, "pins": pinsObject{}, "welcome": welcomeObject{},
-	"peers": peersObject{}, "peer": peerObject{}, "causal": causalObject{},
+	"peers": peersObject{}, "peer": peerObject{}, "stats": statsObject{}, "causal": causalObject{},
 }
 
 // notDescribed are fields that the section of an answer has no use for.
 var notDescribed = []string{"n of names", "n of whois", "n of away", "n of list", "n of topic", "n of history", "n of search", "n of mentions", "n of keep", "n of help", "n of invite",
-	"n of release", "n of ignore, unignore", "n of ignored", "n of banned", "n of pins", "n of welcome", "n of peers", "n of peer", "n of causal", "line of peers", "ref of peers"}
+	"n of release", "n of ignore, unignore", "n of ignored", "n of banned", "n of pins", "n of welcome", "n of peers", "n of peer", "n of causal", "n of stats", "line of peers", "ref of peers"}
 
 func TestDocumentNamesEveryField(t *testing.T) {
 	raw, err := os.ReadFile("../../docs/json.md")
@@ -78,7 +78,7 @@ func TestEveryObjectIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{"personObject": true, "roomInfoObject": true, "commandObject": true, "actObject": true, "termsObject": true, "banObject": true} // parts of others
+	known := map[string]bool{"personObject": true, "roomInfoObject": true, "commandObject": true, "actObject": true, "termsObject": true, "banObject": true, "workObject": true} // parts of others
 	for _, object := range documented {
 		known[reflect.TypeOf(object).Name()] = true
 	}

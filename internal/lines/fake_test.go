@@ -37,11 +37,12 @@ var (
 
 // desk is a client whose node is the test.
 type desk struct {
-	answers   bool     // every send is kept at once
-	noLink    bool     // no link comes by itself
-	deaf      bool     // a goodbye is not answered
-	addresses []string // that the node says it has
-	cap       int      // sends that wait for an answer before Send blocks; 0: no bound
+	answers   bool         // every send is kept at once
+	noLink    bool         // no link comes by itself
+	deaf      bool         // a goodbye is not answered
+	addresses []string     // that the node says it has
+	work      *client.Work // that the node tells of itself
+	cap       int          // sends that wait for an answer before Send blocks; 0: no bound
 
 	events chan client.Event
 	over   chan struct{}
@@ -329,6 +330,11 @@ func (d *desk) Peers(_ context.Context) (client.Peers, error) {
 		{ID: bob, Title: "Barn\x1b[2J", Address: "10.0.0.5:8080", State: "linked", Admitted: true, RTT: 1500 * time.Microsecond, Behind: 3, Ahead: 1, Seen: noon, Note: "late"},
 		{Address: "10.0.0.6:8080", State: "dialing"},
 	}}, nil
+}
+
+func (d *desk) NodeStats(_ context.Context) (client.NodeStats, error) {
+	d.ask("stats")
+	return client.NodeStats{Up: 90 * time.Second, Sessions: 2, Rooms: 1, Work: d.work}, nil
 }
 
 func (d *desk) Admit(_ context.Context, node string, mode client.PeerMode) (client.Peer, error) {

@@ -217,6 +217,8 @@ func (o *objects) answer(from source, a command.Answer) {
 			all[i] = peerOf(source{}, &a.Peers[i])
 		}
 		o.print(peersObject{"peers", from, chat.OneLine(a.Space), all})
+	case command.StatsAnswer:
+		o.print(statsOf(from, &a))
 	case command.PeerAnswer:
 		o.print(peerOf(from, &a.Peer))
 	case command.CausalAnswer:

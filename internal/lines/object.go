@@ -296,6 +296,39 @@ type peerObject struct {
 	Note     string `json:"note,omitempty"`
 }
 
+type statsObject struct {
+	Type string `json:"type"` // stats
+	source
+	UpMS     int64       `json:"up_ms"`
+	Sessions uint64      `json:"sessions"`
+	Rooms    uint64      `json:"room_count"`
+	Work     *workObject `json:"work,omitempty"`
+}
+
+// workObject is what a node's admins are told.
+type workObject struct {
+	People         uint64            `json:"people"`
+	Conversations  uint64            `json:"conversations"`
+	Messages       uint64            `json:"messages"`
+	Deliveries     uint64            `json:"deliveries"`
+	DeliveredBytes uint64            `json:"delivered_bytes"`
+	LagP50US       int64             `json:"lag_p50_us"`
+	LagP99US       int64             `json:"lag_p99_us"`
+	Commits        uint64            `json:"commits"`
+	CommitP50US    int64             `json:"commit_p50_us"`
+	CommitP99US    int64             `json:"commit_p99_us"`
+	MemoryBytes    uint64            `json:"memory_bytes"`
+	SegmentBytes   uint64            `json:"segment_bytes"`
+	WaitingBytes   uint64            `json:"waiting_bytes"`
+	NodesLinked    uint64            `json:"nodes_linked"`
+	NodesKnown     uint64            `json:"nodes_known"`
+	EntriesSent    uint64            `json:"entries_sent"`
+	EntriesTaken   uint64            `json:"entries_taken"`
+	Refused        map[string]uint64 `json:"refused"`
+	TurnedAway     map[string]uint64 `json:"turned_away"`
+	Dropped        map[string]uint64 `json:"dropped"`
+}
+
 type causalObject struct {
 	Type string `json:"type"` // causal
 	source

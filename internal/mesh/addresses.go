@@ -26,48 +26,62 @@ const (
 type kind uint8
 
 const (
-	nowhere   kind = iota // nobody is to be dialled there: names, multicast, no address at all
+	nowhere   kind = iota // nobody is to be dialled there by another's word: names, multicast, other services, no address at all
 	loopback              // this machine
 	linkLocal             // this wire
 	private               // this site
 	public
 )
 
-// kindOf returns the kind of a host:port. Names have none: who gives one could have it lead anywhere.
+// kindOf returns the kind of a host:port. Names have none: who gives one could have it lead anywhere. Nor have addresses with a zone, but those that need
+// one: the kernel would ignore it, and no prefix has them.
 func kindOf(address string) kind {
 	at, err := netip.ParseAddrPort(address)
-	if err != nil || at.Port() == 0 {
+	if err != nil {
 		return nowhere
 	}
 	switch ip := at.Addr().Unmap(); {
+	case ip.Zone() != "" && !ip.IsLinkLocalUnicast(), reserved(ip):
+		return nowhere
 	case ip.IsLoopback():
 		return loopback
 	case ip.IsLinkLocalUnicast():
 		return linkLocal
 	case ip.IsPrivate(), shared.Contains(ip):
 		return private
-	case !ip.IsGlobalUnicast(), reserved(ip):
+	case !ip.IsGlobalUnicast():
 		return nowhere
 	}
 	return public
 }
 
+// isService reports whether a port is likely that of something else, such as mail or a shell, which is not to be bothered by another's word.
+func isService(port uint16) bool { return port < 1024 && port != 80 && port != 443 }
+
 // shared is the address space that providers share among their customers (RFC 6598): it is as private as private ones.
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// embedding are prefixes of IPv6 that stand for addresses of IPv4, which a gateway or the kernel would dial: 6to4, Teredo, NAT64, and the compatible ones.
-var embedding = []netip.Prefix{
+// unfit are prefixes where no node is. Some of IPv6 stand for addresses of IPv4, which a gateway or the kernel would dial: 6to4, Teredo, NAT64, translated
+// and compatible ones. Others answer whoever is in a cloud with its secrets: the metadata services of AWS, Google and most others, Alibaba, and Azure.
+var unfit = []netip.Prefix{
 	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/32"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"),
-	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::ffff:0:0:0/96"), netip.MustParsePrefix("::/96"), netip.MustParsePrefix("fec0::/10"),
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("169.254.169.254/32"), netip.MustParsePrefix("fd00:ec2::254/128"), netip.MustParsePrefix("100.100.100.200/32"),
+	netip.MustParsePrefix("168.63.129.16/32"),
 }
 
+// reserved reports whether an address is one of these. ::1 would be among the compatible ones.
 func reserved(ip netip.Addr) bool {
-	return slices.ContainsFunc(embedding, func(p netip.Prefix) bool { return p.Contains(ip) })
+	return !ip.IsLoopback() && slices.ContainsFunc(unfit, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // mayDial reports whether an address that was learned from a node which is itself reached at an address of kind via may be dialled: nobody makes this
 // node dial on its own machine, wire or site who is not there too.
 func mayDial(address string, via kind) bool {
+	if at, err := netip.ParseAddrPort(address); err != nil || isService(at.Port()) {
+		return false
+	}
 	switch kindOf(address) {
 	case public:
 		return true
@@ -159,7 +173,7 @@ func (l *link) addresses(a *wire.Addresses) error {
 		}
 		m.mu.Lock()
 		p := m.peerLocked(id)
-		m.recordLocked(p, r, encoded, kindOf(l.address))
+		m.recordLocked(p, r, encoded, l.via)
 		p.trusted = p.trusted || l.admitted
 		l.told[id] = max(l.told[id], r.Expires)
 		m.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -33,13 +34,18 @@ func TestMayDial(t *testing.T) {
 		address string
 		via     []string // by whom it may be learned
 	}{
-		{"127.0.0.1:8080", []string{local}}, {"127.8.8.8:1", []string{local}}, {"[::1]:8080", []string{local}}, {"[::ffff:127.0.0.1]:8080", []string{local}},
+		{"127.0.0.1:8080", []string{local}}, {"127.8.8.8:1024", []string{local}}, {"[::1]:8080", []string{local}}, {"[::ffff:127.0.0.1]:8080", []string{local}},
 		{"10.1.2.3:8080", []string{local, site}}, {"172.16.0.1:8080", []string{local, site}}, {"192.168.0.1:8080", []string{local, site}},
 		{"100.64.0.1:8080", []string{local, site}}, {"[fd00::1]:8080", []string{local, site}}, {"[::ffff:10.0.0.1]:80", []string{local, site}},
-		{"169.254.169.254:80", []string{wired}}, {"[fe80::1%eth0]:8080", []string{wired}},
+		{"169.254.169.253:80", []string{wired}}, {"[fe80::1%eth0]:8080", []string{wired}},
 		{"93.184.216.34:8080", []string{local, wired, site, world, ""}}, {"[2606:2800:220:1::1]:8080", []string{local, wired, site, world, ""}},
 		{"0.0.0.0:8080", nil}, {"[::]:8080", nil}, {"224.0.0.1:8080", nil}, {"[ff02::1]:8080", nil}, {"255.255.255.255:80", nil}, {"240.0.0.1:80", nil}, {"0.1.2.3:80", nil},
 		{"[2002:7f00:1::]:80", nil}, {"[64:ff9b::7f00:1]:80", nil}, {"[::7f00:1]:80", nil}, {"[2001:0:7f00:1::]:80", nil},
+		{"[2002:7f00:1::%lo]:8080", nil}, {"[64:ff9b::7f00:1%1]:8080", nil}, {"[::1%lo]:8080", nil}, {"[fd00::1%lo]:8080", nil}, {"[2606:2800:220:1::1%lo]:8080", nil},
+		{"[::ffff:0:7f00:1]:8080", nil}, {"[fec0::1]:8080", nil}, {"[::ffff:169.254.169.254]:80", nil},
+		{"169.254.169.254:80", nil}, {"[fd00:ec2::254]:80", nil}, {"100.100.100.200:80", nil}, {"168.63.129.16:80", nil}, {"192.0.0.192:80", nil},
+		{"93.184.216.34:22", nil}, {"93.184.216.34:25", nil}, {"10.0.0.1:53", nil}, {"127.0.0.1:1023", nil},
+		{"93.184.216.34:443", []string{local, wired, site, world, ""}},
 		{"localhost:8080", nil}, {"chat.example.org:8080", nil}, {"10.0.0.1", nil}, {"10.0.0.1:0", nil}, {"10.0.0.1:99999", nil}, {"", nil}, {"0x7f.1:80", nil}, {"2130706433:80", nil},
 	} {
 		for _, via := range []string{local, wired, site, world, "", "example.org:80"} {
@@ -83,6 +89,36 @@ func TestAddressesSpread(t *testing.T) {
 	})
 }
 
+// named is a link that was dialled by a name.
+type named struct {
+	Link
+	remote string
+}
+
+func (l named) Remote() string { return l.remote }
+
+// Where a node is reached counts as what its name stands for: on a private network, those there are learned from it.
+func TestAddressesByName(t *testing.T) {
+	for remote, want := range map[string]int{"10.0.0.1:8080": 1, "93.184.216.34:8080": 0} {
+		run2(t, func(w *world) {
+			first := w.add(func(cfg *Config) { cfg.Hosts = []string{addressOf(0)} })
+			second := w.add(func(cfg *Config) {
+				cfg.Connect = []Target{{Address: "first:8080"}}
+				dial := cfg.Dial
+				cfg.Dial = func(ctx context.Context, _ string) (Link, error) {
+					conn, err := dial(ctx, addressOf(0))
+					return named{conn, remote}, err
+				}
+			})
+			w.start(first, second)
+			w.settle(time.Minute)
+			if got := len(second.nodes); got != want {
+				t.Errorf("by way of %s the clients are told of %d others", remote, got)
+			}
+		})
+	}
+}
+
 // Addresses are signed anew before they end.
 func TestAddressesAreRenewed(t *testing.T) {
 	run2(t, func(w *world) {
@@ -109,10 +145,13 @@ func TestAddressesAreRenewed(t *testing.T) {
 // Of what a stranger says of others only what these have signed counts, is not passed on, and is looked at once in a while.
 func TestAddressesOfStrangers(t *testing.T) {
 	run2(t, func(w *world) {
-		var dialed []string
+		var mu sync.Mutex
+		var dialed []string // guarded by mu
 		n := w.add(func(cfg *Config) {
 			cfg.Hosts = []string{addressOf(0)}
 			cfg.Dial = func(ctx context.Context, address string) (Link, error) {
+				mu.Lock()
+				defer mu.Unlock()
 				dialed = append(dialed, address)
 				return nil, errors.New("nobody")
 			}
@@ -123,12 +162,14 @@ func TestAddressesOfStrangers(t *testing.T) {
 		wait[*wire.Digests](s)
 		wait[*wire.Digests](other)
 		s.say(&wire.Addresses{List: [][]byte{
-			recordOf(50, 5, "10.0.0.50:8080", "127.0.0.1:22", "host.example.org:80", "8.8.8.8:53"), recordOf(51, -1, "10.0.0.51:8080"), recordOf(0, 5, "10.0.0.52:8080"),
+			recordOf(50, 5, "10.0.0.50:8080", "127.0.0.1:22", "host.example.org:80", "8.8.8.8:5353"), recordOf(51, -1, "10.0.0.51:8080"), recordOf(0, 5, "10.0.0.52:8080"),
 		}})
 		s.say(&wire.Addresses{List: [][]byte{recordOf(53, 5, "10.0.0.53:8080")}})
 		w.settle(30 * time.Second)
-		slices.Sort(dialed)
-		if got := slices.Compact(dialed); !slices.Equal(got, []string{"10.0.0.50:8080", "8.8.8.8:53"}) {
+		mu.Lock()
+		got := slices.Compact(slices.Sorted(slices.Values(dialed)))
+		mu.Unlock()
+		if !slices.Equal(got, []string{"10.0.0.50:8080", "8.8.8.8:5353"}) {
 			t.Errorf("dialled %v", got)
 		}
 		w.settle(10 * time.Minute)

@@ -38,6 +38,7 @@ type book struct {
 	full    bool
 	offers  int
 	lies    []string // why what was offered was refused
+	held    []string // the rooms that logs were taken up of above their beginning, and are private where they came from
 }
 
 // page is one log.
@@ -195,7 +196,9 @@ func (b *book) Heads(room string, admitted bool) (list []wire.Head) {
 	defer b.mu.Unlock()
 	for _, p := range b.logs {
 		if p.log.Room == room && b.readable(p, admitted) {
-			list = append(list, p.wire())
+			head := p.wire()
+			head.Private = b.private[room]
+			list = append(list, head)
 		}
 	}
 	slices.SortFunc(list, func(a, b wire.Head) int { x, y := a.Log.ID(), b.Log.ID(); return bytes.Compare(x[:], y[:]) })
@@ -216,7 +219,9 @@ func (b *book) HeadOf(log wire.LogID, admitted bool) (wire.Head, bool) {
 	if p == nil || !b.readable(p, admitted) {
 		return wire.Head{}, false
 	}
-	return p.wire(), true
+	head := p.wire()
+	head.Private = b.private[p.log.Room]
+	return head, true
 }
 
 func (b *book) Entries(log wire.LogID, from, to uint64, size int, admitted bool) (list []wire.Signed, low uint64, err error) {
@@ -242,6 +247,9 @@ func (b *book) OfferAll(from hub.Source, runs []hub.Run) (all []hub.Offered, err
 	b.offers++
 	for _, r := range runs {
 		from.Low = r.Low
+		if r.Low > 0 && r.Private {
+			b.held = append(b.held, r.Log.Room)
+		}
 		all = append(all, b.offer(from, r.Log, r.First, r.List))
 	}
 	return all, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatnode/internal/identity"
+	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
 
@@ -171,6 +172,25 @@ func TestRetention(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who takes a log up above its beginning learns that its room is private, whatever has become of the act that made it so.
+func TestRetentionOfAPrivateRoom(t *testing.T) {
+	run2(t, func(w *world) {
+		a, late := w.add(nil), w.add(nil, 0)
+		a.private["cellar"] = true
+		a.peers[late.key.ID()] = store.Peer{Node: late.key.ID(), Key: [32]byte(late.key.Public()), Mode: wire.AdmitIt}
+		w.prepare(a, nil)
+		for i := range 100 {
+			a.trim(a.say("cellar", fmt.Sprint(i)), max(1, uint64(i)/2))
+			a.trim(a.say("lobby", fmt.Sprint(i)), max(1, uint64(i)/2))
+		}
+		w.start(a, late)
+		w.settle(10 * time.Second)
+		if held := slices.Compact(late.held); len(late.order) == 0 || !slices.Equal(held, []string{"cellar"}) {
+			t.Errorf("of %d entries it is told that %q are private", len(late.order), held)
+		}
+	})
 }
 
 // A store that was put back to an earlier state begins new logs, and gets back what it had said.
@@ -364,8 +384,15 @@ func TestPeopleOfAnother(t *testing.T) {
 		s.say(&wire.PeerPeople{Nodes: []wire.NodePeople{{Node: far[:], Version: 5, Hops: wire.MaxHops}}})
 		w.settle(3 * time.Second)
 		for _, n := range w.nodes[0].others() {
-			if n.Count == 9 || identity.ID(n.Node) != linked {
+			if n.Count == 9 || identity.ID(n.Node) != linked || n.Hops != 1 {
 				t.Errorf("it believes %+v", n)
+			}
+		}
+		s.say(&wire.PeerPeople{Nodes: []wire.NodePeople{{Node: far[:], Version: 5}}}) // as if it were its own word
+		w.settle(3 * time.Second)
+		for _, n := range w.nodes[0].others() {
+			if identity.ID(n.Node) == far && n.Hops == 1 {
+				t.Errorf("what another one says of a node is taken for its own word: %+v", n)
 			}
 		}
 		s.end.Close()

@@ -118,6 +118,9 @@ func (m *Mesh) wantedLocked() (list []*peer) {
 		if !chosen[id] || p.link != nil || p.Mode == wire.AdmitDrop || len(p.Hosts) == 0 || now.Before(p.shunned) || m.targetedLocked(id) {
 			continue
 		}
+		if m.cfg.InviteOnly && !p.trusted && p.Seen == 0 && p.Mode != wire.AdmitIt {
+			continue // a guest's word, or the network's, is no invitation
+		}
 		if p.reach.next.IsZero() && compareIDs(m.self, id) > 0 {
 			p.reach.next = now.Add(m.jitterLocked(yield))
 		}
@@ -201,7 +204,10 @@ func (m *Mesh) dial(ctx context.Context, a *attempt) {
 		if conn, err = m.connect(ctx, a, address); err != nil {
 			continue
 		}
-		l := &link{m: m, conn: conn, dialed: true, target: a.target, address: address}
+		l := &link{m: m, conn: conn, dialed: true, target: a.target, address: address, via: kindOf(address)}
+		if at, ok := conn.(interface{ Remote() string }); ok {
+			l.via = kindOf(at.Remote()) // what the operator has named may be a name
+		}
 		err = m.serve(ctx, l, func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -213,7 +219,9 @@ func (m *Mesh) dial(ctx context.Context, a *attempt) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.undialLocked(a)
-	m.unreachedLocked(a, err)
+	if ctx.Err() == nil {
+		m.unreachedLocked(a, err)
+	}
 }
 
 // connect dials one address, and sees to it that who was meant answers.
@@ -280,7 +288,10 @@ func (m *Mesh) redial(l *link, a *attempt, err error) {
 	case errors.As(err, &space) && first && m.fatal == nil:
 		m.fatal = space
 	case errors.As(err, &refused) && refused.Code == chat.Replaced:
-		a.reach.retryAt(m.cfg.Now().Add(m.jitterLocked(firstBackoff))) // there is another link, as a rule
+		a.reach.retryAt(m.cfg.Now().Add(m.jitterLocked(firstBackoff))) // there is another link, as a rule, while which lasts nobody dials
+		if a.target != nil {
+			a.target.node = l.conn.Node()
+		}
 	case errors.As(err, &refused):
 		m.failedLocked(a.reach, refused.Retry)
 		if a.target == nil {
@@ -311,10 +322,12 @@ func (t *target) triedLocked() (first bool) {
 func (m *Mesh) grumbleLocked(t *target, err error) {
 	level, refused := slog.LevelWarn, (*RefusedError)(nil)
 	note := shorten(err.Error())
-	switch {
+	switch errors.As(err, &refused); {
+	case refused != nil && refused.Code == chat.Replaced:
+		return // there is a link
 	case note == t.note:
 		level = slog.LevelDebug
-	case errors.As(err, &refused) && (refused.Code == chat.Stopping || refused.Code == chat.Replaced):
+	case refused != nil && refused.Code == chat.Stopping:
 		level = slog.LevelInfo
 	}
 	t.note = note

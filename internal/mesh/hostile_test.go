@@ -237,3 +237,29 @@ func TestAfterGoodbye(t *testing.T) {
 		}
 	})
 }
+
+// Who is admitted and claims again and again to have more of the node's own logs has it begin new ones once: more takes entries that it has signed.
+func TestClaimsOfOwnLogs(t *testing.T) {
+	run2(t, func(w *world) {
+		n := w.add(nil)
+		w.start(n)
+		w.settle(time.Second)
+		n.say("lobby", "hello")
+		n.mesh.Found(keyOf(99).ID(), "10.0.1.1:8080") // so that it is known
+		if _, err := n.mesh.Admit(keyOf(99).ID().String(), wire.AdmitIt); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 5 {
+			s := w.stranger(n, 99)
+			log := wire.Log{Node: n.key.Public(), Nonce: n.Sharing().Nonce, Room: "lobby"}
+			s.say(&wire.Heads{Room: "lobby", Heads: []wire.Head{{Log: log, Low: 1, Seq: uint64(900 + i), ID: make([]byte, 16)}}})
+			w.settle(time.Second)
+			s.say(&wire.Bye{Code: chat.Goodbye})
+			<-s.done
+			s.end.Close()
+		}
+		if n.renewed != 1 {
+			t.Errorf("new logs were begun %d times", n.renewed)
+		}
+	})
+}

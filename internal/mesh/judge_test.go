@@ -212,11 +212,17 @@ func TestAdmit(t *testing.T) {
 		}
 		w.settle(10 * time.Second)
 		w.converged()
+		a.mesh.mu.Lock()
+		a.mesh.peers[b.key.ID()].note = "the link before has ended" // which may be known only once the next one is there
+		a.mesh.mu.Unlock()
+		if p := a.mesh.Peers()[0]; p.State != "linked" || p.Note != "" {
+			t.Errorf("%+v: how the link before ended is of no use to anybody", p)
+		}
 		if _, err := a.mesh.Admit(b.key.ID().String(), wire.AdmitDrop); err != nil {
 			t.Fatal(err)
 		}
 		w.settle(2 * time.Minute)
-		if got := w.linked(a); len(got) > 0 || a.mesh.Peers()[0].State != "dropped" {
+		if got := w.linked(a); len(got) > 0 || a.mesh.Peers()[0].State != "dropped" || a.mesh.Peers()[0].Note != "" {
 			t.Errorf("linked with %v, %v", got, a.mesh.Peers())
 		}
 		if a.peers[b.key.ID()].Mode != wire.AdmitDrop {

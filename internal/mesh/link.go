@@ -24,8 +24,9 @@ const (
 	lingerFor = 2 * time.Second
 	// pingEvery is the time between two looks at how far away the other end is.
 	pingEvery = 15 * time.Second
-	// maxLinks bounds the links of a node.
-	maxLinks = 64
+	// maxLinks bounds the links of a node, maxGuests those of them to nodes that are not admitted: anybody can be many.
+	maxLinks  = 64
+	maxGuests = 48
 	// maxRead is how many records are read ahead of the one that is taken in.
 	maxRead = 2
 	// smallEach bounds the records without entries that one link may send in a second: beyond it, it is not read for a while.
@@ -44,7 +45,15 @@ type RefusedError struct {
 	Retry time.Duration // 0: it did not say
 }
 
-func (e *RefusedError) Error() string { return "refused: " + e.Code.Sentence() }
+func (e *RefusedError) Error() string {
+	switch e.Code {
+	case chat.Denied:
+		return "refused: one of the two nodes has dropped the other"
+	case chat.Replaced:
+		return "another link between the two has taken its place"
+	}
+	return "refused: " + e.Code.Sentence()
+}
 
 // link is one connection to another node.
 type link struct {
@@ -57,6 +66,7 @@ type link struct {
 	target   *target
 	key      []byte // the other's public key
 	address  string
+	via      kind // of the world that the other is reached in
 	admitted bool
 	since    time.Time
 	space    [16]byte
@@ -93,7 +103,7 @@ func (m *Mesh) Serve(ctx context.Context, conn Link, accepted bool, address stri
 	if greeted == nil {
 		greeted = func() {}
 	}
-	return m.serve(ctx, &link{m: m, conn: conn, dialed: !accepted, address: address}, greeted)
+	return m.serve(ctx, &link{m: m, conn: conn, dialed: !accepted, address: address, via: kindOf(address)}, greeted)
 }
 
 func (m *Mesh) serve(ctx context.Context, l *link, greeted func()) error {
@@ -116,7 +126,11 @@ func (m *Mesh) serve(ctx context.Context, l *link, greeted func()) error {
 		l.log.Info("linked", "admitted", l.admitted)
 		err = l.carry(ctx)
 		m.leave(l)
-		l.log.Info("link ended", "err", err)
+		if err != nil {
+			l.log.Info("link ended", "err", err)
+		} else {
+			l.log.Info("link ended")
+		}
 	}
 	return m.ended(l, err)
 }
@@ -370,7 +384,7 @@ func (m *Mesh) join(l *link) chat.Code {
 		other.out.probe = true // it may be dead, without anybody having noticed
 		other.poke()
 		return chat.Replaced
-	case !double && len(m.links) >= maxLinks:
+	case !double && (len(m.links) >= maxLinks || !l.admitted && m.guestsLocked() >= maxGuests):
 		return chat.Full
 	case double:
 		m.leaveLocked(other)
@@ -384,6 +398,16 @@ func (m *Mesh) join(l *link) chat.Code {
 	l.crowd(m.self)
 	m.linkedLocked(l)
 	return chat.OK
+}
+
+// guestsLocked returns how many links are to nodes that are not admitted.
+func (m *Mesh) guestsLocked() (n int) {
+	for _, l := range m.order {
+		if !l.admitted {
+			n++
+		}
+	}
+	return n
 }
 
 // leave takes the link out of the mesh.

@@ -55,7 +55,8 @@ type Hub interface {
 	TellNodes(nodes []wire.NodeAt)
 }
 
-// Link is an encrypted connection between two nodes: mux.go's Link outside tests.
+// Link is an encrypted connection between two nodes: mux.go's Link outside tests. One that was dialled by a name also has Remote() string, the number that
+// the name stood for: only who is reached on this machine, wire or site is believed where others are there.
 type Link interface {
 	// Peer returns the stream between the two nodes.
 	Peer() frame.Stream
@@ -112,6 +113,7 @@ type Mesh struct {
 	wake chan struct{} // capacity 1, never closed: a hint to Run
 
 	loaded chan struct{} // closed when Run knows what the hub has kept
+	nonce  uint64        // of this node's own logs, then; static from there on
 
 	// mu promises that the fields agree, and those of links, flows, logs and peers with them. It is held for moments only.
 	mu           sync.Mutex
@@ -119,10 +121,11 @@ type Mesh struct {
 	links        map[identity.ID]*link // joined
 	order        []*link               // the same, in the order of their ids: with the same seed the same happens
 	logs         map[wire.LogID]*replica
-	backlog      []*replica // that are behind, and nobody is asked for yet
-	missed       []*replica // that are behind what somebody has, and wait for it to come
-	forks        []*wire.Fork
+	backlog      []*replica   // that are behind, and nobody is asked for yet
+	missed       []*replica   // that are behind what somebody has, and wait for it to come
+	forks        []*wire.Fork // nil: another one of the same log follows, which says more
 	peers        map[identity.ID]*peer
+	gone         []store.Peer // that the store is to forget
 	targets      []*target
 	dials        int   // under way
 	fatal        error // with which Run ends
@@ -199,6 +202,7 @@ func (m *Mesh) Run(ctx context.Context) error {
 // load takes over what the hub has kept of other nodes; once.
 func (m *Mesh) load() {
 	peers, forks := m.cfg.Hub.SavedPeers(), m.cfg.Hub.Forks()
+	m.nonce = m.cfg.Hub.Sharing().Nonce
 	for _, f := range forks {
 		m.noteFork(f, true)
 	}
@@ -232,6 +236,7 @@ func (m *Mesh) tick() {
 	m.tellPeople()
 	m.tellAddresses()
 	m.prune()
+	m.forget()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.expireLocked(m.cfg.Now())

@@ -18,7 +18,7 @@ import (
 const (
 	// shunFor is how long a node is neither dialled nor listened to after it has lied.
 	shunFor = 10 * time.Minute
-	// maxPeers bounds the nodes that are known. Of more, those that were linked longest ago are forgotten first.
+	// maxPeers bounds the nodes that are known. Of more, those that were linked longest ago are forgotten first, here and in the store.
 	maxPeers = 1024
 )
 
@@ -53,7 +53,7 @@ func (m *Mesh) note(l *link, theirs *wire.Peer) error {
 		p.Mode = wire.AdmitIt
 	}
 	if record != nil {
-		m.recordLocked(p, record, theirs.Record, kindOf(l.address))
+		m.recordLocked(p, record, theirs.Record, l.via)
 		p.trusted = true
 	}
 	p.saved = true
@@ -73,22 +73,40 @@ func (m *Mesh) peerLocked(id identity.ID) *peer {
 	return p
 }
 
-// forgetLocked makes room for another node, if it has to.
+// forgetLocked makes room for another node, if it has to. One that is left alone for a lie goes only where there are no others.
 func (m *Mesh) forgetLocked() {
 	if len(m.peers) < maxPeers {
 		return
 	}
+	now := m.cfg.Now()
+	older := func(a, b *peer) int {
+		return cmp.Or(cmp.Compare(max(a.shunned.Sub(now), 0), max(b.shunned.Sub(now), 0)), cmp.Compare(a.Seen, b.Seen), compareIDs(a.Node, b.Node))
+	}
 	var oldest *peer
 	for _, p := range m.peers {
-		if p.link != nil || p.Mode != wire.AdmitGuest || p.reach.dialing || !p.shunned.IsZero() {
-			continue
-		}
-		if oldest == nil || p.Seen < oldest.Seen || p.Seen == oldest.Seen && compareIDs(p.Node, oldest.Node) < 0 {
+		if p.link == nil && p.Mode == wire.AdmitGuest && !p.reach.dialing && (oldest == nil || older(p, oldest) < 0) {
 			oldest = p
 		}
 	}
-	if oldest != nil {
-		delete(m.peers, oldest.Node)
+	if oldest == nil {
+		return
+	}
+	delete(m.peers, oldest.Node)
+	if oldest.saved {
+		m.gone = append(m.gone, store.Peer{Node: oldest.Node, Gone: true})
+	}
+}
+
+// forget has the store forget those that are forgotten.
+func (m *Mesh) forget() {
+	m.mu.Lock()
+	list := slices.DeleteFunc(m.gone, func(p store.Peer) bool { return m.peers[p.Node] != nil }) // it has come back
+	m.gone = nil
+	m.mu.Unlock()
+	for _, p := range list {
+		if err := m.cfg.Hub.SavePeer(p); err != nil {
+			return // the hub has stopped
+		}
 	}
 }
 
@@ -121,10 +139,10 @@ func (m *Mesh) ended(l *link, err error) error {
 	id := l.conn.Node()
 	if errors.Is(err, errLie) {
 		l.log.Warn("a node has lied, and is left alone for a while", "err", err)
-		m.blame(id, err.Error())
 		m.mu.Lock()
 		m.peerLocked(id).shunned = m.cfg.Now().Add(shunFor)
 		m.mu.Unlock()
+		m.blame(id, err.Error())
 		return err
 	}
 	m.mu.Lock()
@@ -145,14 +163,20 @@ func (m *Mesh) ended(l *link, err error) error {
 	return err
 }
 
-// blame keeps what a node did wrong.
+// blame notes what a node did wrong, if it is known, and keeps that of one that is kept: anybody can make strangers up.
 func (m *Mesh) blame(id identity.ID, fault string) {
 	m.mu.Lock()
-	p := m.peerLocked(id)
+	p := m.peers[id]
+	if p == nil {
+		m.mu.Unlock()
+		return
+	}
 	p.Fault = shorten(m.cfg.Now().UTC().Format(time.DateTime) + " " + fault)
-	p.saved = true
-	kept := p.Peer
+	kept, saved := p.Peer, p.saved
 	m.mu.Unlock()
+	if !saved {
+		return
+	}
 	if err := m.cfg.Hub.SavePeer(kept); err != nil && !errors.Is(err, hub.ErrStopped) {
 		m.cfg.Log.Error("keep what a node did wrong", "node", id.String(), "err", err)
 	}
@@ -162,7 +186,27 @@ func (m *Mesh) blame(id identity.ID, fault string) {
 func (m *Mesh) Peers() []wire.PeerInfo {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var list []wire.PeerInfo
+	list := m.infosLocked()
+	slices.SortFunc(list, func(a, b wire.PeerInfo) int {
+		return cmp.Or(cmp.Compare(stateOrder[a.State], stateOrder[b.State]), cmp.Compare(b.Seen, a.Seen), cmp.Compare(string(a.Node), string(b.Node)),
+			cmp.Compare(a.Address, b.Address))
+	})
+	return list[:min(len(list), wire.MaxPeers)]
+}
+
+// States returns how many other nodes there are in each state that Peers tells of.
+func (m *Mesh) States() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	states := map[string]int{}
+	for _, info := range m.infosLocked() {
+		states[info.State]++
+	}
+	return states
+}
+
+// infosLocked describes all other nodes, and the addresses that were never reached, in no order.
+func (m *Mesh) infosLocked() (list []wire.PeerInfo) {
 	for _, t := range m.targets {
 		if t.node.IsZero() {
 			list = append(list, wire.PeerInfo{Address: t.Address, State: t.reach.state(m.cfg.Now()), Admitted: true, Note: t.note})
@@ -171,11 +215,7 @@ func (m *Mesh) Peers() []wire.PeerInfo {
 	for _, p := range m.peers {
 		list = append(list, m.infoLocked(p))
 	}
-	slices.SortFunc(list, func(a, b wire.PeerInfo) int {
-		return cmp.Or(cmp.Compare(stateOrder[a.State], stateOrder[b.State]), cmp.Compare(b.Seen, a.Seen), cmp.Compare(string(a.Node), string(b.Node)),
-			cmp.Compare(a.Address, b.Address))
-	})
-	return list[:min(len(list), wire.MaxPeers)]
+	return list
 }
 
 var stateOrder = map[string]int{"linked": 0, "dialing": 1, "waiting": 2, "known": 3, "dropped": 4}
@@ -195,9 +235,10 @@ func (m *Mesh) infoLocked(p *peer) wire.PeerInfo {
 	}
 	switch l := p.link; {
 	case p.Mode == wire.AdmitDrop:
-		info.State = "dropped"
+		info.State, info.Note = "dropped", p.Fault
 	case l != nil:
 		info.State, info.Address, info.RTT = "linked", l.address, uint64(l.rtt.Microseconds())
+		info.Note = p.Fault // how links before it have ended matters no more
 		info.Seen = chat.Millis(m.cfg.Now())
 		for _, f := range l.flows {
 			info.Behind += f.claimed - min(f.claimed, f.replica.head)

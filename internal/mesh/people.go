@@ -107,6 +107,9 @@ func (m *Mesh) hear(l *link, r *wire.PeerPeople) {
 		}
 		kept := *said
 		kept.Hops++
+		if id != l.node {
+			kept.Hops = max(kept.Hops, 2) // 1 is a node's own word alone
+		}
 		kept.Title = chat.OneLine(kept.Title)
 		m.people.nodes[id] = &crowd{said: kept, until: now.Add(peopleLife), from: l}
 		m.people.changed = true

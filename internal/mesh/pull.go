@@ -119,11 +119,18 @@ func (m *Mesh) providerLocked(r *replica, need uint64) *link {
 			best, low, rank = l, from, at
 		}
 	}
-	if best == nil && busy && !r.queued {
+	if best == nil && busy {
+		m.laterLocked(r)
+	}
+	return best
+}
+
+// laterLocked has a log asked for when others have come, or in a moment.
+func (m *Mesh) laterLocked(r *replica) {
+	if !r.queued {
 		r.queued = true
 		m.backlog = append(m.backlog, r)
 	}
-	return best
 }
 
 // pulledLocked ends what somebody was asked for.
@@ -197,6 +204,9 @@ func (m *Mesh) expireLocked(now time.Time) {
 		if l.synced && now.Sub(l.out.compared) >= digestEvery {
 			l.out.digest = true
 			l.poke()
+		}
+		if l.waits {
+			l.retryLocked() // in case that nobody has any more what is waited for
 		}
 		for _, f := range l.flows {
 			if p := &f.replica.pull; p.link == l && now.Sub(p.asked) >= pullLimit {
@@ -358,7 +368,7 @@ func (l *link) trimmed(t *wire.Trimmed) {
 	if t.Low <= f.low {
 		f.claimed = min(f.claimed, r.head) // it says the same again: it has nothing
 	}
-	f.low = max(f.low, t.Low)
+	f.low, f.private = max(f.low, t.Low), f.private || t.Private
 	if f.claimed < f.low {
 		f.claimed = min(f.claimed, r.head)
 	}

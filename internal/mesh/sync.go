@@ -54,6 +54,7 @@ type flow struct {
 	claimed uint64 // by its own word
 	has     uint64 // the same, or what it was sent
 	low     uint64 // the first that it has
+	private bool   // the log's room is, there
 	refused bool   // what it has of the log is not taken from it
 
 	// What it is sent.
@@ -144,7 +145,7 @@ func (l *link) compare(d *wire.RoomDigest) {
 		r.head = max(r.head, heads[i].Seq)
 		f := l.flowLocked(r)
 		f.told = true
-		f.low = heads[i].Low
+		f.low, f.private = heads[i].Low, heads[i].Private
 		l.hasLocked(f, heads[i].Seq)
 	}
 }
@@ -167,7 +168,7 @@ func (l *link) sentLocked(f *flow, seq uint64) {
 
 // heads notes what the other has of some logs.
 func (l *link) heads(h *wire.Heads) error {
-	if mine := l.mine(h); mine {
+	if l.admitted && l.mine(h) { // of others the entries themselves have to show it: anybody can claim that
 		if err := l.m.cfg.Hub.RenewLogs(); err != nil {
 			return err
 		}
@@ -188,7 +189,7 @@ func (l *link) heads(h *wire.Heads) error {
 			return fmt.Errorf("%w: too many logs", errLie)
 		}
 		f := l.flowLocked(r)
-		f.low = head.Low
+		f.low, f.private = head.Low, head.Private
 		l.hasLocked(f, head.Seq)
 		switch mine := own[r.id]; {
 		case head.Seq > 0 && head.Seq == mine.Seq && !bytes.Equal(head.ID, mine.ID):
@@ -206,9 +207,14 @@ func (l *link) heads(h *wire.Heads) error {
 	return nil
 }
 
-// mine reports whether the other has entries of the log that this node writes now which are not here: then the store was put back to an earlier state.
+// mine reports whether the other has, by its own word, entries of the log that this node writes now which are not here: then the store was put back to an
+// earlier state, and to wait for the proof would be to write a fork. A log that was begun since the node started is in no copy of its store: of that only
+// entries count, which nobody else can have signed, or anybody could have this node begin new logs for ever.
 func (l *link) mine(h *wire.Heads) bool {
 	nonce := l.m.cfg.Hub.Sharing().Nonce
+	if nonce != l.m.nonce {
+		return false
+	}
 	for i := range h.Heads {
 		head := &h.Heads[i]
 		if head.Log.Nonce != nonce || !bytes.Equal(head.Log.Node, l.m.cfg.Key.Public()) || head.Seq == 0 {
@@ -251,10 +257,7 @@ func (m *Mesh) grew(id wire.LogID) {
 	r.head = max(r.head, all.Seq)
 	for _, l := range m.order {
 		if l.waits {
-			select {
-			case l.grown <- struct{}{}:
-			default:
-			}
+			l.retryLocked()
 		}
 		if l.admitted || isOpen {
 			low := open.Low
@@ -297,12 +300,15 @@ func (m *Mesh) noteFork(f *wire.Fork, taken bool) (isNew bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	id := f.Log.ID()
-	if m.logs[id] == nil && len(m.forks) >= maxForks {
+	if r := m.logs[id]; !taken && (r == nil || r.head == 0) && len(m.forks) >= maxForks {
 		return false
 	}
 	r := m.replicaLocked(&f.Log)
 	if r.end > 0 && a.Seq >= r.end {
 		return false
+	}
+	if at := slices.Index(m.forks, r.fork); at >= 0 {
+		m.forks[at] = nil // the new one says more
 	}
 	r.end, r.fork, r.hidden = a.Seq, f, taken
 	m.forks = append(m.forks, f)
@@ -373,6 +379,8 @@ func (l *link) doubt(f *flow, o *hub.Offered, first, last uint64) error {
 	if f.doubted > 0 && first <= f.doubted && f.doubted <= last {
 		if o.Fork == nil && o.Known > 0 {
 			f.agreed = f.doubted
+			f.claimed = max(f.claimed, f.agreed+1)
+			l.m.planLocked(f.replica, 0)
 		}
 		f.doubted = 0
 	}

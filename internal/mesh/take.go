@@ -17,6 +17,7 @@ type run struct {
 	flow  *flow
 	first uint64
 	list  []wire.Signed
+	gone  bool // what its first entry lacks is kept nowhere any more
 }
 
 func (r *run) last() uint64 { return r.first + uint64(len(r.list)) - 1 }
@@ -104,9 +105,9 @@ func (l *link) offerOnce(runs []run) ([]hub.Offered, error) {
 	list := make([]hub.Run, len(runs))
 	l.m.mu.Lock()
 	for i, r := range runs {
-		list[i] = hub.Run{Log: r.flow.replica.log, First: r.first, List: r.list}
+		list[i] = hub.Run{Log: r.flow.replica.log, First: r.first, List: r.list, Gone: r.gone}
 		if low := l.m.lowLocked(r.flow.replica); low > 0 && r.first == low {
-			list[i].Low = low
+			list[i].Low, list[i].Private = low, r.flow.private
 		}
 	}
 	l.m.mu.Unlock()
@@ -146,7 +147,10 @@ func (l *link) offered(r run, o *hub.Offered) (took bool) {
 		m.pulledLocked(rep)
 		m.againLocked()
 	}
-	if len(o.Missing) == 0 && !o.Later && f.claimed > rep.head && rep.pull.link == nil {
+	switch behind := len(o.Missing) == 0 && !o.Later && f.claimed > rep.head && rep.pull.link == nil; {
+	case behind && r.first > o.Head+1: // what stands before it was let go: it is not asked for as fast as it comes
+		m.laterLocked(rep)
+	case behind:
 		m.planLocked(rep, 0)
 	}
 	return taken > 0

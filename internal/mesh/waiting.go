@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"chatnode/internal/wire"
 )
@@ -24,7 +25,8 @@ type waiting struct {
 // held is a run that waits, with what each of its entries depends on.
 type held struct {
 	run
-	deps [][]wire.Dep
+	deps  [][]wire.Dep
+	since time.Time // of its first entry
 }
 
 // holds reports whether entries of a log wait.
@@ -84,6 +86,7 @@ func (w *waiting) cut(h *held, n int) {
 	}
 	w.entries -= n
 	h.first += uint64(n)
+	h.since = time.Time{}
 	h.list, h.deps = h.list[n:], h.deps[n:]
 	if len(h.list) == 0 {
 		w.runs = slices.DeleteFunc(w.runs, func(other *held) bool { return other == h })
@@ -102,7 +105,8 @@ func (l *link) keep(r run) error {
 	l.waits, f.waiting = len(l.waiting.runs) > 0, l.waiting.holds(f)
 	f.claimed = max(f.claimed, r.last())
 	if n < len(r.list) && f.replica.pull.link == l {
-		l.m.pulledLocked(f.replica) // the rest is asked for once there is room
+		l.m.pulledLocked(f.replica) // the rest is asked for once there may be room
+		l.m.laterLocked(f.replica)
 	}
 	return nil
 }
@@ -142,6 +146,14 @@ func (l *link) headIn(heads map[wire.LogID]uint64, id wire.LogID) uint64 {
 	return seq
 }
 
+// retryLocked has what waits looked at again.
+func (l *link) retryLocked() {
+	select {
+	case l.grown <- struct{}{}:
+	default:
+	}
+}
+
 // retry offers what waited for others that are here now, as long as any of it is taken.
 func (l *link) retry() error {
 	for {
@@ -169,15 +181,65 @@ func (l *link) inOrder() (runs []run, of []*held) {
 		for _, h := range l.waiting.runs {
 			at := next[h]
 			n := l.ready(h, at, heads)
+			gone := n == 0 && at == 0 && (l.leaps(h, heads) || l.forgotten(h, heads))
+			if gone {
+				n = 1
+			}
 			if n == 0 {
 				continue
 			}
-			runs, of = append(runs, run{flow: h.flow, first: h.first + uint64(at), list: h.list[at : at+n]}), append(of, h)
+			runs, of = append(runs, run{flow: h.flow, first: h.first + uint64(at), list: h.list[at : at+n], gone: gone}), append(of, h)
 			next[h], more = at+n, true
 			heads[h.flow.replica.id] = max(l.headIn(heads, h.flow.replica.id), h.first+uint64(at+n)-1)
 		}
 	}
 	return runs, of
+}
+
+// leaps reports whether a run begins where all who have its log do, behind a gap: what its first entry depends on may be kept nowhere any more.
+func (l *link) leaps(h *held, heads map[wire.LogID]uint64) bool {
+	if h.first <= l.headIn(heads, h.flow.replica.id)+1 {
+		return false
+	}
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	return l.m.lowLocked(h.flow.replica) == h.first
+}
+
+// forgotten reports whether the first entry of a run is the next of its log, and what it lacks has been let go by all who are linked: then nobody will ever
+// send that. It is waited for a while, in case that somebody has it who has not said so yet.
+func (l *link) forgotten(h *held, heads map[wire.LogID]uint64) bool {
+	now := l.m.cfg.Now()
+	if h.since.IsZero() {
+		h.since = now
+	}
+	if now.Sub(h.since) < leapAfter || h.first > l.headIn(heads, h.flow.replica.id)+1 {
+		return false
+	}
+	for _, d := range h.deps[0] {
+		if l.headIn(heads, d.Log) < d.Seq && !l.m.nobodyHas(d.Log, d.Seq) {
+			return false
+		}
+	}
+	return true
+}
+
+// nobodyHas reports whether somebody who is linked says that an entry was let go, and nobody says to have it.
+func (m *Mesh) nobodyHas(id wire.LogID, seq uint64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gone := false
+	for _, l := range m.order {
+		f := l.flows[id]
+		switch {
+		case f == nil || f.refused:
+		case f.low > seq:
+			gone = true
+		case f.claimed >= seq:
+			return false
+		}
+	}
+	return gone
 }
 
 // settle lets what was offered of held runs go, and keeps what still waits.

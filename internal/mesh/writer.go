@@ -211,6 +211,9 @@ func (l *link) saySmall() wire.Record {
 	m := l.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for l.out.proven < len(m.forks) && m.forks[l.out.proven] == nil {
+		l.out.proven++
+	}
 	switch {
 	case l.out.probe:
 		l.out.probe = false
@@ -340,11 +343,11 @@ func (l *link) sayFlow(f *flow) (wire.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(list) == 0 {
+		return l.empty(f, from, low), nil
+	}
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
-	if len(list) == 0 {
-		return l.emptyLocked(f, from, low), nil
-	}
 	last := from + uint64(len(list)) - 1
 	f.has = max(f.has, last)
 	if f.next > 0 && last >= f.next {
@@ -357,13 +360,16 @@ func (l *link) sayFlow(f *flow) (wire.Record, error) {
 	return &wire.Entries{Log: f.replica.id, First: from, List: list}, nil
 }
 
-// emptyLocked is for a log that has nothing to be sent from a cursor on: it is told from where on it has.
-func (l *link) emptyLocked(f *flow, from, low uint64) wire.Record {
+// empty is for a log that has nothing to be sent from a cursor on: it is told from where on it has.
+func (l *link) empty(f *flow, from, low uint64) wire.Record {
+	head, _ := l.m.cfg.Hub.HeadOf(f.replica.id, l.admitted)
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
 	if low <= from {
 		low = max(f.to, from) + 1
 	}
 	f.next, f.to, f.live = 0, 0, false
-	return &wire.Trimmed{Log: f.replica.id, Low: low}
+	return &wire.Trimmed{Log: f.replica.id, Low: low, Private: head.Private}
 }
 
 // sayOfFlow returns what is to be said of a log before any of its entries, and reports whether there is that.

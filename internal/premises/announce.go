@@ -17,13 +17,18 @@ type Notice struct {
 	Addresses []string // where others reach it, the best first
 	Local     bool     // only this machine does
 	Node      identity.ID
-	Where     string // its messages are
+	Where     string       // its messages are
+	Metrics   net.Listener // where it tells how it is doing; nil: nowhere
 }
 
 // Announce says where the node listens, who it is, how others join, and which other nodes it links to.
 func Announce(stdout io.Writer, o *settings.Options, n Notice) error {
 	if o.JSON {
-		_, err := fmt.Fprintf(stdout, `{"type":"listening","addr":%s,"node":%q,"encrypted":%t}`+"\n", strconv.Quote(n.Addr.String()), n.Node, !o.Insecure)
+		metrics := ""
+		if n.Metrics != nil {
+			metrics = `,"metrics":` + strconv.Quote(n.Metrics.Addr().String())
+		}
+		_, err := fmt.Fprintf(stdout, `{"type":"listening","addr":%s,"node":%q,"encrypted":%t%s}`+"\n", strconv.Quote(n.Addr.String()), n.Node, !o.Insecure, metrics)
 		return err
 	}
 	var text strings.Builder
@@ -50,6 +55,9 @@ func Announce(stdout io.Writer, o *settings.Options, n Notice) error {
 		fmt.Fprintf(&text, "messages are kept in memory: they end with this node\n")
 	} else {
 		fmt.Fprintf(&text, "messages are kept in %s\n", n.Where)
+	}
+	if n.Metrics != nil {
+		fmt.Fprintf(&text, "it tells how it is doing on http://%s/metrics, unencrypted, whoever reaches that address\n", n.Metrics.Addr())
 	}
 	if len(o.Connect) > 0 {
 		fmt.Fprintf(&text, "it links to %s as long as it runs; /peers tells how that goes\n", strings.Join(o.Connect, ", "))

@@ -24,8 +24,11 @@ func TestAnnounce(t *testing.T) {
 		options settings.Options
 		want    string
 	}{
-		"loopback": {loopback, settings.Options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\n" + node + kept},
-		"one":      {everywhere, settings.Options{}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node + open + kept},
+		"metrics": {loopback, settings.Options{Metrics: "x"}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\n" + node + kept +
+			"it tells how it is doing on http://127.0.0.1:8080/metrics, unencrypted, whoever reaches that address\n"},
+		"metrics, json": {loopback, settings.Options{JSON: true, Metrics: "x"}, `{"type":"listening","addr":"127.0.0.1:8080","node":"cn1ubiig7mfa4cyfthxhffqtceeptbrfs4iewnyssez63zdttyxsgszog3u","encrypted":true,"metrics":"127.0.0.1:8080"}` + "\n"},
+		"loopback":      {loopback, settings.Options{}, "chatnode listens on 127.0.0.1:8080\nonly this machine can join:\n    chatnode -connect 127.0.0.1:8080 -name YOU\n" + node + kept},
+		"one":           {everywhere, settings.Options{}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node + open + kept},
 		"closed": {everywhere, settings.Options{InviteOnly: true}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -connect 192.0.2.1:81 -name YOU\n" + node +
 			"only those it knows may join, and whom you invite: you are its admin, and /invite makes an invitation\n" + kept},
 		"insecure": {everywhere, settings.Options{Insecure: true}, "chatnode listens on 192.0.2.1:81\n" + joining + "    chatnode -insecure -connect 192.0.2.1:81 -name YOU\n" +
@@ -42,6 +45,9 @@ func TestAnnounce(t *testing.T) {
 			var out strings.Builder
 			addresses, local := door.Reachable(test.addr)
 			notice := Notice{Addr: test.addr, Addresses: addresses, Local: local, Node: key.ID(), Where: "/data/chatnode.db"}
+			if test.options.Metrics != "" {
+				notice.Metrics = addressed{addr: test.addr}
+			}
 			if err := Announce(&out, &test.options, notice); err != nil {
 				t.Fatal(err)
 			}
@@ -51,3 +57,11 @@ func TestAnnounce(t *testing.T) {
 		})
 	}
 }
+
+// addressed is a listener that has an address, and nothing else.
+type addressed struct {
+	net.Listener
+	addr net.Addr
+}
+
+func (a addressed) Addr() net.Addr { return a.addr }

@@ -35,21 +35,47 @@ type Place struct {
 	Key   *identity.Key
 	Where string          // its messages are: a file, or InMemory
 	Known *identity.Known // which nodes are at the addresses that it is told to link to
+
+	Metrics net.Listener // where it tells how it is doing; nil: nowhere
 }
+
+// Close lets go of the place when nobody has moved in.
+func (p *Place) Close() error { return errors.Join(p.Store.Close(), shut(p.Metrics)) }
 
 // InMemory is where the messages of an ephemeral node are.
 const InMemory = "in memory"
 
 // Listen listens on the address that the flags name. Its error says in plain words why that can't be.
 func Listen(address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", settings.WithPort(address))
+	return listen(address, settings.WithPort(address), "-listen :8081")
+}
+
+// listenMetrics is Listen for who asks how the node is doing. An empty address is none: the listener is nil.
+func listenMetrics(address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	return listen(address, address, "-metrics :9091")
+}
+
+// shut closes a listener, if there is one.
+func shut(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	return l.Close()
+}
+
+// listen listens on the address that was asked for, whole. another is an example of another one.
+func listen(asked, address, another string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		err = fmt.Errorf("cannot listen on %s: another program is using that port; try another one, such as -listen :8081", address)
+		err = fmt.Errorf("cannot listen on %s: another program is using that port; try another one, such as %s", asked, another)
 	case errors.Is(err, syscall.EACCES):
-		err = fmt.Errorf("cannot listen on %s: that port is not for everyone; try one above 1023", address)
+		err = fmt.Errorf("cannot listen on %s: that port is not for everyone; try one above 1023", asked)
 	case err != nil:
-		err = fmt.Errorf("cannot listen on %s: %w", address, err)
+		err = fmt.Errorf("cannot listen on %s: %w", asked, err)
 	}
 	return listener, err
 }
@@ -60,13 +86,18 @@ func Admins(o *settings.Options) func(identity.ID) bool {
 	return func(id identity.ID) bool { return slices.Contains(o.Admins, id) || slices.Contains(profile.Keys(), id) }
 }
 
-// Open opens the place that the flags ask for; the caller closes its store. moment is called at moments of the store's own. It returns an
+// Open opens the place that the flags ask for; the caller closes its store, and its listener. moment is called at moments of the store's own. It returns an
 // *identity.ChangedError when an invitation names another node than the one that is known at its address.
 func Open(o *settings.Options, moment func(string), log *slog.Logger) (_ *Place, err error) {
-	place, dir, err := openStore(o, moment, log)
+	watched, err := listenMetrics(o.Metrics)
 	if err != nil {
 		return nil, err
 	}
+	place, dir, err := openStore(o, moment, log)
+	if err != nil {
+		return nil, errors.Join(err, shut(watched))
+	}
+	place.Metrics = watched
 	if dir == "" {
 		place.Known, err = identity.OpenKnown("")
 	} else {
@@ -78,7 +109,7 @@ func Open(o *settings.Options, moment func(string), log *slog.Logger) (_ *Place,
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, place.Store.Close())
+		return nil, errors.Join(err, place.Close())
 	}
 	return place, nil
 }

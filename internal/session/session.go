@@ -70,12 +70,15 @@ type Host struct {
 	Admin func(identity.ID) bool
 	// Mesh has the node's links to others. Nil: there are none.
 	Mesh Mesh
+	// Stats returns the node's numbers, Work included; it is called by many goroutines. Nil: nobody counts.
+	Stats func() *wire.StatsAre
 }
 
 // Caller is what is known of who is at the other end of a link before it has said a word.
 type Caller struct {
 	Key     identity.ID // that the link's encryption has proved; zero: the link is not encrypted
 	Address netip.Addr  // zero: not known
+	Came    time.Time   // when the connection was accepted
 }
 
 // Session is one client's connection after its handshake.
@@ -137,7 +140,7 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 	}
 	guest := hub.Guest{
 		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke,
-		Token: hello.Token, Card: hello.Card, Secure: !caller.Key.IsZero(), Address: caller.Address,
+		Token: hello.Token, Card: hello.Card, Secure: !caller.Key.IsZero(), Address: caller.Address, Came: caller.Came,
 	}
 	guest.Admin = h.Admin != nil && h.Admin(guest.Key)
 	attached, welcome, err := h.Hub.Attach(guest)
@@ -483,8 +486,22 @@ func (s *Session) control1(record wire.Record) (ended bool, err error) {
 		return s.reply(answer)
 	case *wire.Peers, *wire.Admit:
 		return s.reply(s.askMesh(r))
+	case *wire.Stats:
+		return s.reply(s.stats())
 	}
 	return true, s.broken("control", fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, record))
+}
+
+// stats answers how the node is doing. What it does for whom, and whom it sends away, only admins are told.
+func (s *Session) stats() wire.Record {
+	if s.host.Stats == nil {
+		return &wire.Failed{Code: chat.Unsupported}
+	}
+	are := s.host.Stats()
+	if !s.hub.IsAdmin() {
+		are.Work = nil
+	}
+	return are
 }
 
 // reply hands an answer to the writer and waits until it has been written. It reports ended when the connection has: nobody takes answers to what

@@ -39,6 +39,7 @@ type Options struct {
 	Rate        float64
 	RoomRate    float64
 	MaxSessions int
+	Metrics     string // host:port; empty: none
 
 	Data      string
 	Ephemeral bool
@@ -115,6 +116,7 @@ var Groups = []Group{
 		{"admin", "ID", "the key id of somebody who may do everything here; may be given again", func(f *flag.FlagSet, o *Options, n string) { f.Var((*ids)(&o.Admins), n, "") }},
 		{"discover", "", "announce the node on its network, and link to nodes of its space that are found there; chatnode discover lists them", func(f *flag.FlagSet, o *Options, n string) { f.BoolVar(&o.Discover, n, false, "") }},
 		{"max-sessions", "N", "connections at one time (4096); 0: no limit", func(f *flag.FlagSet, o *Options, n string) { f.IntVar(&o.MaxSessions, n, defaultMaxSessions, "") }},
+		{"metrics", "ADDR", "serve metrics, /healthz and profiles over HTTP on this address, such as :9090; without a host to this machine alone", func(f *flag.FlagSet, o *Options, n string) { f.Var((*localAddress)(&o.Metrics), n, "") }},
 	}},
 	{forClients, []Option{
 		{"connect", "HOST:PORT|LINK", "a node to talk to (127.0.0.1:8080), or an invitation to one, in quotes; may be given again: the next one is tried when one fails; with -listen: nodes to link to, all of them", func(f *flag.FlagSet, o *Options, n string) { f.Var((*list)(&o.Connect), n, "") }},
@@ -261,6 +263,8 @@ func (o *Options) check() error {
 		return Usagef("-insecure is not for nodes that link: each has to prove which one it is, and what they share is everybody's")
 	case o.Discover && o.Listen == "":
 		return Usagef("-discover is for a node: give it -listen; chatnode discover lists the nodes that are found")
+	case o.Metrics != "" && o.Listen == "":
+		return Usagef("-metrics is for a node: give it -listen")
 	case len(o.Title) > chat.MaxTitle || chat.CheckText(chat.Topic, o.Title) != chat.OK:
 		return Usagef("-title: at most %d bytes of UTF-8", chat.MaxTitle)
 	}

@@ -51,6 +51,12 @@ func TestParseRefuses(t *testing.T) {
 		"-room-rate inf":                    "negative",
 		"-ephemeral -data d":                "one of them",
 		"-since now":                        "-since",
+		"-listen :0 -metrics 9090":          "such as :9090",
+		"-listen :0 -metrics 127.0.0.1":     "such as :9090",
+		"-listen :0 -metrics :":             "such as :9090",
+		"-listen :0 -metrics :99999":        "such as :9090",
+		"-listen :0 -metrics :http":         "such as :9090",
+		"-metrics :9090":                    "give it -listen",
 		"-log xml":                          "text or json",
 		"-title " + strings.Repeat("x", 81): "-title",
 	} {
@@ -77,5 +83,24 @@ func TestHelpNamesAll(t *testing.T) {
 				t.Errorf("-%s is not on the help page", o.Name)
 			}
 		}
+	}
+}
+
+// TestMetricsAreLocal: where no host is said, only this machine is meant; elsewhere what was said.
+func TestMetricsAreLocal(t *testing.T) {
+	for given, want := range map[string]string{
+		":9090": "127.0.0.1:9090", ":0": "127.0.0.1:0", "0.0.0.0:9090": "0.0.0.0:9090", "[::]:9090": "[::]:9090", "[::1]:1": "[::1]:1", "localhost:9090": "localhost:9090", "192.0.2.5:80": "192.0.2.5:80",
+	} {
+		if o, err := Parse([]string{"-listen", ":0", "-metrics", given}, ""); err != nil || o.Metrics != want {
+			t.Errorf("-metrics %s: %+v, %v; want %s", given, o, err, want)
+		}
+		t.Setenv("CHATNODE_METRICS", given)
+		if o, err := Parse([]string{"-listen", ":0"}, ""); err != nil || o.Metrics != want {
+			t.Errorf("CHATNODE_METRICS=%s: %+v, %v; want %s", given, o, err, want)
+		}
+	}
+	t.Setenv("CHATNODE_METRICS", "")
+	if o, err := Parse([]string{"-listen", ":0"}, ""); err != nil || o.Metrics != "" {
+		t.Errorf("an empty variable: %+v, %v", o, err)
 	}
 }

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -93,5 +94,26 @@ func (t *Tail) Set(s string) error {
 		return fmt.Errorf("must be a number from 0 to %d", chat.MaxTail)
 	}
 	*t = Tail{N: n, Given: true}
+	return nil
+}
+
+// localAddress is a host and a port to listen on. Without a host it is one of this machine alone: to be reached from elsewhere takes an address that says so.
+type localAddress string
+
+func (a *localAddress) String() string { return string(*a) }
+
+func (a *localAddress) Set(s string) error {
+	if s == "" {
+		*a = ""
+		return nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if _, numErr := strconv.ParseUint(port, 10, 16); err != nil || numErr != nil {
+		return errors.New("it is a port of this machine, such as :9090, or an address with a port, such as 192.0.2.5:9090")
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	*a = localAddress(net.JoinHostPort(host, port))
 	return nil
 }

@@ -37,8 +37,9 @@ type node struct {
 	hidden  bool  // it does not say where it is reached
 	life    *life // nil while it is down
 	people  []*person
-	lost    bool // rows that it has acknowledged may be gone: an old copy of its store was put back
-	raw     bool // as it was, without its store being told
+	lost    bool   // rows that it has acknowledged may be gone: an old copy of its store was put back
+	raw     bool   // as it was, without its store being told
+	nonce   uint64 // of the logs that it began with
 	past    mesh.Stats
 }
 
@@ -126,6 +127,9 @@ func (n *node) up() {
 		if err := l.hub.Adopt(n.w.space); err != nil {
 			n.w.t.Fatal(err)
 		}
+	}
+	if n.nonce == 0 {
+		n.nonce = l.hub.Sharing().Nonce
 	}
 	if n.w.shares {
 		if err := l.hub.Share(); err != nil {
@@ -239,6 +243,23 @@ func (n *node) stats() mesh.Stats {
 		return n.past
 	}
 	return addStats(n.past, n.life.mesh.Stats())
+}
+
+// stats are what has passed on all nodes.
+func (w *world) stats() (sum mesh.Stats) {
+	for _, n := range w.nodes {
+		sum = addStats(sum, n.stats())
+	}
+	return sum
+}
+
+// subStats returns what has passed since b.
+func subStats(a, b mesh.Stats) mesh.Stats {
+	a.FramesReceived -= b.FramesReceived
+	a.Received -= b.Received
+	a.Taken -= b.Taken
+	a.SmallSent -= b.SmallSent
+	return a
 }
 
 func addStats(a, b mesh.Stats) mesh.Stats {

@@ -2,4 +2,7 @@
 
 package sim
 
-const defaultSeeds = 40
+const (
+	defaultSeeds = 200
+	isRace       = false
+)

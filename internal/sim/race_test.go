@@ -2,4 +2,7 @@
 
 package sim
 
-const defaultSeeds = 4
+const (
+	defaultSeeds = 4
+	isRace       = true
+)

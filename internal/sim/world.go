@@ -28,6 +28,8 @@ type world struct {
 	net    *network
 	nodes  []*node
 	people []*person
+	liars  []*liar
+	lying  sync.WaitGroup // of all that liars say
 	admins map[identity.ID]bool
 	trims  bool     // stores forget old rows
 	shares bool     // rows have entries from the first one on, as when a node has been linked: people move only between such
@@ -76,6 +78,7 @@ func (w *world) end() {
 			n.down()
 		}
 	}
+	w.lying.Wait()
 	synctest.Wait()
 	if w.t.Failed() {
 		w.lines.mu.Lock()
@@ -126,18 +129,20 @@ type plan struct {
 	old     bool // stores are put back
 	acts    bool
 	moves   bool // people go on at other nodes
+	liars   bool // others come and lie
 	late    int  // nodes that come when half of it is over
-	limit   int64
-	history int // rows that some nodes have before their first link
+	trims   bool // stores are small, and forget old rows
+	history int  // rows that some nodes have before their first link
 }
 
 // build makes the nodes and the people of a plan.
 func (w *world) build(p *plan) {
-	limit := p.limit
-	if limit == 0 {
-		limit = 64 << 20
-	}
+	w.shares, w.trims = p.moves, p.trims
 	for range p.nodes {
+		limit := int64(64 << 20)
+		if p.trims {
+			limit = 16<<10 + w.rng.Int64N(48<<10)
+		}
 		w.newNode(limit).hidden = p.hidden
 	}
 	for i, n := range w.nodes {
@@ -167,7 +172,6 @@ func (w *world) build(p *plan) {
 
 // run runs a plan to its end, and returns how long it took until all had the same.
 func (w *world) run(p *plan) (healed time.Duration) {
-	w.shares = p.moves
 	w.build(p)
 	late := w.nodes[p.nodes-p.late:]
 	for _, n := range w.nodes[:p.nodes-p.late] {
@@ -189,9 +193,47 @@ func (w *world) run(p *plan) (healed time.Duration) {
 		if p.faults && w.chance(12) {
 			w.breakSomething(p)
 		}
+		if p.liars && w.chance(8) {
+			w.lie()
+		}
 		elapse(time.Duration(1+w.rng.IntN(400)) * time.Millisecond)
 	}
-	return w.settle()
+	healed = w.settle()
+	if p.liars {
+		w.lieInPeace()
+		healed = max(healed, w.settle())
+	}
+	return healed
+}
+
+// lie has some liar say something, and nobody waits for what comes of it.
+func (w *world) lie() {
+	n, other := pick(w, w.nodes), pick(w, w.nodes)
+	switch {
+	case n.life == nil || other.life == nil:
+	case n != other && w.chance(6):
+		w.note("a liar tells nodes %d and %d two histories", n.n, other.n)
+		w.tellTwo(n, other, w.rng.IntN(3))
+	default:
+		l := pick(w, lies)
+		w.note("a liar tells node %d: %s", n.n, l.name)
+		w.newLiar().liesTo(n, l)
+	}
+}
+
+// lieInPeace tells some lies to nodes of which nothing is broken: those that can be seen have to be (P8).
+func (w *world) lieInPeace() {
+	var all []*conversation
+	for range 4 {
+		n, l := pick(w, w.nodes), pick(w, lies)
+		w.note("a liar tells node %d in peace: %s", n.n, l.name)
+		all = append(all, w.newLiar().liesTo(n, l))
+	}
+	w.lying.Wait()
+	elapse(time.Second)
+	for _, c := range all {
+		w.checkSeen(c)
+	}
 }
 
 // talk has somebody say or do something.
@@ -400,7 +442,10 @@ func (w *world) settle() time.Duration {
 			n.up()
 		}
 	}
-	began := time.Now()
+	began, healLimit := time.Now(), healLimit
+	if w.trims {
+		healLimit *= 3 // what somebody waits for may turn out to be gone, one thing after another, and is looked for once a minute
+	}
 	for time.Since(began) < healLimit {
 		elapse(time.Second)
 		if w.quiet() {
@@ -416,7 +461,11 @@ func (w *world) settle() time.Duration {
 			w.fail("%s still waits for %d answers of node %d", p.name, n, p.node.n)
 		}
 	}
-	w.tellDifferences()
+	if w.trims {
+		w.fail("P11: after %v %s", healLimit, w.lacks())
+	} else {
+		w.tellDifferences()
+	}
 	return healLimit
 }
 
@@ -427,12 +476,35 @@ func (w *world) quiet() bool {
 			return false
 		}
 	}
+	if w.trims {
+		return w.lacks() == ""
+	}
 	for _, n := range w.nodes[1:] {
 		if !slices.Equal(n.life.hub.Digests(!w.guests()), w.nodes[0].life.hub.Digests(!w.guests())) {
 			return false
 		}
 	}
 	return true
+}
+
+// lacks says what some node could have from another and has not, where stores forget; empty: nothing.
+func (w *world) lacks() string {
+	admitted := !w.guests()
+	for _, n := range w.nodes {
+		for _, d := range n.life.hub.Digests(admitted) {
+			for _, h := range n.life.hub.Heads(d.Room, admitted) {
+				if h.Low > h.Seq {
+					continue // all that it had is gone
+				}
+				for _, o := range w.nodes {
+					if theirs, _ := o.life.hub.HeadOf(h.Log.ID(), admitted); theirs.Seq < h.Seq {
+						return fmt.Sprintf("node %d has %d to %d of a log of node %s in %s, node %d has it to %d", n.n, h.Low, h.Seq, w.nameOf(h.Log.Node), d.Room, o.n, theirs.Seq)
+					}
+				}
+			}
+		}
+	}
+	return ""
 }
 
 func (w *world) guests() bool { return len(w.nodes[0].peers) == 0 }

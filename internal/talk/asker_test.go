@@ -100,8 +100,12 @@ func (d *desk) Peers(ctx context.Context) (client.Peers, error) {
 	return client.Peers{Space: "00ff", Peers: []client.Peer{{ID: bob, Title: "Barn", State: "linked", Behind: 3, Seen: noon}, {Address: "x:1", State: "dialing"}}}, d.ask(ctx, "peers")
 }
 
+func (d *desk) NodeStats(ctx context.Context) (client.NodeStats, error) {
+	return client.NodeStats{Up: time.Hour, Sessions: 2, Rooms: 1, Work: &client.Work{Messages: 3, Lag: client.Times{Half: 1, Most: 2}, Refused: []client.Count{{What: "slow", N: 4}}}}, d.ask(ctx, "stats")
+}
+
 func (d *desk) Admit(ctx context.Context, node string, mode client.PeerMode) (client.Peer, error) {
-	return client.Peer{ID: bob, Title: "Barn", State: "dropped"}, d.ask(ctx, "admit %s %d", node, mode)
+	return client.Peer{ID: bob, Title: "Barn", State: "dropped"}, errors.Join(d.ask(ctx, "admit %s %d", node, mode), d.unknown)
 }
 
 func (d *desk) Causal(ctx context.Context, room string, q client.CausalQuery) (client.CausalPage, error) {
@@ -181,6 +185,8 @@ func TestAsker(t *testing.T) {
 			command.InviteAnswer{Link: testLink("127.0.0.1:8080", ""), Token: testToken, Uses: 1, Expires: noon, Local: true, Node: true}},
 		"peers": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Peers(ctx) }, "peers",
 			command.PeersAnswer{Space: "00ff", Peers: []command.Peer{{ID: bob.String(), Title: "Barn", State: "linked", Behind: 3, Seen: noon}, {Address: "x:1", State: "dialing"}}}},
+		"stats": {func(ctx context.Context, a Asker) (command.Answer, error) { return a.Stats(ctx) }, "stats",
+			command.StatsAnswer{Up: time.Hour, Sessions: 2, Rooms: 1, Work: &command.Work{Messages: 3, Lag: command.Times{Half: 1, Most: 2}, Refused: []command.Count{{What: "slow", N: 4}}}}},
 		"drop": {func(ctx context.Context, a Asker) (command.Answer, error) {
 			return a.Admit(ctx, "barn", command.DropPeer)
 		}, "admit barn 2",
@@ -304,4 +310,13 @@ func TestMentionsFail(t *testing.T) {
 			t.Errorf("asked %q, want %q", d.asked, want)
 		}
 	})
+}
+
+// TestAdmitNobody: a title that two nodes have is not somebody's name, and what to say in its place is told.
+func TestAdmitNobody(t *testing.T) {
+	a := Asker{Client: &desk{unknown: &client.RefusedError{Code: chat.NoSuchUser}}}
+	_, err := a.Admit(t.Context(), "Barn", command.DropPeer)
+	if got := FaultOf(err); got.Code != "no_such_user" || !strings.Contains(got.Text, "say its id") {
+		t.Errorf("%+v", got)
+	}
 }

@@ -37,6 +37,7 @@ type Client interface {
 	Invite(ctx context.Context, room string, uses int, lasts time.Duration) (client.Invitation, error)
 	InviteNode(ctx context.Context, lasts time.Duration) (client.Invitation, error)
 	Peers(ctx context.Context) (client.Peers, error)
+	NodeStats(ctx context.Context) (client.NodeStats, error)
 	Admit(ctx context.Context, node string, mode client.PeerMode) (client.Peer, error)
 	Causal(ctx context.Context, room string, q client.CausalQuery) (client.CausalPage, error)
 	Release(ctx context.Context, name string) (client.Person, error)

@@ -2,8 +2,10 @@ package talk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"chatnode/internal/chat"
 	"chatnode/internal/client"
 	"chatnode/internal/command"
 )
@@ -30,6 +32,9 @@ func (a Asker) Admit(ctx context.Context, node string, mode command.PeerMode) (c
 	ctx, cancel := a.limit(ctx)
 	defer cancel()
 	is, err := a.Client.Admit(ctx, node, peerModes[mode])
+	if refused := (*client.RefusedError)(nil); errors.As(err, &refused) && refused.Code == chat.NoSuchUser {
+		err = &client.RefusedError{Code: refused.Code, Text: "no other node has that title, or more than one has: say its id, which /peers lists"}
+	}
 	return command.PeerAnswer{Peer: peer(is), Mode: mode}, err
 }
 

@@ -300,6 +300,13 @@ func (c *crowd) standing() string {
 	return strings.Join(all, "; ")
 }
 
+// progress counts what a member has got from its node.
+func (m *member) progress() uint64 {
+	m.crowd.mu.Lock()
+	defer m.crowd.mu.Unlock()
+	return uint64(m.answers) + m.last.Seq
+}
+
 // converge waits until members, or everybody, are answered and have seen the last row of one log.
 func (c *crowd) converge(members ...*member) {
 	c.Helper()
@@ -357,15 +364,27 @@ func (tr *trial) judgeBy(dir string, history *oracle.History) oracle.Log {
 	return log
 }
 
+// mostInVain is how often annoy breaks a member's connection while that member gets nowhere. Where the machine is slow, a handshake takes longer than
+// connections would last, and nobody would ever say anything.
+const mostInVain = 4
+
 // annoy breaks connections, at random and in every way that a proxy knows, until the function that it returns is called.
 func (c *crowd) annoy(every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	random := c.seeded()
 	var group sync.WaitGroup
 	group.Go(func() {
+		got, vain := map[*member]uint64{}, map[*member]int{}
 		for ctx.Err() == nil {
-			proxy := c.members[random.IntN(len(c.members))].proxy
-			switch random.IntN(5) {
+			m, fault := c.members[random.IntN(len(c.members))], random.IntN(5)
+			if now := m.progress(); now != got[m] {
+				got[m], vain[m] = now, 0
+			}
+			if vain[m]++; vain[m] > mostInVain {
+				fault = 4
+			}
+			proxy := m.proxy
+			switch fault {
 			case 0, 1:
 				proxy.Reset()
 			case 2:

@@ -101,17 +101,25 @@ func (c *camp) answers(conn *siege.Conn) {
 	c.must(err)
 }
 
-// sameOrigin has one origin arrive again and again: each time the one before it is told to go.
+// sameOrigin has one origin arrive again and again: each time the one before it is told to go. A hello that comes late, over a connection older than
+// the one that is there, is sent away in its place.
 func sameOrigin(c *camp) {
 	conn := c.enter(0)
 	for range c.n - 1 {
+		late, err := c.target.Link(c.ctx, conn.Key)
+		c.must(err)
 		next, err := c.target.Link(c.ctx, conn.Key)
 		c.must(err)
-		next.Origin = conn.Origin
+		late.Origin, next.Origin = conn.Origin, conn.Origin
 		_, err = next.Enter("mallory0")
 		c.must(err)
 		c.expelled(conn, chat.Replaced)
 		conn.Close()
+		hello, err := late.Hello("mallory0")
+		c.must(err)
+		c.must(late.Say(siege.Control, hello))
+		c.expelled(late, chat.Replaced)
+		late.Close()
 		conn = next
 	}
 	c.answers(conn)

@@ -136,6 +136,9 @@ func (c *fakeClient) Invite(context.Context, string, int, time.Duration) (client
 func (c *fakeClient) InviteNode(context.Context, time.Duration) (client.Invitation, error) {
 	return client.Invitation{}, c.broken
 }
+func (c *fakeClient) NodeStats(context.Context) (client.NodeStats, error) {
+	return client.NodeStats{}, c.broken
+}
 func (c *fakeClient) Peers(context.Context) (client.Peers, error) { return client.Peers{}, c.broken }
 func (c *fakeClient) Admit(context.Context, string, client.PeerMode) (client.Peer, error) {
 	return client.Peer{}, c.broken

@@ -34,6 +34,9 @@ const (
 	// MaxPeers bounds a PeersAre, MaxNote the Note of each, in bytes.
 	MaxPeers = 64
 	MaxNote  = 390
+	// MaxCounts bounds each list of a NodeStats, MaxWhat a Count.What, in bytes.
+	MaxCounts = 64
+	MaxWhat   = 32
 	// MaxCount is the highest number of an entry, a row, an origin and the like: no store counts so far, and every one can keep it.
 	MaxCount = 1<<53 - 1
 )
@@ -130,6 +133,23 @@ func (r *PeersAre) check() error {
 		}
 	}
 	return malformed(either(r.Space, 16) && len(r.Peers) <= MaxPeers, "too many peers, or a space that is not 16 bytes long")
+}
+
+func (r *StatsAre) check() error {
+	if len(r.Work) == 0 {
+		return nil
+	}
+	for _, counts := range [][]Count{r.Work[0].Refused, r.Work[0].TurnedAway, r.Work[0].Dropped} {
+		for _, c := range counts {
+			if len(c.What) > MaxWhat {
+				return malformed(false, "what is counted has too long a name")
+			}
+		}
+		if len(counts) > MaxCounts {
+			return malformed(false, "too much is counted")
+		}
+	}
+	return malformed(len(r.Work) == 1, "a node works twice")
 }
 
 // Records of a peer stream. One whose first element says another version is the judge's alone: what else is in it is not looked at.

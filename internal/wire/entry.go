@@ -213,6 +213,8 @@ type Head struct {
 	Low uint64 // what is below is not kept any more, or not the other's to read
 	Seq uint64
 	ID  []byte // the first 16 bytes of the EntryID of the last
+	// Private says that on the node only its members read the room. Who begins the log at Low, and does not learn by which act that came, keeps it so.
+	Private bool
 }
 
 // Want asks for the entries From to To of a log, at most MaxEntries, and with Eager for those that will follow, as they come.
@@ -270,6 +272,8 @@ type Trimmed struct {
 	Type uint8
 	Log  LogID
 	Low  uint64 // the first that can be had
+	// Private is as that of a Head.
+	Private bool
 }
 
 // Fork proves that a log says two things at one place: two entries of one seq, both signed.

@@ -140,12 +140,14 @@ func peerSamples() []sample {
 	addresses := &SignedAddresses{Key: hallLog.Node, Hosts: []string{"192.0.2.9:8080", "[2001:db8::9]:8080"}, Expires: storyTime + 24*3600*1000}
 	addresses.Sig = ed25519.Sign(hallKey, append([]byte(AddressesDomain), addresses.Text()...))
 	private := Log{Node: plantLog.Node, Nonce: plantLog.Nonce, Room: chat.DirectMark + idText(bobID) + " " + idText(carolID)}
+	closed := there.head()
+	closed.Private = true
 	return []sample{
 		{"peer", p, &Peer{Version: Version, Space: space, Key: plantLog.Node, Nonce: plantLog.Nonce, Title: "plant 7", Kept: true, Token: []byte{}, Record: []byte{}}},
 		{"peer-invited", p, &Peer{Version: Version, Space: space, Key: hallLog.Node, Nonce: hallLog.Nonce, Token: counting(0xa0, TokenLen), Record: addresses.Encode()}},
 		{"peer-bye", p, &Bye{Code: chat.OtherSpace}},
 		{"digests", p, &Digests{Rooms: []RoomDigest{{Room: "annex", Digest: [8]byte(counting(1, 8))}, {Room: "lobby", Digest: Digest([]Head{last.head(), there.head()})}}, Last: true}},
-		{"heads", p, &Heads{Heads: []Head{last.head(), there.head()}, Ask: true, Room: "lobby"}},
+		{"heads", p, &Heads{Heads: []Head{last.head(), closed}, Ask: true, Room: "lobby"}},
 		{"heads-direct", p, &Heads{Heads: []Head{{Log: private, Low: 41, Seq: 40, ID: counting(0xc0, 16)}}, Room: private.Room}},
 		{"want", p, &Want{Log: plantLog.ID(), From: 1, To: 2}},
 		{"want-eager", p, &Want{Log: plantLog.ID(), Eager: true}},
@@ -194,6 +196,12 @@ func movingSamples() []sample {
 		{"peers-are", cd, &PeersAre{Space: space, Peers: []PeerInfo{peer}}},
 		{"admit", cu, &Admit{Node: idText(hallID), Mode: AdmitIt}},
 		{"admit-is", cd, &AdmitIs{Peer: peer}},
+		{"stats", cu, &Stats{}},
+		{"stats-are", cd, &StatsAre{Up: 90_000, Sessions: 12, Rooms: 3, Work: []NodeStats{}}},
+		{"stats-are-whole", cd, &StatsAre{Up: 90_000, Sessions: 12, Rooms: 3, Work: []NodeStats{{
+			People: 20, Conversations: 4, Messages: 1500, Deliveries: 18_000, DeliveredBytes: 2_600_000, Lag: Times{Half: 900, Most: 4100}, Commits: 700, Commit: Times{Half: 400, Most: 2900},
+			Memory: 34 << 20, Segments: 1 << 20, Waiting: 228, Linked: 1, Known: 2, Sent: 70, Taken: 80,
+			Refused: []Count{{What: "slow", N: 6}}, TurnedAway: []Count{{What: "not_invited", N: 2}, {What: "timeout", N: 1}}, Dropped: []Count{{What: "stalled", N: 1}}}}}},
 		{"invite-node", cu, &Invite{Uses: 1, ForMS: 3600 * 1000, Node: true}},
 		{"whois-is-abroad", cd, &WhoisIs{Person: Person{ID: aliceID, Name: "alice"}, Rooms: []string{}, Card: []byte{}, Via: "hall 2 (" + idText(hallID) + ")"}},
 		{"welcome-space", cd, &Welcome{Version: Version, Node: hallID, Title: "hall 2", Name: "carol", From: 9, Epoch: hallEpoch, Outcomes: []Outcome{}, Time: storyTime + 5500, Space: space}},
@@ -476,6 +484,7 @@ func TestPeerRecordsFit(t *testing.T) {
 	}
 	peer := PeerInfo{Node: bobID, Title: people.Title, Address: hosts[0], State: "dropped", RTT: MaxCount, Behind: MaxCount, Ahead: MaxCount, Seen: MaxCount, Note: strings.Repeat("n", MaxNote)}
 	grown := Grown{Log: log.ID(), Seq: MaxCount}
+	counts := slices.Repeat([]Count{{What: strings.Repeat("w", MaxWhat), N: MaxCount}}, MaxCounts)
 	for _, r := range []Record{
 		&Peer{Version: Version, Space: space, Key: log.Node, Nonce: 1<<64 - 1, Title: people.Title, Token: counting(0, 16), Record: addresses},
 		&Digests{Rooms: slices.Repeat([]RoomDigest{{Room: log.Room}}, MaxHeads)},
@@ -491,6 +500,7 @@ func TestPeerRecordsFit(t *testing.T) {
 		&Open{Name: log.Room, Topic: strings.Repeat("t", chat.MaxTopic), Seen: slices.Repeat([][2]uint64{{1 << 40, 1 << 40}}, MaxSeen)},
 		&Nodes{Nodes: slices.Repeat([]NodeAt{{Node: bobID, Hosts: hosts}}, MaxAddresses)},
 		&PeersAre{Space: space, Peers: slices.Repeat([]PeerInfo{peer}, MaxPeers)},
+		&StatsAre{Up: MaxCount, Work: []NodeStats{{Refused: counts, TurnedAway: counts, Dropped: counts}}},
 	} {
 		record, err := Append(nil, r)
 		if err != nil {

@@ -66,6 +66,8 @@ const (
 	TypePeersAre   = 57
 	TypeAdmit      = 58
 	TypeAdmitIs    = 59
+	TypeStats      = 60
+	TypeStatsAre   = 61
 
 	firstQuestion, lastQuestion = 32, 126
 )
@@ -310,6 +312,59 @@ type PeerInfo struct {
 	Note     string // at most MaxNote bytes: why it is not linked, or what it did wrong
 }
 
+// Stats asks for a node's numbers.
+type Stats struct {
+	_    struct{} `cbor:",toarray"`
+	Type uint8
+}
+
+// StatsAre answers Stats.
+type StatsAre struct {
+	_        struct{} `cbor:",toarray"`
+	Type     uint8
+	Up       uint64 // for so long, in milliseconds, the node has been running
+	Sessions uint64
+	Rooms    uint64      // with a name
+	Work     []NodeStats // one, for admins; none for all others
+}
+
+// NodeStats are the numbers of a node that are its operators' business. Where no time is named they are since its start.
+type NodeStats struct {
+	_              struct{} `cbor:",toarray"`
+	People         uint64   // now
+	Conversations  uint64   // now
+	Messages       uint64   // that were kept
+	Deliveries     uint64   // of messages to clients
+	DeliveredBytes uint64
+	Lag            Times   // from when the node took a message until it was given to a client's connection
+	Commits        uint64  // batches that the store took
+	Commit         Times   // each of them
+	Memory         uint64  // bytes that the process has from its system, now
+	Segments       uint64  // of them, bytes of the newest messages of all rooms
+	Waiting        uint64  // bytes that wait to be put in order, now
+	Linked         uint64  // other nodes to which there is a link, now
+	Known          uint64  // other nodes in all
+	Sent           uint64  // entries, to other nodes
+	Taken          uint64  // entries, from them
+	Refused        []Count // messages that were refused or put off, by the name of the code
+	TurnedAway     []Count // connections that ended before it was known who came, by why
+	Dropped        []Count // sessions and links that were cut or lost, by why
+}
+
+// Times are how long something took, in microseconds.
+type Times struct {
+	_    struct{} `cbor:",toarray"`
+	Half uint64   // as long at most in half of all cases
+	Most uint64   // in 99 of 100
+}
+
+// Count is how often something happened for a reason.
+type Count struct {
+	_    struct{} `cbor:",toarray"`
+	What string   // at most MaxWhat bytes
+	N    uint64
+}
+
 // Admit changes what another node is to this one, for admins.
 type Admit struct {
 	_    struct{} `cbor:",toarray"`
@@ -504,9 +559,9 @@ type WhoisIs struct {
 	_        struct{} `cbor:",toarray"`
 	Type     uint8
 	Person   Person
-	Sessions uint64 // connected now
+	Sessions uint64 // connected now; to the other node of Via at least so many
 	Rooms    []string
-	Since    int64 // when the oldest of Sessions connected; else when last seen; milliseconds
+	Since    int64 // when the oldest of Sessions connected; else when last seen; milliseconds; 0: not known
 
 	Away      string // what they said when they went away; may be empty
 	AwaySince int64  // milliseconds; 0: they are not away

@@ -62,6 +62,8 @@ func (r *Peers) stamp()      { r.Type = TypePeers }
 func (r *PeersAre) stamp()   { r.Type = TypePeersAre }
 func (r *Admit) stamp()      { r.Type = TypeAdmit }
 func (r *AdmitIs) stamp()    { r.Type = TypeAdmitIs }
+func (r *Stats) stamp()      { r.Type = TypeStats }
+func (r *StatsAre) stamp()   { r.Type = TypeStatsAre }
 func (r *Nodes) stamp()      { r.Type = TypeNodes }
 
 // makers makes an empty record for each type that this package knows.
@@ -105,5 +107,7 @@ var makers = map[uint8]func() Record{
 	TypePeersAre:   func() Record { return new(PeersAre) },
 	TypeAdmit:      func() Record { return new(Admit) },
 	TypeAdmitIs:    func() Record { return new(AdmitIs) },
+	TypeStats:      func() Record { return new(Stats) },
+	TypeStatsAre:   func() Record { return new(StatsAre) },
 	TypeNodes:      func() Record { return new(Nodes) },
 }

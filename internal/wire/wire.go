@@ -119,6 +119,45 @@ func DecodeEvent(raw Raw) (*Event, error) {
 	return e, nil
 }
 
+// EventTime returns Event.Time of an encoded event, its length in front, without decoding the rest; 0 for anything else.
+func EventTime(record []byte) int64 {
+	if len(record) <= HeaderLen {
+		return 0
+	}
+	item := record[HeaderLen:]
+	_, head, err := arrayHead(item)
+	if t, typeErr := Type(item); err != nil || typeErr != nil || t != TypeEvent {
+		return 0
+	}
+	const before = 5 // numbers: type, room, seq, from, cseq
+	number := uint64(0)
+	for range before + 1 {
+		n, size := unsigned(item[head:])
+		if size == 0 {
+			return 0
+		}
+		number, head = n, head+size
+	}
+	return int64(number)
+}
+
+// unsigned returns the unsigned integer at the front of b and its size; 0 for anything else.
+func unsigned(b []byte) (n uint64, size int) {
+	switch {
+	case len(b) >= 1 && b[0] < 24:
+		return uint64(b[0]), 1
+	case len(b) >= 2 && b[0] == 24:
+		return uint64(b[1]), 2
+	case len(b) >= 3 && b[0] == 25:
+		return uint64(binary.BigEndian.Uint16(b[1:])), 3
+	case len(b) >= 5 && b[0] == 26:
+		return uint64(binary.BigEndian.Uint32(b[1:])), 5
+	case len(b) >= 9 && b[0] == 27:
+		return binary.BigEndian.Uint64(b[1:]), 9
+	}
+	return 0, 0
+}
+
 // Type returns the type of an encoded record without its length, or an error that wraps ErrMalformed.
 func Type(item []byte) (uint8, error) {
 	_, head, err := arrayHead(item)
