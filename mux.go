@@ -41,16 +41,14 @@ var (
 // Link is one connection: one yamux session that carries a control stream
 // and a chat stream and, between two nodes, a peer stream, beside which the other
 // two stay silent. yamux opens the streams and reads them; all are written around
-// it, by frame. On a node's side of a client's link frame does what yamux would,
-// for a fraction of the memory.
+// it, by frame.
 //
 // However a link dies, it dies in its frame.Conn: the socket is closed
-// there, whoever reads it sees that and ends the session, and Done is closed.
+// there, yamux's reader sees that and ends the session, and Done is closed.
 type Link struct {
 	// Static after construction.
 	conn    *frame.Conn
-	session *yamux.Session // nil on a node's side of a client's link
-	done    <-chan struct{}
+	session *yamux.Session
 	streams [peerStreams]frame.Stream // in the order of their ids
 	log     quietLog
 	node    identity.ID
@@ -68,7 +66,7 @@ type Link struct {
 // of ctx ends the attempt at once, whatever the peer does; it has no effect
 // on a link that has been returned.
 func openLink(ctx context.Context, conn net.Conn) (*Link, error) {
-	l, err := newLink(ctx, frame.NewConn(conn, frame.Policy{}), linkStreams, yamux.Client, (*yamux.Session).OpenStream)
+	l, err := newLink(ctx, conn, frame.Policy{}, linkStreams, yamux.Client, (*yamux.Session).OpenStream)
 	if err != nil {
 		return nil, fmt.Errorf("open link: %w", err)
 	}
@@ -82,10 +80,8 @@ func acceptLink(ctx context.Context, conn net.Conn) (*Link, error) {
 	// A stream that nobody accepts could still be sent a window's worth of
 	// bytes to keep, so a peer may open no more than a link has.
 	policy.MaxStreams = linkStreams
-	l := &Link{conn: frame.Accept(conn, policy), probing: make(chan struct{}, 1)}
-	l.done = l.conn.Done()
-	go l.conn.Receive() // ends with the connection; Close waits for it
-	if err := l.join(ctx, linkStreams, l.conn.AcceptStream); err != nil {
+	l, err := newLink(ctx, conn, policy, linkStreams, yamux.Server, (*yamux.Session).AcceptStream)
+	if err != nil {
 		return nil, fmt.Errorf("accept link: %w", err)
 	}
 	return l, nil
@@ -96,7 +92,7 @@ func acceptLink(ctx context.Context, conn net.Conn) (*Link, error) {
 func openPeerLink(ctx context.Context, conn net.Conn) (*Link, error) {
 	policy := frame.PeerPolicy()
 	policy.NoStreams = true
-	l, err := newLink(ctx, frame.NewConn(conn, policy), peerStreams, yamux.Client, (*yamux.Session).OpenStream)
+	l, err := newLink(ctx, conn, policy, peerStreams, yamux.Client, (*yamux.Session).OpenStream)
 	if err != nil {
 		return nil, fmt.Errorf("open peer link: %w", err)
 	}
@@ -107,7 +103,7 @@ func openPeerLink(ctx context.Context, conn net.Conn) (*Link, error) {
 func acceptPeerLink(ctx context.Context, conn net.Conn) (*Link, error) {
 	policy := frame.PeerPolicy()
 	policy.MaxStreams = peerStreams
-	l, err := newLink(ctx, frame.NewConn(conn, policy), peerStreams, yamux.Server, (*yamux.Session).AcceptStream)
+	l, err := newLink(ctx, conn, policy, peerStreams, yamux.Server, (*yamux.Session).AcceptStream)
 	if err != nil {
 		return nil, fmt.Errorf("accept peer link: %w", err)
 	}
@@ -119,60 +115,50 @@ type (
 	nextStream   func(*yamux.Session) (*yamux.Stream, error)
 )
 
-// newLink has yamux stand on conn.
-func newLink(ctx context.Context, conn *frame.Conn, streams int, start startSession, next nextStream) (*Link, error) {
-	l := &Link{conn: conn, probing: make(chan struct{}, 1)}
-	session, err := start(conn, l.muxConfig())
+func newLink(ctx context.Context, conn net.Conn, policy frame.Policy, streams int, start startSession, next nextStream) (*Link, error) {
+	l := &Link{conn: frame.NewConn(conn, policy), probing: make(chan struct{}, 1)}
+	session, err := start(l.conn, l.muxConfig())
 	if err != nil {
-		_ = conn.Close()
+		_ = l.conn.Close()
 		return nil, err
 	}
-	l.session, l.done = session, session.CloseChan()
-	err = l.join(ctx, streams, func() (frame.Stream, uint32, error) {
-		s, err := next(session)
-		if err != nil {
-			return nil, 0, err
-		}
-		return conn.Stream(s.StreamID(), s), s.StreamID(), nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-// join gets the streams, in their order. When it fails, or ctx ends before, the link is closed.
-func (l *Link) join(ctx context.Context, streams int, next func() (frame.Stream, uint32, error)) error {
+	l.session = session
 	// The deadlines of yamux's streams do not bind a peer that stops inside a
 	// frame; the socket's end does.
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.Abort(context.Cause(ctx)) })
-	err := l.joinAll(streams, next)
+	err = l.join(streams, next)
 	if !stop() && err == nil {
 		err = context.Cause(ctx)
 	}
 	if err == nil {
-		return nil
+		return l, nil
 	}
 	if cause := l.conn.Err(); cause != nil && !errors.Is(cause, net.ErrClosed) {
 		err = cause // yamux says only that the session has ended
 	}
 	_ = l.Close()
-	return err
+	return nil, err
 }
 
-func (l *Link) joinAll(streams int, next func() (frame.Stream, uint32, error)) error {
+// join gets the streams, in their order.
+func (l *Link) join(streams int, next nextStream) (err error) {
 	for i := range streams {
-		name, want := [...]string{"control", "chat", "peer"}[i], uint32(2*i+1)
-		s, id, err := next()
-		switch {
-		case err != nil:
-			return fmt.Errorf("%s stream: %w", name, err)
-		case id != want:
-			return fmt.Errorf("%s stream: has id %d, want %d", name, id, want)
+		if l.streams[i], err = l.stream(next, uint32(2*i+1)); err != nil {
+			return fmt.Errorf("%s stream: %w", [...]string{"control", "chat", "peer"}[i], err)
 		}
-		l.streams[i] = s
 	}
 	return nil
+}
+
+func (l *Link) stream(next nextStream, id uint32) (frame.Stream, error) {
+	s, err := next(l.session)
+	if err != nil {
+		return nil, err
+	}
+	if s.StreamID() != id {
+		return nil, fmt.Errorf("has id %d, want %d", s.StreamID(), id)
+	}
+	return l.conn.Stream(id, s), nil
 }
 
 func (l *Link) muxConfig() *yamux.Config {
@@ -200,13 +186,13 @@ func (l *Link) Chat() frame.Stream { return l.streams[1] }
 // nil on a client's link.
 func (l *Link) Peer() frame.Stream { return l.streams[2] }
 
-// Notify sets what is called when the window of a stream has grown and, on a
-// node's side of a client's link, something has arrived. f must not block. A writer looks at Window once after Notify and before it
+// Notify sets what is called when the window of a stream has grown. f
+// must not block. A writer looks at Window once after Notify and before it
 // waits, and waits for Done too.
 func (l *Link) Notify(f func()) { l.conn.Notify(f) }
 
 // Done is closed when the link is dead.
-func (l *Link) Done() <-chan struct{} { return l.done }
+func (l *Link) Done() <-chan struct{} { return l.session.CloseChan() }
 
 // Err returns why the link is dead, for the log: a *frame.PolicyError, io.EOF
 // when the peer left, net.ErrClosed after Close and when yamux itself could not
@@ -220,7 +206,7 @@ func (l *Link) Err() error { return l.conn.Err() }
 func (l *Link) Node() identity.ID { return l.node }
 
 // Ping returns how long the other end takes to answer a ping of yamux. It returns an error when the link ends before, or no answer has
-// come when stallLimit is over. It is not for a node's side of a client's link. A node's policy allows one a second; those of tend, in silences of 30 s, count too.
+// come when stallLimit is over. A node's policy allows one a second; those of tend, in silences of 30 s, count too.
 func (l *Link) Ping() (time.Duration, error) { return l.session.Ping() }
 
 // complaints returns how often yamux found fault with what it received.
@@ -262,7 +248,7 @@ func (l *Link) probe() {
 }
 
 // Close ends the link at once, with what the kernel has taken still on its
-// way, and returns when the goroutines of its mux have ended. It may be called from
+// way, and returns when yamux's goroutines have ended. It may be called from
 // any goroutine and more than once.
 //
 // The socket goes first, so that yamux's reader finds out and ends the
@@ -271,10 +257,8 @@ func (l *Link) probe() {
 func (l *Link) Close() error {
 	l.closing.Do(func() {
 		_ = l.conn.Close()
-		<-l.done
-		if l.session != nil {
-			_ = l.session.Close()
-		}
+		<-l.session.CloseChan()
+		_ = l.session.Close()
 		l.probing <- struct{}{}
 	})
 	return nil

@@ -4,9 +4,8 @@
 // yamux, follows the windows of those streams, and holds the peer to a
 // Policy before yamux spends memory or goroutines on it.
 //
-// On a connection that was dialled it is not a multiplexer: it opens no
-// stream, keeps no received byte and starts no goroutine. On one that was
-// accepted it can be that too, in place of yamux: see Accept.
+// It is not a multiplexer: it opens no stream, keeps no received byte and
+// starts no goroutine.
 package frame
 
 import (
@@ -22,8 +21,7 @@ import (
 )
 
 // Conn is a connection to hand to yamux. One goroutine of yamux calls Read
-// and one calls Write; everything else may be called from any goroutine. Of
-// an accepted one, Receive calls Read, and nobody calls Write.
+// and one calls Write; everything else may be called from any goroutine.
 type Conn struct {
 	// Static after construction.
 	raw     net.Conn
@@ -31,7 +29,6 @@ type Conn struct {
 	maxSend int
 	now     func() time.Time
 	start   time.Time
-	half    *half // in place of yamux; nil: there is yamux
 
 	// Each slot says who owns what in it.
 	streams [maxStreams]stream
@@ -101,10 +98,9 @@ func (c *Conn) Stream(id uint32, r io.Reader) Stream {
 }
 
 // Notify sets what is called whenever the window of a registered stream has
-// grown and, on an accepted connection, something may have arrived or the
-// connection has ended. f runs on the goroutine that reads the connection, so it must be
-// cheap and must not block. What was before Notify is not reported: look at
-// Window and Ready once after it.
+// grown. f runs on the goroutine that reads the connection, so it must be
+// cheap and must not block. Growth before Notify is not reported: look at
+// Window once after it.
 func (c *Conn) Notify(f func()) { c.notify.Store(&f) }
 
 // Read returns bytes that have passed the policy. It returns a *PolicyError
@@ -131,11 +127,11 @@ func (c *Conn) inspect(chunk []byte) error {
 	now := c.now()
 	since := now.Sub(c.start)
 	c.lastRead.Store(int64(since))
-	news, err := c.in.feed(chunk, since)
+	grown, err := c.in.feed(chunk, since)
 	if err != nil {
 		return err
 	}
-	if news {
+	if grown {
 		if f := c.notify.Load(); f != nil {
 			(*f)()
 		}

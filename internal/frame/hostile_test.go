@@ -198,30 +198,14 @@ var hostileRows = map[string]struct {
 	"silence with streams": {func(h *hostile) { h.put(1, hostileOpen); _ = h.settle() }, borne},
 }
 
-// halfRows are the rows that end otherwise where there is no yamux.
-var halfRows = map[string]string{
-	"FIN twice":            "ended",
-	"data after FIN":       "ended",
-	"more than the window": "window",
-	"GoAway with an error": "EOF",
-}
-
 // Each attacker meets a real session behind the node's policy, is turned
 // away for the right reason, and costs a client beside it nothing.
 func TestHostilePeers(t *testing.T) {
-	t.Run("yamux", func(t *testing.T) { testHostilePeers(t, acceptTestLink, nil) })
-	t.Run("half", func(t *testing.T) { testHostilePeers(t, acceptHalfLink, halfRows) })
-}
-
-func testHostilePeers(t *testing.T, accept acceptLink, whys map[string]string) {
 	policy := NodePolicy()
 	policy.FrameTimeout = 100 * time.Millisecond
 	for name, row := range hostileRows {
-		if why, differs := whys[name]; differs {
-			row.why = why
-		}
 		t.Run(name, func(t *testing.T) {
-			node := startTestNode(t, policy, accept)
+			node := startTestNode(t, policy)
 			before := usageNow()
 			good := startGoodClient(t, node.addr)
 

@@ -14,10 +14,10 @@ import (
 // testLink is a session with the two streams of a link, wired as the program
 // wires them.
 type testLink struct {
-	*yamux.Session // nil on the end that does without
-	conn           *Conn
-	control, chat  Stream
-	grown, too     chan struct{} // capacity 1: hints that nobody has looked at yet; one for chat, and one for a third stream
+	*yamux.Session
+	conn          *Conn
+	control, chat Stream
+	grown         chan struct{} // capacity 1: growth that nobody has looked at yet
 }
 
 // acceptTestLink is the node's end. It returns the link also when the peer
@@ -29,39 +29,6 @@ func acceptTestLink(raw net.Conn, policy Policy) (*testLink, error) {
 		return nil, err
 	}
 	return l, l.join((*yamux.Session).AcceptStream)
-}
-
-// acceptHalfLink is the node's end without yamux. It returns the link also
-// when the peer never opened its streams.
-func acceptHalfLink(raw net.Conn, policy Policy) (*testLink, error) {
-	l := &testLink{conn: Accept(raw, policy)}
-	go l.conn.Receive() // ends with the connection; Close waits for it
-	l.listen()
-	for _, to := range []*Stream{&l.control, &l.chat} {
-		s, _, err := l.conn.AcceptStream()
-		if err != nil {
-			return l, err
-		}
-		*to = s
-	}
-	return l, nil
-}
-
-// ended is closed when the link has ended.
-func (l *testLink) ended() <-chan struct{} {
-	if l.Session == nil {
-		return l.conn.Done()
-	}
-	return l.CloseChan()
-}
-
-func (l *testLink) Close() error {
-	if l.Session != nil {
-		return l.Session.Close()
-	}
-	l.conn.Close()
-	<-l.conn.Done()
-	return nil
 }
 
 // openTestLink is the dialer's end.
@@ -78,20 +45,14 @@ func openTestLink(raw net.Conn) (*testLink, error) {
 	return l, nil
 }
 
-func (l *testLink) listen() {
-	l.grown, l.too = make(chan struct{}, 1), make(chan struct{}, 1)
+func (l *testLink) join(next func(*yamux.Session) (*yamux.Stream, error)) error {
+	l.grown = make(chan struct{}, 1)
 	l.conn.Notify(func() {
-		for _, hint := range []chan struct{}{l.grown, l.too} {
-			select {
-			case hint <- struct{}{}:
-			default:
-			}
+		select {
+		case l.grown <- struct{}{}:
+		default:
 		}
 	})
-}
-
-func (l *testLink) join(next func(*yamux.Session) (*yamux.Stream, error)) error {
-	l.listen()
 	for _, to := range []*Stream{&l.control, &l.chat} {
 		s, err := next(l.Session)
 		if err != nil {
@@ -112,7 +73,7 @@ func (l *testLink) send(p []byte) error {
 			select {
 			case <-l.grown:
 				continue
-			case <-l.ended():
+			case <-l.CloseChan():
 				return errLinkEnded
 			}
 		}
@@ -154,9 +115,6 @@ func (l *testLink) ask(n uint64) error {
 	return nil
 }
 
-// acceptLink is how a node gets its end of a link.
-type acceptLink func(raw net.Conn, policy Policy) (*testLink, error)
-
 // testNode serves links on a loopback port and echoes their chat.
 type testNode struct {
 	addr  string
@@ -168,7 +126,7 @@ type endedLink struct {
 	why    error
 }
 
-func startTestNode(t *testing.T, policy Policy, accept acceptLink) *testNode {
+func startTestNode(t *testing.T, policy Policy) *testNode {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -178,7 +136,7 @@ func startTestNode(t *testing.T, policy Policy, accept acceptLink) *testNode {
 	idle := make(chan struct{})
 	go func() {
 		defer close(idle)
-		n.accept(ln, policy, accept)
+		n.accept(ln, policy)
 	}()
 	t.Cleanup(func() { ln.Close(); <-idle })
 	return n
@@ -186,7 +144,7 @@ func startTestNode(t *testing.T, policy Policy, accept acceptLink) *testNode {
 
 // accept returns when the listener is closed and each link has ended, which
 // is for the test to bring about.
-func (n *testNode) accept(ln net.Listener, policy Policy, accept acceptLink) {
+func (n *testNode) accept(ln net.Listener, policy Policy) {
 	served := 0
 	gone := make(chan struct{}, 100)
 	for {
@@ -196,7 +154,7 @@ func (n *testNode) accept(ln net.Listener, policy Policy, accept acceptLink) {
 		}
 		served++
 		go func() {
-			n.serve(raw, policy, accept)
+			n.serve(raw, policy)
 			gone <- struct{}{}
 		}()
 	}
@@ -205,11 +163,11 @@ func (n *testNode) accept(ln net.Listener, policy Policy, accept acceptLink) {
 	}
 }
 
-func (n *testNode) serve(raw net.Conn, policy Policy, accept acceptLink) {
-	l, err := accept(raw, policy)
+func (n *testNode) serve(raw net.Conn, policy Policy) {
+	l, err := acceptTestLink(raw, policy)
 	if err == nil {
 		l.echo()
-		<-l.ended() // a reset or a FIN of chat alone is for the session to judge
+		<-l.CloseChan() // a reset or a FIN of chat alone is for the session to judge
 	}
 	l.Close()
 	n.ended <- endedLink{raw.RemoteAddr().String(), l.conn.Err()}

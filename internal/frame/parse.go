@@ -9,7 +9,6 @@ type parser struct {
 	// Static after construction.
 	policy  Policy
 	streams *[maxStreams]stream
-	half    *half // gets what has passed; nil: yamux does
 
 	// Owned by the goroutine that reads.
 	head   header
@@ -34,18 +33,14 @@ func newParser(policy Policy, streams *[maxStreams]stream) parser {
 // midFrame reports whether a frame has begun and is not whole yet.
 func (p *parser) midFrame() bool { return p.have > 0 || p.body > 0 }
 
-// feed takes the next chunk, received at now. It reports whether there is
-// news for whoever uses a registered stream: its window has grown, or half
-// has got something for it. The first breach is the end of the parser's use.
-func (p *parser) feed(chunk []byte, now time.Duration) (news bool, breach error) {
+// feed takes the next chunk, received at now. It reports whether the window
+// of a registered stream has grown, and the first breach, after which the
+// parser is of no more use.
+func (p *parser) feed(chunk []byte, now time.Duration) (grown bool, breach error) {
 	for len(chunk) > 0 {
 		if p.body > 0 {
 			n := min(uint64(p.body), uint64(len(chunk)))
 			p.body -= uint32(n)
-			if p.half != nil {
-				p.half.body(chunk[:n], p.body)
-				news = true
-			}
 			chunk = chunk[n:]
 			continue
 		}
@@ -61,16 +56,12 @@ func (p *parser) feed(chunk []byte, now time.Duration) (news bool, breach error)
 		p.have = 0
 		p.body = p.head.body()
 		g, err := p.frame(now)
-		if err == nil && p.half != nil {
-			err = p.half.header(&p.head)
-			g = p.head.kind() <= typeWindow // a stream may have ended
-		}
 		if err != nil {
-			return news, err
+			return grown, err
 		}
-		news = news || g
+		grown = grown || g
 	}
-	return news, nil
+	return grown, nil
 }
 
 // frame judges the header that has just become whole.

@@ -89,14 +89,6 @@ func (c *Conn) writeFrame(flags uint16, id uint32, body []byte) error {
 	return c.putLocked(body)
 }
 
-// writeHead sends a frame that is all header.
-func (c *Conn) writeHead(kind byte, flags uint16, id, length uint32) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.head.encode(kind, flags, id, length)
-	return c.putLocked(nil)
-}
-
 // Ping asks the peer for a sign of life, which will show in LastRead. It
 // waits for the frame on the wire to end, then at most 10 s for the socket,
 // after which the connection is closed like on any failed write.
