@@ -86,7 +86,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(stdout)
 		return exitOK
-	case errors.As(err, &usage), errors.Is(err, talk.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage), errors.Is(err, discover.ErrUsage):
+	case errors.As(err, &usage), errors.Is(err, talk.ErrUsage), errors.Is(err, upkeep.ErrUsage), errors.Is(err, profile.ErrUsage), errors.Is(err, discover.ErrUsage),
+		errors.Is(err, bench.ErrUsage):
 		fmt.Fprintf(stderr, "chatnode: %s\nchatnode -h shows how it is used\n", clean(err))
 		return exitUsage
 	}
@@ -119,7 +120,7 @@ func clean(err error) string {
 
 // dispatch runs a verb, a node or a client.
 func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	for _, v := range verbs() {
+	for _, v := range verbs(stdin) {
 		if len(args) > 0 && args[0] == v.name {
 			return v.run(ctx, args[1:], stdout, stderr)
 		}
@@ -150,7 +151,7 @@ type verb struct {
 }
 
 // verbs returns all of them, in the order in which help lists them.
-func verbs() []verb {
+func verbs(stdin io.Reader) []verb {
 	return []verb{
 		{"check", "is everything in a store as it was written?", upkeepVerb(upkeep.Check)},
 		{"export", "print the messages of a store", upkeepVerb(upkeep.Export)},
@@ -159,14 +160,14 @@ func verbs() []verb {
 		{"trust", "list the nodes that you know, or say which one an address has", profileVerb(profile.Trust)},
 		{"discover", "print which nodes are on this network", discover.Main},
 		{"init", "write a settings file, with everything commented out", settings.Init},
-		{"bench", "measure what this machine can do", benchVerb},
+		{"bench", "measure what this machine can do", benchVerb(stdin)},
 	}
 }
 
 // verbNames returns the names of the verbs.
 func verbNames() string {
 	var names []string
-	for _, v := range verbs() {
+	for _, v := range verbs(nil) {
 		names = append(names, v.name)
 	}
 	return strings.Join(names, ", ")
@@ -218,12 +219,13 @@ func size(w io.Writer) (wide, high int) {
 // columns returns how wide the terminal is that w is, 0 when it is none.
 func columns(w io.Writer) int { wide, _ := size(w); return wide }
 
-func benchVerb(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	err := bench.Main(ctx, args, slowedNode, stdout, stderr)
-	if errors.Is(err, bench.ErrUsage) {
-		return settings.Usagef("%v", err)
+// benchVerb returns the verb bench, which asks at stdin before it does something to a node that others use.
+func benchVerb(stdin io.Reader) func(context.Context, []string, io.Writer, io.Writer) error {
+	return func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		return bench.Main(ctx, args, &bench.Console{
+			Out: stdout, Err: stderr, In: stdin, Asks: isTerminal(stdin), Node: slowedNode, Known: openKnown, WithPort: settings.WithPort,
+		})
 	}
-	return err
 }
 
 // slowedNode is the node that the bench runs where commits are to take longer than the disk needs: committed is called after each.
@@ -582,7 +584,7 @@ func printHelp(w io.Writer) {
 On a terminal it takes the whole screen: F1 lists the keys, /help the commands. -plain does without.
 `)
 	text.WriteString("\nVerbs, each with a page of its own: chatnode check -h\n")
-	for _, v := range verbs() {
+	for _, v := range verbs(nil) {
 		fmt.Fprintf(&text, "  %-19s %s\n", v.name, v.help)
 	}
 	text.WriteString(settings.Help())

@@ -100,6 +100,43 @@ func (c *child) stop() {
 	<-c.ended
 }
 
+// kill ends the process at once, as kill -9 does, and returns when it has ended. stop must be called nevertheless.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // which fails for one that has ended
+	<-c.ended
+}
+
+// because returns why a measurement ended: what went wrong first, with what the server said.
+func (c *child) because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return c.explain(err)
+}
+
+// await waits until count has come to what is wanted, which has to go on coming. It returns a *stallError when it does not for so long, and another error
+// when the node ends before.
+func (c *child) await(ctx context.Context, limit time.Duration, what string, count func() uint64, want uint64) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	last, since := count(), time.Now()
+	for last < want {
+		select {
+		case <-ticker.C:
+		case <-c.ended:
+			return fmt.Errorf("%s ended by itself", c.name)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if n := count(); n != last {
+			last, since = n, time.Now()
+		} else if time.Since(since) > limit {
+			return &stallError{fmt.Sprintf("%s (%d of %d)", what, last, want)}
+		}
+	}
+	return nil
+}
+
 // explain adds to err what the server said last, if it has ended or is about to.
 func (c *child) explain(err error) error {
 	select {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatnode/internal/identity"
+	"chatnode/internal/wire"
 )
 
 const (
@@ -102,7 +103,13 @@ func newCrowd(ctx context.Context, s *side, address string, n int, fail context.
 }
 
 func (c *crowd) join(ctx context.Context, s *side, address string, number int) (*reader, error) {
-	conn, err := dial(ctx, address)
+	var conn net.Conn
+	var err error
+	if s.dial != nil {
+		conn, err = s.dial(ctx, number)
+	} else {
+		conn, err = dial(ctx, address)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("client %d: %w", number, err)
 	}
@@ -138,8 +145,11 @@ func (r *reader) writeAll(b []byte) error {
 
 // entry is how a reader comes in.
 type entry struct {
-	past   bool // before the room's first message, however long ago that was
-	secure bool // under TLS
+	past    bool     // before the room's first message, however long ago that was
+	secure  bool     // under TLS
+	rooms   []string // nil: the one
+	speaker *speaker // who it is; nil: it listens
+	pass    *pass    // nil: it is let in without
 }
 
 // joinNode goes through chatnode's handshake and joins the room.
@@ -148,16 +158,27 @@ func joinNode(r *reader, how entry) error {
 	if err != nil {
 		return err
 	}
-	r.order.last = make([]uint64, 1)
-	g.joins, g.past = true, how.past
+	if how.pass != nil {
+		g.name, g.key, g.token = how.pass.name, how.pass.key, how.pass.token
+	}
+	if g.rooms = how.rooms; g.rooms == nil {
+		g.rooms = []string{roomName}
+	}
+	if how.past {
+		g.cursor = &wire.Cursor{}
+	}
+	r.order.last = make([]uint64, len(g.rooms))
 	g.write = func(b []byte) error { return r.write(b) }
-	g.event = func(seq uint64, rest []byte) error {
+	g.event = func(source int, seq uint64, rest []byte) error {
 		if r.phase.latency != nil {
 			r.time(eventText(rest))
 		}
-		return r.saw(0, seq)
+		return r.saw(source, seq)
 	}
 	r.feed = g.feed
+	if how.speaker != nil {
+		how.speaker.listen(r, g)
+	}
 	if how.secure {
 		if r.conn, err = secured(r.conn, identity.ClientTLS(g.key)); err != nil {
 			return err

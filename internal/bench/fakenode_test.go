@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +18,7 @@ import (
 	"chatnode/internal/wire"
 )
 
-// fakeNode speaks as much of the protocol as the bench does, over yamux by hand, with one room. It holds its clients to it: a proof
+// fakeNode speaks as much of the protocol as the bench does, over yamux by hand. It holds its clients to it: a proof
 // that does not hold, a ping without an answer or an overdrawn window ends the connection. With a store it keeps what is published before it says so,
 // and sends that to whoever joins with a cursor.
 type fakeNode struct {
@@ -25,16 +26,38 @@ type fakeNode struct {
 	kept  *fakeStore
 	tls   *tls.Config // nil: plain
 
-	mu      sync.Mutex
+	mu    sync.Mutex
+	rooms map[string]*fakeRoom
+	last  uint64 // number of a connection
+}
+
+// fakeRoom is a room of a fake node, whose mu guards it.
+type fakeRoom struct {
+	number  uint64
 	seq     uint64
 	readers []*fakeConn
 	held    []byte // the event that trades places with the next one
 }
 
+// room returns a room, which it makes when there is none. mu is held.
+func (n *fakeNode) room(name string) *fakeRoom {
+	r := n.rooms[name]
+	if r == nil {
+		r = &fakeRoom{number: uint64(len(n.rooms) + 1)}
+		if n.kept != nil {
+			r.seq = n.kept.head
+		}
+		n.rooms[name] = r
+	}
+	return r
+}
+
 // faultAt is the message that a fault befalls, always at the first reader.
 const faultAt = 4
 
-func newFakeNode(fault string) *fakeNode { return &fakeNode{fault: fault} }
+func newFakeNode(fault string) *fakeNode {
+	return &fakeNode{fault: fault, rooms: map[string]*fakeRoom{}}
+}
 
 func (n *fakeNode) serve(ctx context.Context, listener net.Listener) {
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
@@ -51,7 +74,10 @@ func (n *fakeNode) serve(ctx context.Context, listener net.Listener) {
 			if err != nil {
 				return
 			}
-			c := &fakeConn{node: n, conn: conn, window: window, nonce: make([]byte, 32)}
+			n.mu.Lock()
+			n.last++
+			c := &fakeConn{node: n, conn: conn, window: window, nonce: make([]byte, 32), number: n.last}
+			n.mu.Unlock()
 			c.granted.L = &c.mu
 			c.run()
 		})
@@ -78,14 +104,17 @@ func (n *fakeNode) secure(conn net.Conn) (net.Conn, error) {
 }
 
 type fakeConn struct {
-	node  *fakeNode
-	conn  net.Conn
-	nonce []byte
-	hello *wire.Hello
+	node   *fakeNode
+	conn   net.Conn
+	nonce  []byte
+	number uint64
+	hello  *wire.Hello
 
 	streams  [2]records
 	received int
 	acks     []byte // of what the frame that is being taken has brought
+
+	sending sync.Mutex // promises that records do not run into each other
 
 	mu      sync.Mutex
 	granted sync.Cond
@@ -94,6 +123,9 @@ type fakeConn struct {
 }
 
 const pingValue = 4711
+
+// fakeToken is that of a fake node's invitations.
+var fakeToken = make([]byte, wire.TokenLen)
 
 func (c *fakeConn) run() {
 	defer func() {
@@ -126,7 +158,7 @@ func (c *fakeConn) run() {
 			if flags != flagACK || length != pingValue {
 				return
 			}
-			c.send(controlID, wire.Must(nil, c.node.welcome(c.hello.Name)))
+			c.send(controlID, wire.Must(nil, c.node.welcome(c)))
 		}
 		if err != nil {
 			return
@@ -182,23 +214,35 @@ func (c *fakeConn) record(r wire.Record) error {
 	n := c.node
 	switch r := r.(type) {
 	case *wire.Hello:
+		if n.fault == "full" && len(r.Token) > 0 {
+			c.send(controlID, wire.Must(nil, &wire.Bye{Code: chat.Full}))
+			return io.EOF
+		}
 		if c.hello = r; !identity.CheckProof(r.Key, r.Proof, c.nonce, r.Origin) {
 			return errors.New("bad proof")
 		}
 		c.conn.Write(appendFrame(nil, framePing, flagSYN, 0, pingValue))
+	case *wire.History, *wire.Invite:
+		c.answer(r)
+	case *wire.Bye:
+		return io.EOF
 	case *wire.Join:
 		if n.fault == "denied" {
 			c.send(chatID, wire.Must(nil, &wire.Open{Name: r.Room, Status: wire.StatusDenied, Code: chat.RoomRate}))
 			return nil
 		}
+		if n.fault == "dies" {
+			os.Exit(3)
+		}
 		if r.Cursor != nil {
-			return n.kept.sendAll(c, r.Cursor)
+			return n.kept.sendAll(c, r.Room, r.Cursor)
 		}
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.readers = append(n.readers, c)
-		c.send(chatID, wire.Must(nil, &wire.Open{Room: 1, Name: r.Room, From: n.seq + 1, Head: n.seq}))
-		if n.fault == "strict" && strings.HasPrefix(c.hello.Name, "deaf") {
+		room := n.room(r.Room)
+		room.readers = append(room.readers, c)
+		c.send(chatID, wire.Must(nil, &wire.Open{Room: room.number, Name: r.Room, From: room.seq + 1, Head: room.seq}))
+		if n.fault == "strict" && (strings.HasPrefix(c.hello.Name, "deaf") || c.hello.Name == "stalled") {
 			c.conn.Close()
 		}
 	case *wire.Pub:
@@ -206,7 +250,7 @@ func (c *fakeConn) record(r wire.Record) error {
 			c.send(chatID, wire.Must(nil, &wire.Refused{CSeq: r.CSeq, Code: chat.TooLong}))
 			return nil
 		}
-		n.publish(r)
+		n.publish(c.number, r)
 		if n.kept != nil && n.fault != "forgets" {
 			n.kept.keep(r.Body)
 		}
@@ -225,14 +269,31 @@ func (c *fakeConn) record(r wire.Record) error {
 	return nil
 }
 
-func (n *fakeNode) publish(p *wire.Pub) {
+// answer answers an admin, as which everybody counts unless that is the fault.
+func (c *fakeConn) answer(question wire.Record) {
+	var answer wire.Record = &wire.Failed{Code: chat.Denied}
+	switch q := question.(type) {
+	case *wire.History:
+		if q.Room == chat.Reports && c.node.fault != "knows no admin" {
+			answer = &wire.Failed{Code: chat.NoSuchRoom}
+		}
+	case *wire.Invite:
+		if c.node.fault != "invites nobody" {
+			answer = &wire.InviteIs{Token: fakeToken, Uses: q.Uses}
+		}
+	}
+	c.send(controlID, wire.Must(nil, answer))
+}
+
+func (n *fakeNode) publish(from uint64, p *wire.Pub) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.seq++
-	event := wire.Must(nil, &wire.Event{Room: 1, Seq: n.seq, From: 1, CSeq: p.CSeq, Name: "ann", Kind: p.Kind, Body: p.Body})
-	for i, c := range n.readers {
+	r := n.room(p.Room)
+	r.seq++
+	event := wire.Must(nil, &wire.Event{Room: r.number, Seq: r.seq, From: from, CSeq: p.CSeq, Name: "ann", Kind: p.Kind, Body: p.Body})
+	for i, c := range r.readers {
 		if i == 0 {
-			n.deliver(c, event)
+			n.deliver(r, c, event)
 		} else {
 			c.send(chatID, event)
 		}
@@ -240,10 +301,10 @@ func (n *fakeNode) publish(p *wire.Pub) {
 }
 
 // deliver gives the first reader an event, with the fault if its time has come.
-func (n *fakeNode) deliver(c *fakeConn, event []byte) {
-	if n.seq != faultAt {
-		c.send(chatID, append(event, n.held...))
-		n.held = nil
+func (n *fakeNode) deliver(r *fakeRoom, c *fakeConn, event []byte) {
+	if r.seq != faultAt {
+		c.send(chatID, append(event, r.held...))
+		r.held = nil
 		return
 	}
 	switch n.fault {
@@ -251,7 +312,7 @@ func (n *fakeNode) deliver(c *fakeConn, event []byte) {
 	case "repeat":
 		c.send(chatID, append(slices.Clone(event), event...))
 	case "swap":
-		n.held = event
+		r.held = event
 	case "end":
 		c.conn.Write(appendFrame(nil, frameWindow, 4, chatID, 0))
 	case "hang up":
@@ -263,6 +324,8 @@ func (n *fakeNode) deliver(c *fakeConn, event []byte) {
 
 // send writes bytes to a stream in small frames, as far as the client's window lets it.
 func (c *fakeConn) send(id uint32, b []byte) {
+	c.sending.Lock()
+	defer c.sending.Unlock()
 	for piece := range slices.Chunk(b, 100) {
 		if id == chatID {
 			c.mu.Lock()

@@ -18,30 +18,48 @@ type quantity struct {
 }
 
 var (
-	fsyncRate        = quantity{"fsyncs_per_s", "fsyncs/s", scaled}
-	keptRate         = quantity{"messages_per_s", "messages/s", scaled}
-	keptEachFsync    = quantity{"messages_per_fsync", "messages/fsync", digits}
-	ackMedian        = quantity{"ack_p50_ms", "ack p50 ms", digits}
-	ackTail          = quantity{"ack_p99_ms", "ack p99 ms", digits}
-	serverPerMessage = quantity{"server_cpu_us_per_message", "server CPU µs/message", digits}
-	loadPerMessage   = quantity{"load_cpu_us_per_message", "load CPU µs/message", digits}
-	databaseBytes    = quantity{"database_bytes_per_message", "database bytes/message", digits}
-	indexBytes       = quantity{"index_bytes_per_message", "search index bytes/message", digits}
-	listenTime       = quantity{"listening_ms", "listening after ms", digits}
-	serveTime        = quantity{"serving_ms", "first welcome after ms", digits}
-	rowRate          = quantity{"rows_per_s", "rows/s", scaled}
-	serverPerRow     = quantity{"server_cpu_us_per_row", "server CPU µs/row", digits}
-	loadPerRow       = quantity{"load_cpu_us_per_row", "load CPU µs/row", digits}
-	framesEach       = quantity{"frames_per_delivery", "data frames/delivery", digits}
-	sentEach         = quantity{"sent_per_delivery", "messages sent/delivery", digits}
-	delayMedian      = quantity{"delay_p50_ms", "delay p50 ms", digits}
-	delayTail        = quantity{"delay_p99_ms", "delay p99 ms", digits}
-	senderEach       = quantity{"sender_cpu_us_per_message", "sender CPU µs/message", digits}
-	receiverEach     = quantity{"receiver_cpu_us_per_message", "receiver CPU µs/message", digits}
-	memoryEach       = quantity{"rss_kb_per_link", "memory KB/link", digits}
-	heapEach         = quantity{"anonymous_kb_per_link", "heap and stacks KB/link", digits}
-	healTime         = quantity{"heal_s", "healed after s", digits}
-	healRate         = quantity{"messages_per_s", "messages/s", scaled}
+	fsyncRate         = quantity{"fsyncs_per_s", "fsyncs/s", scaled}
+	keptRate          = quantity{"messages_per_s", "messages/s", scaled}
+	keptEachFsync     = quantity{"messages_per_fsync", "messages/fsync", digits}
+	ackMedian         = quantity{"ack_p50_ms", "ack p50 ms", digits}
+	ackTail           = quantity{"ack_p99_ms", "ack p99 ms", digits}
+	serverPerMessage  = quantity{"server_cpu_us_per_message", "server CPU µs/message", digits}
+	loadPerMessage    = quantity{"load_cpu_us_per_message", "load CPU µs/message", digits}
+	databaseBytes     = quantity{"database_bytes_per_message", "database bytes/message", digits}
+	indexBytes        = quantity{"index_bytes_per_message", "search index bytes/message", digits}
+	listenTime        = quantity{"listening_ms", "listening after ms", digits}
+	serveTime         = quantity{"serving_ms", "first welcome after ms", digits}
+	binarySize        = quantity{"size_mb", "size MB", digits}
+	rowRate           = quantity{"rows_per_s", "rows/s", scaled}
+	serverPerRow      = quantity{"server_cpu_us_per_row", "server CPU µs/row", digits}
+	loadPerRow        = quantity{"load_cpu_us_per_row", "load CPU µs/row", digits}
+	framesEach        = quantity{"frames_per_delivery", "data frames/delivery", digits}
+	sentEach          = quantity{"sent_per_delivery", "messages sent/delivery", digits}
+	delayMedian       = quantity{"delay_p50_ms", "delay p50 ms", digits}
+	delayTail         = quantity{"delay_p99_ms", "delay p99 ms", digits}
+	senderEach        = quantity{"sender_cpu_us_per_message", "sender CPU µs/message", digits}
+	receiverEach      = quantity{"receiver_cpu_us_per_message", "receiver CPU µs/message", digits}
+	memoryEach        = quantity{"rss_kb_per_link", "memory KB/link", digits}
+	heapEach          = quantity{"anonymous_kb_per_link", "heap and stacks KB/link", digits}
+	deliveryRate      = quantity{"deliveries_per_s", "deliveries/s", scaled}
+	rateOfOne         = quantity{"deliveries_per_s_to_one_room", "… of one room's", ratioText}
+	serverPerDelivery = quantity{"server_cpu_us_per_delivery", "server CPU µs/delivery", digits}
+	costOfOne         = quantity{"server_cpu_to_one_room", "… of one room's", ratioText}
+	loadPerDelivery   = quantity{"load_cpu_us_per_delivery", "load CPU µs/delivery", digits}
+	bytesPerDelivery  = quantity{"bytes_per_delivery", "bytes/delivery", digits}
+	latencyMedian     = quantity{"latency_p50_ms", "latency p50 ms", digits}
+	latencyTail       = quantity{"latency_p99_ms", "latency p99 ms", digits}
+	joinedTime        = quantity{"joined_s", "all in after s", digits}
+	joinEach          = quantity{"join_ms", "ms/join", digits}
+	serverPerJoin     = quantity{"server_cpu_us_per_join", "server CPU µs/join", digits}
+	loadPerJoin       = quantity{"load_cpu_us_per_join", "load CPU µs/join", digits}
+	backTime          = quantity{"back_s", "killed: all back after s", digits}
+	backEach          = quantity{"return_ms", "ms/return", digits}
+	serverPerReturn   = quantity{"server_cpu_us_per_return", "server CPU µs/return", digits}
+	loadPerReturn     = quantity{"load_cpu_us_per_return", "load CPU µs/return", digits}
+	triesEach         = quantity{"tries_per_return", "connections/return", digits}
+	healTime          = quantity{"heal_s", "healed after s", digits}
+	healRate          = quantity{"messages_per_s", "messages/s", scaled}
 )
 
 // figure is one quantity in one case, over all runs.
@@ -94,8 +112,11 @@ func (f *figures) printTable(s scenario) error {
 	var text strings.Builder
 	if !f.headed {
 		f.headed = true
-		fmt.Fprintf(&text, "texts of %d bytes; %d runs, %v each case; stores in %s%s; %d CPUs\n\n",
-			f.cfg.payload, f.cfg.runs, f.cfg.duration, f.cfg.place.dir, onWhat(f.cfg.place.dir), runtime.NumCPU())
+		stores := ""
+		if f.cfg.place != nil {
+			stores = "; stores in " + f.cfg.place.dir + onWhat(f.cfg.place.dir)
+		}
+		fmt.Fprintf(&text, "texts of %d bytes; %d runs, %v each case%s; %d CPUs\n\n", f.cfg.payload, f.cfg.runs, f.cfg.duration, stores, runtime.NumCPU())
 		fmt.Fprintf(&text, line, "", "", "", "median (min to max)")
 	}
 	scene, last := string(s), ""
@@ -125,6 +146,10 @@ func onWhat(dir string) string {
 
 func (f *figures) printJSON(s scenario) error {
 	enc := json.NewEncoder(f.out)
+	dir, kind := "", ""
+	if f.cfg.place != nil {
+		dir, kind = f.cfg.place.dir, fileSystem(f.cfg.place.dir)
+	}
 	for _, g := range f.list {
 		err := enc.Encode(struct {
 			Type       string      `json:"type"`
@@ -136,11 +161,11 @@ func (f *figures) printJSON(s scenario) error {
 			Payload    int         `json:"payload"`
 			Messages   int         `json:"messages"`
 			DurationMS int64       `json:"duration_ms"`
-			Dir        string      `json:"dir"`
+			Dir        string      `json:"dir,omitempty"`
 			FileSystem string      `json:"file_system,omitempty"`
 		}{
 			"bench", s, g.of, g.what.key, spreadOf(g.values).json(), f.cfg.runs, f.cfg.payload, f.cfg.messages, f.cfg.duration.Milliseconds(),
-			f.cfg.place.dir, fileSystem(f.cfg.place.dir),
+			dir, kind,
 		})
 		if err != nil {
 			return err

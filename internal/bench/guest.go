@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"slices"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/identity"
@@ -52,13 +54,14 @@ type guest struct {
 	key    *identity.Key
 	name   string
 	origin [16]byte
-	joins  bool                                // the room; a publisher does not
-	past   bool                                // joins before the room's first message, however long ago that was
-	write  func(frames []byte) error           // whole frames; errAgain if it took nothing
-	event  func(seq uint64, rest []byte) error // rest begins behind the seq; nil for a publisher
-	acked  func(cseq uint64) error             // nil for a reader
-	grown  func(delta uint32)                  // the chat stream's send window; nil for a reader
-	peers  func(*wire.PeersAre)                // nil for who does not ask
+	rooms  []string                                        // it joins them; a publisher joins none
+	cursor *wire.Cursor                                    // in one room, behind which it begins; an epoch of 0 is the node's; nil: with the next message
+	write  func(frames []byte) error                       // whole frames; errAgain if it took nothing
+	event  func(source int, seq uint64, rest []byte) error // source is the room's place in rooms, rest begins behind the seq; nil for a publisher
+	acked  func(cseq uint64) error                         // nil for a reader
+	grown  func(delta uint32)                              // the chat stream's send window; nil for a reader
+	token  []byte                                          // of an invitation; nil: it has none
+	answer func(wire.Record)                               // nil for who does not ask
 
 	// Owned by whoever feeds.
 	head          [frameHeader]byte
@@ -66,8 +69,13 @@ type guest struct {
 	body          int
 	stream        uint32
 	control, chat records
-	used          [2]int // bytes received on control and chat since the last grant
-	ready         bool   // welcomed, and joined where that is wanted
+	used          [2]int         // bytes received on control and chat since the last grant
+	ready         bool           // welcomed, and joined where that is wanted
+	from          uint64         // its number, by which the node calls it
+	epoch         uint64         // of the node's store
+	title         string         // of the node
+	sources       map[uint64]int // the place in rooms of each that is open, by the node's number; nil for one room
+	open          int            // rooms that are
 }
 
 // newGuest returns a guest with a key and an origin of its own.
@@ -169,22 +177,63 @@ func (g *guest) controlRecord(record []byte) error {
 	switch r := decoded.(type) {
 	case *wire.Challenge:
 		return g.say(controlID, &wire.Hello{
-			Version: wire.Version, Name: g.name, Key: g.key.Public(), Proof: g.key.Prove(r.Nonce, g.origin[:]), Origin: g.origin[:], FirstUnacked: 1,
+			Version: wire.Version, Name: g.name, Key: g.key.Public(), Proof: g.key.Prove(r.Nonce, g.origin[:]), Origin: g.origin[:], FirstUnacked: 1, Token: g.token,
 		})
 	case *wire.Welcome:
-		if g.ready = !g.joins; g.joins {
-			join := &wire.Join{Room: roomName}
-			if g.past {
-				join.Cursor = &wire.Cursor{Epoch: r.Epoch}
-			}
-			return g.say(chatID, join)
-		}
-	case *wire.PeersAre:
-		if g.peers != nil {
-			g.peers(r)
+		return g.welcomed(r)
+	case *wire.PeersAre, *wire.HistoryIs, *wire.InviteIs, *wire.Failed:
+		if g.answer != nil {
+			g.answer(r)
 		}
 	case *wire.Bye:
-		return fmt.Errorf("the node said goodbye: %s", r.Code.Sentence())
+		return &refusal{r.Code}
+	}
+	return nil
+}
+
+// refusal is a node's goodbye.
+type refusal struct{ code chat.Code }
+
+func (e *refusal) Error() string { return "the node said goodbye: " + e.code.Sentence() }
+
+// ask puts a question over conn, which nobody else reads, and returns the answer.
+func (g *guest) ask(conn net.Conn, question wire.Record) (answer wire.Record, err error) {
+	g.answer = func(r wire.Record) { answer = r }
+	if err := g.say(controlID, question); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 4<<10)
+	for answer == nil {
+		n, err := conn.Read(buf)
+		if err == nil {
+			err = g.feed(buf[:n])
+		}
+		if err != nil {
+			return nil, ended(err)
+		}
+	}
+	return answer, nil
+}
+
+// welcomed joins the rooms.
+func (g *guest) welcomed(r *wire.Welcome) error {
+	g.from, g.epoch, g.title = r.From, r.Epoch, r.Title
+	g.ready = len(g.rooms) == 0
+	if len(g.rooms) > 1 {
+		g.sources = map[uint64]int{}
+	}
+	for _, room := range g.rooms {
+		join := &wire.Join{Room: room}
+		if g.cursor != nil {
+			at := *g.cursor
+			if at.Epoch == 0 {
+				at.Epoch = r.Epoch
+			}
+			join.Cursor = &at
+		}
+		if err := g.say(chatID, join); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -195,12 +244,16 @@ func (g *guest) chatRecord(record []byte) error {
 	if len(record) > typeAt && record[array]>>5 == 4 {
 		switch t := record[typeAt]; {
 		case t == wire.TypeEvent && g.event != nil:
-			_, at := uintAt(record, typeAt+1) // the room
+			room, at := uintAt(record, typeAt+1)
 			seq, at := uintAt(record, at)
 			if at < 0 {
 				return wire.ErrMalformed
 			}
-			return g.event(seq, record[at:])
+			source := 0
+			if g.sources != nil {
+				source = g.sources[room]
+			}
+			return g.event(source, seq, record[at:])
 		case t == wire.TypeAck && g.acked != nil:
 			cseq, at := uintAt(record, typeAt+1)
 			if at < 0 {
@@ -226,20 +279,45 @@ func (g *guest) chatRecord(record []byte) error {
 	return nil
 }
 
-// opened checks that the room begins at its first message: nobody has said anything before all are there, or that is where the guest is to begin.
+// opened checks that a room begins where it has to: behind the cursor, or, without one, at its first message, as nobody says anything before all are
+// there. Who counts nothing may begin anywhere.
 func (g *guest) opened(r *wire.Open) error {
+	first := uint64(1)
+	if g.cursor != nil {
+		first += g.cursor.Seq
+	}
 	switch {
 	case r.Status == wire.StatusDenied:
 		return fmt.Errorf("the room was denied: %s", r.Code.Sentence())
-	case r.Status != wire.StatusOK || g.ready || r.From != 1:
+	case r.Status != wire.StatusOK || g.ready || g.event != nil && r.From != first:
 		return &faultError{fmt.Sprintf("the room's log was broken off and goes on at message %d of %d", r.From, r.Head)}
 	}
-	g.ready = true
+	if g.sources != nil {
+		g.sources[r.Room] = slices.Index(g.rooms, r.Name)
+	}
+	g.open++
+	g.ready = g.open == len(g.rooms)
 	return nil
 }
 
 // eventText returns the text of an event that has been cut off behind its seq, nil if it is none.
 func eventText(rest []byte) []byte {
+	text, _ := eventBody(rest)
+	return text
+}
+
+// eventID returns the id of such an event.
+func eventID(rest []byte) (id chat.ID, ok bool) {
+	_, at := eventBody(rest)
+	n, at := headAt(rest, at, 2)
+	if at < 0 || n != uint64(len(id)) || len(rest)-at < len(id) {
+		return id, false
+	}
+	return chat.ID(rest[at : at+len(id)]), true
+}
+
+// eventBody returns the text of such an event and where the next item begins, -1 if it is none.
+func eventBody(rest []byte) (text []byte, next int) {
 	at := 0
 	for range 3 { // from, cseq, time
 		_, at = uintAt(rest, at)
@@ -247,14 +325,14 @@ func eventText(rest []byte) []byte {
 	if n, next := headAt(rest, at, 3); next >= 0 { // name
 		at = next + int(min(n, maxRecord))
 	} else {
-		return nil
+		return nil, -1
 	}
 	_, at = uintAt(rest, at) // kind
 	n, at := headAt(rest, at, 2)
 	if at < 0 || n > uint64(len(rest)-at) {
-		return nil
+		return nil, -1
 	}
-	return rest[at : at+int(n)]
+	return rest[at : at+int(n)], at + int(n)
 }
 
 // uintAt reads the CBOR unsigned integer at b[at] and returns where the next item begins, -1 if there is no such integer.

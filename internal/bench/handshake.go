@@ -47,7 +47,7 @@ func (c *caller) call(ctx context.Context) error {
 	}
 	link := conn
 	if err == nil {
-		link, err = c.enter(conn, false)
+		link, _, err = c.enter(conn, false)
 	}
 	link.Close()
 	if cause := context.Cause(ctx); err != nil && cause != nil {
@@ -58,16 +58,19 @@ func (c *caller) call(ctx context.Context) error {
 
 // enter goes through the handshake on conn, and joins the room where that is wanted. It returns the connection as links live on it, or conn
 // itself where that does not come about.
-func (c *caller) enter(conn net.Conn, joins bool) (_ net.Conn, err error) {
-	g := &guest{key: c.key, name: c.name, joins: joins}
+func (c *caller) enter(conn net.Conn, joins bool) (_ net.Conn, g *guest, err error) {
+	g = &guest{key: c.key, name: c.name}
+	if joins {
+		g.rooms = []string{roomName}
+	}
 	rand.Read(g.origin[:]) // never fails
 	if c.config != nil {
 		if conn, err = secured(conn, c.config); err != nil {
-			return conn, err
+			return conn, g, err
 		}
 	}
 	g.write = func(b []byte) error { _, err := conn.Write(b); return err }
-	return conn, bringIn(g, conn, g.feed)
+	return conn, g, bringIn(g, conn, g.feed)
 }
 
 // handshakes has n callers come and go as fast as they are let, and measures what that costs both ends.

@@ -188,7 +188,7 @@ func (m *mob) sitDeaf(number int, came func()) {
 	stop := context.AfterFunc(m.ctx, func() { conn.Close() })
 	_ = conn.(*net.TCPConn).SetReadBuffer(deafBuffer) // else it costs the node less
 	if err = conn.SetDeadline(time.Now().Add(joinLimit)); err == nil {
-		_, err = c.enter(conn, true)
+		_, _, err = c.enter(conn, true)
 	}
 	if !stop() || err != nil {
 		m.failed(number, err)
@@ -249,7 +249,7 @@ func (v *visit) besideHostile(ctx context.Context, fail context.CancelCauseFunc)
 		return err
 	}
 	defer newcomers()
-	if err := v.paced(ctx); err != nil {
+	if err := v.paced(ctx, v.publishers[:1]); err != nil {
 		return err
 	}
 	held, known := processMemory(v.child.cmd.Process.Pid)

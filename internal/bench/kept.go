@@ -36,6 +36,7 @@ var keptCases = []keptCase{
 
 // measureKept measures each case in turn, and the disk alone between them.
 func (cfg *config) measureKept(ctx context.Context, node program, out *figures, p *progress) error {
+	p.begin(cfg.runs * len(keptCases))
 	probe := min(cfg.duration, maxProbe)
 	for run := range cfg.runs {
 		before, err := cfg.place.syncs(ctx, probe)
@@ -43,7 +44,7 @@ func (cfg *config) measureKept(ctx context.Context, node program, out *figures, 
 			if err != nil {
 				return fmt.Errorf("bench the disk: %w", err)
 			}
-			p.say("kept messages, run %d of %d: %s", run+1, cfg.runs, c.name)
+			p.step(1, "kept: %s, run %d of %d", c.name, run+1, cfg.runs)
 			k, err := cfg.visitKept(ctx, node, c)
 			if err != nil {
 				return fmt.Errorf("bench kept messages with %s, run %d: %w", c.name, run+1, err)
@@ -56,7 +57,7 @@ func (cfg *config) measureKept(ctx context.Context, node program, out *figures, 
 			before = after
 		}
 	}
-	p.done()
+	p.clear()
 	return out.print(scenarioKept)
 }
 

@@ -23,15 +23,16 @@ func (cfg *config) measurePeers(ctx context.Context, node program, out *figures,
 		{fmt.Sprintf("%d idle links", manyPeers), func(ctx context.Context, name string) error { return cfg.weighLinks(ctx, node, name, out) }},
 		{heal, func(ctx context.Context, name string) error { return cfg.heal(ctx, node, name, out, p) }},
 	}
+	p.begin(cfg.runs * len(cases))
 	for run := range cfg.runs {
 		for _, c := range cases {
-			p.say("linked nodes, run %d of %d: %s", run+1, cfg.runs, c.name)
+			p.step(1, "peers: %s, run %d of %d", c.name, run+1, cfg.runs)
 			if err := c.measure(ctx, c.name); err != nil {
 				return fmt.Errorf("bench linked nodes, %s, run %d: %w", c.name, run+1, err)
 			}
 		}
 	}
-	p.done()
+	p.clear()
 	return out.print(scenarioPeers)
 }
 
@@ -95,8 +96,8 @@ func (cfg *config) countFrames(ctx context.Context, node program, name string, c
 
 // inTurn has all publishers send at the steady rate, one after the other.
 func (v *visit) inTurn(ctx context.Context) error {
-	interval := time.Duration(float64(time.Second) / v.rate)
-	count := max(1, int(v.duration/interval)) * len(v.publishers) // each as often as one alone would in that time
+	interval := v.interval()
+	count := v.perRun() * len(v.publishers) // each as often as one alone would in that time
 	began := time.Now()
 	for i := range count {
 		if pause(ctx, time.Until(began.Add(time.Duration(i)*interval/time.Duration(len(v.publishers))))); ctx.Err() != nil {
@@ -169,7 +170,7 @@ func (cfg *config) timeHops(ctx context.Context, node program, out *figures) err
 		for i, v := range all[1:] {
 			v.crowd.phase.Store(&phase{latency: far[i+1]})
 		}
-		if err := all[0].paced(ctx); err != nil {
+		if err := all[0].paced(ctx, all[0].publishers); err != nil {
 			return err
 		}
 		out.add("on one node", delayMedian, all[0].values[measureOf(modePaced, "latency_p50_ms")])

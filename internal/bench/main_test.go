@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func play(ctx context.Context, role string) error {
 	switch role {
 	case "floor":
-		return Main(ctx, os.Args[2:], nil, os.Stdout, os.Stderr) // behind the verb
+		return Main(ctx, os.Args[2:], &Console{Out: os.Stdout, Err: os.Stderr}) // behind the verb
 	case "fails":
 		return fmt.Errorf("no room at the inn")
 	case "babbles":
@@ -51,7 +51,13 @@ func play(ctx context.Context, role string) error {
 		<-ctx.Done()
 		return nil
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address := "127.0.0.1:0"
+	for i, arg := range os.Args[1:] {
+		if os.Args[i] == "-listen" {
+			address = arg // the last one
+		}
+	}
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}

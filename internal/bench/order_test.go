@@ -107,7 +107,7 @@ func TestStamp(t *testing.T) {
 
 func TestPubTextIsWhatWireEncodes(t *testing.T) {
 	for _, payload := range []int{16, 100, 1000, chat.MaxText} {
-		p := newPubText(payload)
+		p := newPubText(roomName, payload)
 		for _, cseq := range []uint64{1, 23, 24, 255, 256, 65535, 65536, 1 << 32} {
 			body := payloadText(payload)
 			putStamp(body, 77)
@@ -129,7 +129,7 @@ func TestEventIsTakenApart(t *testing.T) {
 		putStamp(body, n)
 		event := &wire.Event{Room: n, Seq: n, From: n, CSeq: n, Time: int64(n), Name: "Jörg~7q2f", Kind: chat.Text, Body: body}
 		var seq, stamp uint64
-		g := &guest{event: func(s uint64, rest []byte) error {
+		g := &guest{event: func(_ int, s uint64, rest []byte) error {
 			seq = s
 			stamp, _ = stampOf(eventText(rest))
 			return nil

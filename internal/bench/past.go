@@ -40,7 +40,7 @@ func (cfg *config) measurePast(ctx context.Context, node program, out *figures, 
 		if err := part.measure(); err != nil {
 			return fmt.Errorf("bench %s: %w", part.scenario, err)
 		}
-		p.done()
+		p.clear()
 		if err := out.print(part.scenario); err != nil {
 			return err
 		}
@@ -83,10 +83,14 @@ func (cfg *config) measureSize(dir string, out *figures) error {
 
 // measureStart times how long it is from the start of a node's process until it has said where it listens, and has welcomed a client.
 func (cfg *config) measureStart(ctx context.Context, node program, empty, full string, out *figures, p *progress) error {
+	if err := measureBinary(node.path, out); err != nil {
+		return err
+	}
+	p.begin(cfg.runs * 2)
 	for run := range cfg.runs {
 		for i, dir := range []string{empty, full} {
 			of := messagesText(i * cfg.messages)
-			p.say("start, run %d of %d: %s", run+1, cfg.runs, of)
+			p.step(1, "start: %s, run %d of %d", of, run+1, cfg.runs)
 			err := visitServer(ctx, "the node", node.serving("-data", dir), func(ctx context.Context, c *child, fail context.CancelCauseFunc) error {
 				first, err := newAuthor(ctx, c.address, 0, cfg, pace{inFlight: 1}, fail)
 				if err != nil {
@@ -106,17 +110,34 @@ func (cfg *config) measureStart(ctx context.Context, node program, empty, full s
 	return nil
 }
 
+// measureBinary asks how large the program is, and whether it has been stripped.
+func measureBinary(path string, out *figures) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	of := "binary"
+	if stripped, known := isStripped(path); known && stripped {
+		of = "binary, stripped"
+	} else if known {
+		of = "binary, not stripped"
+	}
+	out.add(of, binarySize, float64(info.Size())/1e6)
+	return nil
+}
+
 // measureCatchUp times how long clients need to read a whole room. The node has just been started and has none of it in memory; what of it the
 // system still has is as it comes.
 func (cfg *config) measureCatchUp(ctx context.Context, node program, dir string, out *figures, p *progress) error {
 	s := &side{read: readAll, join: func(r *reader) error { return joinNode(r, entry{past: true}) }}
+	p.begin(cfg.runs * len(catchUpClients))
 	for run := range cfg.runs {
 		for _, n := range catchUpClients {
 			of := fmt.Sprintf("%d clients at one time", n)
 			if n == 1 {
 				of = "1 client"
 			}
-			p.say("catching up, run %d of %d: %s", run+1, cfg.runs, of)
+			p.step(1, "catchup: %s, run %d of %d", of, run+1, cfg.runs)
 			err := visitServer(ctx, "the node", node.serving("-data", dir), func(ctx context.Context, c *child, fail context.CancelCauseFunc) error {
 				v := &visit{config: cfg, side: s, child: c, done: uint64(cfg.messages)}
 				from := c.look()

@@ -162,29 +162,20 @@ func countLinks(ctx context.Context, address string) (links int, err error) {
 		return 0, err
 	}
 	g.write = func(b []byte) error { _, err := conn.Write(b); return err }
-	told := false
-	g.peers = func(r *wire.PeersAre) {
-		told = true
-		for i := range r.Peers {
-			if r.Peers[i].State == "linked" {
-				links++
-			}
-		}
-	}
 	if err := bringIn(g, conn, g.feed); err != nil {
 		return 0, err
 	}
-	if err := g.say(controlID, &wire.Peers{}); err != nil {
+	answer, err := g.ask(conn, &wire.Peers{})
+	if err != nil {
 		return 0, err
 	}
-	buf := make([]byte, 4<<10)
-	for !told {
-		n, err := conn.Read(buf)
-		if err == nil {
-			err = g.feed(buf[:n])
-		}
-		if err != nil {
-			return 0, ended(err)
+	told, ok := answer.(*wire.PeersAre)
+	if !ok {
+		return 0, fmt.Errorf("it does not say, but answers %T", answer)
+	}
+	for i := range told.Peers {
+		if told.Peers[i].State == "linked" {
+			links++
 		}
 	}
 	return links, nil

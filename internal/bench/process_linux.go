@@ -26,6 +26,7 @@ func processCPU(pid int) (used time.Duration, ok bool) {
 type memory struct {
 	resident  int64 // all of it
 	anonymous int64 // without what is mapped from files: heap and stacks
+	peak      int64 // the most that resident has been
 }
 
 // processMemory reads /proc/PID/status (proc_pid_status(5)).
@@ -36,6 +37,7 @@ func processMemory(pid int) (m memory, ok bool) {
 	}
 	m.resident, ok = statusField(text, "VmRSS:")
 	m.anonymous, _ = statusField(text, "RssAnon:")
+	m.peak, _ = statusField(text, "VmHWM:")
 	return m, ok
 }
 

@@ -7,6 +7,6 @@ import "time"
 // processCPU is known on Linux alone; so is processMemory.
 func processCPU(int) (used time.Duration, ok bool) { return 0, false }
 
-type memory struct{ resident, anonymous int64 }
+type memory struct{ resident, anonymous, peak int64 }
 
 func processMemory(int) (m memory, ok bool) { return memory{}, false }

@@ -29,9 +29,12 @@ type publisher interface {
 
 // pace is how an author goes about it.
 type pace struct {
-	inFlight int       // messages before they are acknowledged, at most chat.MaxInFlight
-	acks     *ackClock // nil: acknowledgements are not timed
-	secure   bool      // under TLS
+	inFlight int                                         // messages before they are acknowledged, at most chat.MaxInFlight
+	acks     *ackClock                                   // nil: acknowledgements are not timed
+	secure   bool                                        // under TLS
+	rooms    []string                                    // where it speaks, with names of one length; nil: in the one
+	pass     *pass                                       // nil: it is let in without
+	dial     func(ctx context.Context) (net.Conn, error) // nil: what is usual
 }
 
 // ackClock counts the acknowledgements that authors receive, and times them from when each message was written.
@@ -47,7 +50,7 @@ type author struct {
 	ctx     context.Context
 	conn    net.Conn
 	guest   *guest
-	text    *pubText
+	texts   []*pubText // one for each room, all of one size; it takes them in turn
 	fail    context.CancelCauseFunc
 	stall   time.Duration // how long it waits for the node
 	release func() bool
@@ -79,12 +82,20 @@ func newAuthor(ctx context.Context, address string, number int, cfg *config, how
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dial(ctx, address)
+	if how.pass != nil {
+		g.name, g.key, g.token = how.pass.name, how.pass.key, how.pass.token
+	}
+	var conn net.Conn
+	if how.dial != nil {
+		conn, err = how.dial(ctx)
+	} else {
+		conn, err = dial(ctx, address)
+	}
 	if err != nil {
 		return nil, err
 	}
 	a := &author{
-		pace: how, ctx: ctx, conn: conn, guest: g, text: newPubText(cfg.payload), fail: fail, stall: cfg.stall,
+		pace: how, ctx: ctx, conn: conn, guest: g, texts: textsFor(how.rooms, cfg.payload), fail: fail, stall: cfg.stall,
 		moved: make(chan struct{}, 1), window: window, release: context.AfterFunc(ctx, func() { conn.Close() }),
 	}
 	g.write = func(b []byte) error { _, err := a.conn.Write(b); return err }
@@ -161,12 +172,12 @@ func (a *author) poke() {
 }
 
 func (a *author) send(n int, stamp uint64) error {
-	perFrame := max(1, maxFrame/a.text.size)
+	perFrame := max(1, maxFrame/a.texts[0].size)
 	for n > 0 {
 		want := min(n, authorBatch, perFrame, a.inFlight)
 		room, err := a.wait(func() int {
 			flying := int(a.sent - a.acked)
-			return min(a.inFlight-flying, chat.MaxInFlightB/a.text.size-flying, a.window/a.text.size)
+			return min(a.inFlight-flying, chat.MaxInFlightB/a.texts[0].size-flying, a.window/a.texts[0].size)
 		}, want)
 		if err != nil {
 			return err
@@ -184,7 +195,7 @@ func (a *author) put(n int, stamp uint64) error {
 	a.frame = appendFrame(a.frame[:0], frameData, 0, chatID, 0)
 	for range n {
 		a.sent++
-		a.frame = a.text.append(a.frame, a.sent, stamp)
+		a.frame = a.texts[a.sent%uint64(len(a.texts))].append(a.frame, a.sent, stamp)
 	}
 	size := len(a.frame) - frameHeader
 	binary.BigEndian.PutUint32(a.frame[8:], uint32(size))
@@ -238,6 +249,15 @@ func (a *author) close() {
 	a.reading.Wait()
 }
 
+// leave says goodbye, so that the node need not remember what was acknowledged, and closes.
+func (a *author) leave() {
+	a.closing.Store(true)
+	if a.conn.SetDeadline(time.Now().Add(byeLimit)) == nil && a.guest.say(controlID, &wire.Bye{}) == nil {
+		a.reading.Wait()
+	}
+	a.close()
+}
+
 // pubText is a publish in its encoded form but for its number and its stamp.
 type pubText struct {
 	head, tail []byte // before and behind the number
@@ -245,14 +265,26 @@ type pubText struct {
 	size       int    // at most, its length included
 }
 
-func newPubText(payload int) *pubText {
+func newPubText(room string, payload int) *pubText {
 	text := payloadText(payload)
-	record := wire.Must(nil, &wire.Pub{Room: roomName, Kind: chat.Text, Body: text})
+	record := wire.Must(nil, &wire.Pub{Room: room, Kind: chat.Text, Body: text})
 	const number = lengthSize + 2 // behind the array's head and the type, each one byte
 	p := &pubText{head: record[lengthSize:number], tail: record[number+1:]}
 	p.stampAt = bytes.Index(p.tail, text)
 	p.size = len(record) + 8
 	return p
+}
+
+// textsFor returns one text for each room, or for the one that everything goes through.
+func textsFor(rooms []string, payload int) []*pubText {
+	if rooms == nil {
+		rooms = []string{roomName}
+	}
+	texts := make([]*pubText, len(rooms))
+	for i, room := range rooms {
+		texts[i] = newPubText(room, payload)
+	}
+	return texts
 }
 
 // payloadText is a text of n bytes, at least stampSize, the first of which are for a stamp.

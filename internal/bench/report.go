@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -26,6 +25,7 @@ var measures = []struct {
 	{modePaced, "messages_per_s", "messages/s", digits},
 	{modePaced, "latency_p50_ms", "latency p50 ms", digits},
 	{modePaced, "latency_p99_ms", "latency p99 ms", digits},
+	{modePaced, "bytes_per_delivery", "bytes/delivery", digits},
 	{modePaced, "server_cpu_us_per_delivery", "server CPU µs/delivery", digits},
 	{modePaced, "load_cpu_us_per_delivery", "load CPU µs/delivery", digits},
 	{modeIdle, "rss_kb_per_client", "memory KB/client", digits},
@@ -44,6 +44,9 @@ var measures = []struct {
 	{modeHostile, "thrown_deaf", "thrown out: never reading", digits},
 	{modeHostile, "thrown_garbled", "thrown out: garbage", digits},
 	{modeHostile, "thrown_http", "thrown out: HTTP", digits},
+	{modeSlow, "peak_memory_mb", "server memory MB, most", digits},
+	{modeSlow, "thrown_stalled", "thrown out: stalled", digits},
+	{modeSlow, "thrown_slow", "thrown out: 1 KB/s", digits},
 }
 
 // measureOf returns the place of a measure in measures.
@@ -128,6 +131,8 @@ func newReport(cfg *config, out io.Writer) *report {
 		r.names = [2]string{"tls", "insecure"}
 	case scenarioHostile:
 		r.names = [2]string{"hostile", "alone"}
+	case scenarioSlow:
+		r.names = [2]string{"slow", "without"}
 	default:
 		r.names = [2]string{"kept", "ephemeral"}
 	}
@@ -153,6 +158,7 @@ const (
 
 const (
 	tlsNote     = "a goroutine reads each client, under TLS and without, so that the sides differ in TLS alone; the load has its part of the same CPUs\n"
+	slowNote    = "beside the N clients there are one that never reads and one that reads 1 KB/s, or they are not\n"
 	hostileNote = "no good client has lost a message, or had one twice or out of order; all is under TLS\n" +
 		"loopback is exempt from a node's limits for each address: over a network, one address can do less harm than this\n"
 )
@@ -169,8 +175,11 @@ func (r *report) preface() string {
 			rate, cfg.hostile, cpus) + hostileNote
 	}
 	text := fmt.Sprintf("texts of %d bytes; %s mode; paced at %s messages/s; %d publishers; %d CPUs\n", cfg.payload, runs, rate, cfg.publishers, cpus)
-	if cfg.scenario == scenarioTLS {
+	switch cfg.scenario {
+	case scenarioTLS:
 		text += tlsNote
+	case scenarioSlow:
+		text += slowNote
 	}
 	return text
 }
@@ -271,6 +280,12 @@ type (
 		Difference *jsonSpread `json:"difference"`
 		jsonTail
 	}
+	jsonSlow struct {
+		jsonHead
+		Slow    *jsonSpread `json:"slow"`
+		Without *jsonSpread `json:"without"`
+		jsonTail
+	}
 	jsonMob struct {
 		jsonHead
 		Connections int         `json:"hostile_connections"`
@@ -296,6 +311,8 @@ func (r *report) printJSON(rows []row) error {
 			line = jsonLinks{head, a, b, row.differs.json(), tail}
 		case scenarioHostile:
 			line = jsonMob{head, r.cfg.hostile, a, b, row.differs.json(), tail}
+		case scenarioSlow:
+			line = jsonSlow{head, a, b, tail}
 		default:
 			head.Scenario = scenarioStore // it may be a part of the scenario disk
 			line = jsonStore{head, a, b, tail}
@@ -305,37 +322,4 @@ func (r *report) printJSON(rows []row) error {
 		}
 	}
 	return nil
-}
-
-// progress is one line on a terminal that says what is being done; on anything else it is silent.
-type progress struct {
-	out   io.Writer // nil: silent
-	shown bool
-}
-
-func newProgress(w io.Writer) *progress {
-	if file, ok := w.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return &progress{out: w}
-		}
-	}
-	return &progress{}
-}
-
-// eraseLine returns to the line's beginning and clears it (ECMA-48, EL).
-const eraseLine = "\r\x1b[K"
-
-func (p *progress) say(format string, args ...any) {
-	if p.out != nil {
-		fmt.Fprintf(p.out, eraseLine+format, args...)
-		p.shown = true
-	}
-}
-
-// done takes the line away.
-func (p *progress) done() {
-	if p.shown {
-		_, _ = io.WriteString(p.out, eraseLine)
-		p.shown = false
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -22,6 +23,8 @@ const (
 	// warmUp is the part of a saturated run that is not counted, at most maxWarmUp.
 	warmUp    = 0.25
 	maxWarmUp = time.Second
+	// maxLate is how many times its duration a paced run takes at most, where the server does not keep up.
+	maxLate = 2
 	// Memory has settled when it has not changed for settledLooks looks; it is not waited for longer than settleLimit.
 	settleEvery  = 50 * time.Millisecond
 	settledLooks = 5
@@ -32,10 +35,13 @@ const (
 type side struct {
 	name    string
 	program program
-	kept    bool     // it has a store, in a folder of its own
-	secure  bool     // its links are under TLS
-	hostile int      // connections beside its clients
-	read    readFunc // how its clients are read
+	kept    bool                                                    // it has a store, in a folder of its own
+	secure  bool                                                    // its links are under TLS
+	hostile int                                                     // connections beside its clients
+	slow    bool                                                    // there are slow readers beside its clients
+	talk    *talk                                                   // of its clients; nil: they listen to publishers
+	read    readFunc                                                // how its clients are read
+	dial    func(ctx context.Context, number int) (net.Conn, error) // of a client; nil: what is usual
 	join    func(r *reader) error
 	publish func(ctx context.Context, address string, number int, fail context.CancelCauseFunc) (publisher, error)
 }
@@ -135,10 +141,7 @@ func visitServer(ctx context.Context, name string, p program, measure func(ctx c
 	}
 	defer c.stop()
 	if err := measure(ctx, c, fail); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return c.explain(err)
+		return c.because(ctx, err)
 	}
 	return nil
 }
@@ -169,11 +172,25 @@ func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc
 		defer p.close()
 		v.publishers = append(v.publishers, p)
 	}
+	return v.inModes(ctx, fail)
+}
+
+// inModes measures in each of the modes, once everybody is there.
+func (v *visit) inModes(ctx context.Context, fail context.CancelCauseFunc) (err error) {
+	var slow *sluggards
+	if v.side.slow {
+		if slow, err = newSluggards(ctx, v.child.address, fail); err != nil {
+			return err
+		}
+		defer slow.end()
+	}
 	switch {
+	case v.side.talk != nil:
+		return v.talk(ctx)
 	case v.modes[modeHostile]:
 		err = v.besideHostile(ctx, fail)
 	case v.modes[modePaced]:
-		err = v.paced(ctx)
+		err = v.paced(ctx, v.publishers[:1])
 	}
 	if err != nil {
 		return err
@@ -182,6 +199,9 @@ func (v *visit) measure(ctx context.Context, n int, fail context.CancelCauseFunc
 		if err := v.saturate(ctx); err != nil {
 			return err
 		}
+	}
+	if v.modes[modeSlow] {
+		v.besideSlow(slow)
 	}
 	return context.Cause(ctx)
 }
@@ -221,6 +241,10 @@ type reading struct {
 // look reads the clocks.
 func (c *child) look() reading {
 	r := reading{at: time.Now()}
+	if c.cmd == nil { // it is somebody else's
+		r.load, _ = processCPU(0)
+		return r
+	}
 	var known [2]bool
 	r.server, known[0] = processCPU(c.cmd.Process.Pid)
 	r.load, known[1] = processCPU(0)
@@ -251,34 +275,49 @@ func (v *visit) cost(m mode, from, to reading) {
 	v.set(m, "load_cpu_us_per_delivery", load)
 }
 
-// paced has one publisher send at a steady rate, and times each message on its way to each reader.
-func (v *visit) paced(ctx context.Context) error {
+// interval returns the time between two messages at the steady rate.
+func (cfg *config) interval() time.Duration { return time.Duration(float64(time.Second) / cfg.rate) }
+
+// paced has publishers send at the steady rate, in turn, and times each message on its way to each reader. A server that does not keep up gets fewer.
+func (v *visit) paced(ctx context.Context, publishers []publisher) error {
 	latency := &histogram{}
 	v.crowd.phase.Store(&phase{base: v.done, latency: latency})
 	began := v.look()
-	interval := time.Duration(float64(time.Second) / v.rate)
-	count := max(1, int(v.duration/interval))
+	interval, count := v.interval(), v.perRun()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for i := range count {
+		if time.Since(began.at) > maxLate*v.duration {
+			count = i
+			break
+		}
 		timer.Reset(time.Until(began.at.Add(time.Duration(i) * interval)))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if err := v.publishers[0].send(1, v.crowd.stamp()); err != nil {
+		if err := publishers[i%len(publishers)].send(1, v.crowd.stamp()); err != nil {
 			return err
 		}
 	}
 	v.done += uint64(count)
-	if err := errors.Join(v.drain(ctx), v.publishers[0].settle()); err != nil {
+	err := v.drain(ctx)
+	for _, p := range publishers {
+		if err == nil {
+			err = p.settle()
+		}
+	}
+	if err != nil {
 		return err
 	}
 	ended := v.look()
 	v.set(modePaced, "messages_per_s", float64(count)/max(ended.at.Sub(began.at), interval*time.Duration(count)).Seconds())
 	v.set(modePaced, "latency_p50_ms", milliseconds(latency.quantile(0.5)))
 	v.set(modePaced, "latency_p99_ms", milliseconds(latency.quantile(0.99)))
+	if n := ended.delivered - began.delivered; n > 0 {
+		v.set(modePaced, "bytes_per_delivery", float64(ended.bytes-began.bytes)/float64(n))
+	}
 	v.cost(modePaced, began, ended)
 	return nil
 }

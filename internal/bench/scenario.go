@@ -24,12 +24,18 @@ const (
 	scenarioCatchUp   scenario = "catchup"
 	// scenarioDisk is all of those that need one.
 	scenarioDisk scenario = "disk"
+	// scenarioJoin, scenarioRooms and scenarioSlow are about many clients, many rooms, and clients that read slowly.
+	scenarioJoin  scenario = "join"
+	scenarioRooms scenario = "rooms"
+	scenarioSlow  scenario = "slow"
+	// scenarioAgainst is what -against does: no scenario to choose.
+	scenarioAgainst scenario = "against"
 	// scenarioPeers is about nodes that are linked.
 	scenarioPeers scenario = "peers"
 )
 
 var allScenarios = []scenario{
-	scenarioFanout, scenarioTLS, scenarioHandshake, scenarioHostile,
+	scenarioFanout, scenarioTLS, scenarioHandshake, scenarioHostile, scenarioJoin, scenarioRooms, scenarioSlow,
 	scenarioStore, scenarioKept, scenarioSize, scenarioStart, scenarioCatchUp, scenarioDisk, scenarioPeers,
 }
 
@@ -47,8 +53,14 @@ func (s scenario) usual() (clients string, d time.Duration) {
 	switch s {
 	case scenarioHandshake:
 		return "8", 3 * time.Second
-	case scenarioHostile:
+	case scenarioHostile, scenarioAgainst:
 		return "100", 10 * time.Second
+	case scenarioJoin:
+		return "2250,4500,9000", 3 * time.Second
+	case scenarioSlow:
+		return "1000", 5 * time.Second
+	case scenarioRooms:
+		return "10000", 5 * time.Second
 	}
 	return "100,1000", 3 * time.Second
 }
@@ -61,6 +73,8 @@ func (cfg *config) setScenario(name string) error {
 	case scenarioHostile:
 		cfg.modes = map[mode]bool{modePaced: true, modeHostile: true}
 		cfg.publishers = 1 // no other would say anything
+	case scenarioSlow:
+		cfg.modes = map[mode]bool{modePaced: true, modeSaturate: true, modeSlow: true}
 	}
 	if !slices.Contains(allScenarios, cfg.scenario) {
 		var names []string
@@ -77,7 +91,7 @@ func (cfg *config) asks(s scenario) bool { return cfg.scenario == s || cfg.scena
 
 // run measures all that was asked for and prints it, each part as soon as it is known.
 func (cfg *config) run(ctx context.Context, node, floor program, stdout io.Writer, p *progress) error {
-	defer p.done()
+	defer p.clear()
 	switch cfg.scenario {
 	case scenarioFanout:
 		return cfg.compare(ctx, func(n int) [2]*side { return cfg.sidesOf(n, node, floor) }, stdout, p)
@@ -85,6 +99,10 @@ func (cfg *config) run(ctx context.Context, node, floor program, stdout io.Write
 		return cfg.compare(ctx, func(int) [2]*side { return cfg.linkSides(node) }, stdout, p)
 	case scenarioHostile:
 		return cfg.compare(ctx, func(int) [2]*side { return cfg.hostileSides(node) }, stdout, p)
+	case scenarioSlow:
+		return cfg.compare(ctx, func(int) [2]*side { return cfg.slowSides(node) }, stdout, p)
+	case scenarioRooms:
+		return cfg.measureRooms(ctx, node, newFigures(cfg, stdout), p)
 	}
 	return cfg.runDisk(ctx, node, stdout, p)
 }
@@ -100,8 +118,11 @@ func (cfg *config) runDisk(ctx context.Context, node program, stdout io.Writer, 
 		}
 	}()
 	out := newFigures(cfg, stdout)
-	if cfg.scenario == scenarioPeers {
+	switch cfg.scenario {
+	case scenarioPeers:
 		return cfg.measurePeers(ctx, node, out, p)
+	case scenarioJoin:
+		return cfg.measureJoin(ctx, node, out, p)
 	}
 	if cfg.asks(scenarioKept) {
 		if err := cfg.measureKept(ctx, node, out, p); err != nil {
@@ -128,20 +149,21 @@ func (cfg *config) compare(ctx context.Context, sidesOf func(clients int) [2]*si
 		return err
 	}
 	out := newReport(cfg, stdout)
+	p.begin(len(cfg.clients) * 2 * cfg.runs)
 	for _, n := range cfg.clients {
 		sides := sidesOf(n)
 		var all [2][]values
 		for i := range 2 * cfg.runs {
 			which := (i + i/2) % 2 // A B B A A B …: what changes with time falls on both alike
 			s := sides[which]
-			p.say("%d clients, run %d of %d: %s", n, i/2+1, cfg.runs, s.name)
+			p.step(1, "%s: %d clients, %s, run %d of %d", cfg.scenario, n, s.name, i/2+1, cfg.runs)
 			v, err := cfg.visitSide(ctx, s, n)
 			if err != nil {
 				return fmt.Errorf("bench %s with %d clients, run %d: %w", s.name, n, i/2+1, err)
 			}
 			all[which] = append(all[which], v)
 		}
-		p.done()
+		p.clear()
 		if err := out.print(n, all); err != nil {
 			return err
 		}

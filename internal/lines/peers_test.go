@@ -16,7 +16,7 @@ func TestPeersToPrograms(t *testing.T) {
 			`"admitted":true,"rtt_us":1500,"behind":3,"ahead":1,"seen":"2000-01-01T12:00:00.000Z","note":"late"},` +
 			`{"type":"peer","title":"","address":"10.0.0.6:8080","state":"dialing","behind":0,"ahead":0}]}`,
 		"/peers admit barn": `{"type":"peer","line":1,"node":"` + bob.String() + `","title":"Barn","address":"","state":"linked","admitted":true,"behind":0,"ahead":0}`,
-		"/peers drop eve":   `{"type":"error","line":1,"code":"no_such_user","text":"nobody of that name is known here"}`,
+		"/peers drop eve":   `{"type":"error","line":1,"code":"no_such_user","text":"nobody of that name is known here (no other node has that title, or more than one has: say its id, which /peers lists)"}`,
 		"/invite node":      `{"type":"invite","line":1,"link":"` + link.String() + `","token":"` + testToken + `","uses":1,"expires":"2000-01-01T12:00:00.000Z","for_node":true}`,
 		"/history causal": `{"type":"causal","line":1,"room":"lobby","messages":[{"type":"message","room":"lobby","seq":7,"id":"0000000000000000","epoch":"0000000000000000","name":"bob",` +
 			`"kind":"text","time":"2000-01-01T12:00:00.000Z","text":"hi"}],"total":9,"digest":"00ff"}`,

@@ -335,7 +335,7 @@ func TestUnknownQuestions(t *testing.T) {
 			t.Errorf("type %d: %v, want unsupported", kind, failed.Code)
 		}
 	}
-	for _, kind := range []byte{61, 160, 200} {
+	for _, kind := range []byte{63, 160, 200} {
 		if _, err := g.control.Write([]byte{0, 0, 0, 4, 0x82, 0x18, kind, 0x01}); err != nil {
 			t.Fatal(err)
 		}
