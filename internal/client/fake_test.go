@@ -98,6 +98,7 @@ func (s stream) Read(p []byte) (int, error)  { return s.in.Read(p) }
 func (s stream) Write(p []byte) (int, error) { return s.out.Write(p) }
 func (s stream) Window() int                 { return s.out.Window() }
 func (s stream) Ready() bool                 { return s.in.Ready() }
+func (s stream) Release()                    {}
 
 // elapse lets time pass that is a bubble's own, so that nobody waits, and what comes of it happen. Outside of a bubble it panics.
 func elapse(d time.Duration) {

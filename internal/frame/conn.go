@@ -35,6 +35,7 @@ type Conn struct {
 
 	// Owned by the goroutine that calls Read.
 	in    parser
+	news  bool   // yamux was given what Notify's function is to be told of
 	timed uint64 // the frame, as counted by in.begun, that a read deadline is set for; 0 for none
 
 	// Owned by the goroutine that calls Write.
@@ -98,14 +99,16 @@ func (c *Conn) Stream(id uint32, r io.Reader) Stream {
 }
 
 // Notify sets what is called whenever the window of a registered stream has
-// grown. f runs on the goroutine that reads the connection, so it must be
-// cheap and must not block. Growth before Notify is not reported: look at
-// Window once after it.
+// grown or the stream has become ready. f runs on the goroutine that reads the
+// connection, so it must be cheap and must not block. What was before Notify is
+// not reported, and neither is the end of the connection: look at Window and
+// Ready once after each of them.
 func (c *Conn) Notify(f func()) { c.notify.Store(&f) }
 
 // Read returns bytes that have passed the policy. It returns a *PolicyError
 // for a breach; that and every other error closes the connection.
 func (c *Conn) Read(p []byte) (int, error) {
+	c.tell()
 	n, err := c.raw.Read(p)
 	if n > 0 {
 		if breach := c.inspect(p[:n]); breach != nil {
@@ -121,20 +124,26 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// tell notifies of what the last Read has brought. By now yamux has sorted that
+// into its streams, where whoever is told finds it without having to wait.
+func (c *Conn) tell() {
+	if !c.news {
+		return
+	}
+	c.news = false
+	if f := c.notify.Load(); f != nil {
+		(*f)()
+	}
+}
+
 // inspect puts a received chunk before the parser and keeps the read
 // deadline in step with it.
-func (c *Conn) inspect(chunk []byte) error {
+func (c *Conn) inspect(chunk []byte) (err error) {
 	now := c.now()
 	since := now.Sub(c.start)
 	c.lastRead.Store(int64(since))
-	grown, err := c.in.feed(chunk, since)
-	if err != nil {
+	if c.news, err = c.in.feed(chunk, since); err != nil {
 		return err
-	}
-	if grown {
-		if f := c.notify.Load(); f != nil {
-			(*f)()
-		}
 	}
 	return c.setFrameDeadline(now)
 }

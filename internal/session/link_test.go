@@ -116,6 +116,7 @@ type end struct{ in, out *pipe }
 func (e end) Read(p []byte) (int, error)  { return e.in.Read(p) }
 func (e end) Write(p []byte) (int, error) { return e.out.write(p) }
 func (e end) Ready() bool                 { return e.in.ready() }
+func (e end) Release()                    {}
 func (e end) Window() int {
 	e.out.mu.Lock()
 	defer e.out.mu.Unlock()

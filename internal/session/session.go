@@ -297,6 +297,7 @@ func (c *chatReader) run() {
 		}
 		if !c.reader.Buffered() && !c.stream.Ready() {
 			c.reader.Release()
+			c.stream.Release()
 			c.waiting = nil
 			return
 		}
@@ -418,6 +419,7 @@ func (q *controlReader) run() {
 	for !q.ended {
 		if !q.reader.Buffered() && !q.stream.Ready() {
 			q.reader.Release()
+			q.stream.Release()
 			return
 		}
 		q.ended, q.err = q.step()
