@@ -186,13 +186,16 @@ func (l *Link) Chat() frame.Stream { return l.streams[1] }
 // nil on a client's link.
 func (l *Link) Peer() frame.Stream { return l.streams[2] }
 
-// Notify sets what is called when the window of a stream has grown. f
+// Notify sets what is called when the window of a stream has grown, or the stream has become ready. f
 // must not block. A writer looks at Window once after Notify and before it
 // waits, and waits for Done too.
 func (l *Link) Notify(f func()) { l.conn.Notify(f) }
 
 // Done is closed when the link is dead.
 func (l *Link) Done() <-chan struct{} { return l.session.CloseChan() }
+
+// AfterEnd has f called once, in a goroutine of its own, when the link is dead. It is called once.
+func (l *Link) AfterEnd(f func()) { l.conn.AfterEnd(func() { <-l.Done(); f() }) }
 
 // Err returns why the link is dead, for the log: a *frame.PolicyError, io.EOF
 // when the peer left, net.ErrClosed after Close and when yamux itself could not

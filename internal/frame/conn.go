@@ -4,8 +4,8 @@
 // yamux, follows the windows of those streams, and holds the peer to a
 // Policy before yamux spends memory or goroutines on it.
 //
-// It is not a multiplexer: it opens no stream, keeps no received byte and
-// starts no goroutine.
+// It is not a multiplexer: it opens no stream, keeps no received byte and has no
+// goroutine that waits.
 package frame
 
 import (
@@ -55,6 +55,7 @@ type Conn struct {
 	writing  atomic.Int64          // when the socket write in progress began, 0 for none
 	cause    atomic.Pointer[error] // why the connection has ended, nil while it lives
 	notify   atomic.Pointer[func()]
+	after    atomic.Pointer[func()] // what AfterEnd was given, until it is called
 }
 
 // NewConn wraps c, which it owns from now on, and sets the options of the
@@ -210,7 +211,25 @@ func (c *Conn) Abort(cause error) error {
 	if !c.cause.CompareAndSwap(nil, &cause) {
 		return nil
 	}
-	return beneath(c.raw).Close()
+	err := beneath(c.raw).Close()
+	c.finish()
+	return err
+}
+
+// AfterEnd has f called in a goroutine of its own when the connection has ended,
+// at once if it has already. It is called once. Who would wait for that end in a
+// goroutine would pay for the goroutine as long as the connection lives.
+func (c *Conn) AfterEnd(f func()) {
+	c.after.Store(&f)
+	if c.Err() != nil {
+		c.finish()
+	}
+}
+
+func (c *Conn) finish() {
+	if f := c.after.Swap(nil); f != nil {
+		go (*f)() // ends when f does, which is for the caller of AfterEnd to see to
+	}
 }
 
 // LocalAddr implements net.Conn.

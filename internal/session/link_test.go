@@ -219,7 +219,9 @@ func arriveAs(t *testing.T, h *Host, caller func(identity.ID) Caller) *guest {
 	node.Go(func() {
 		s, err := h.Handshake(t.Context(), g.link, caller(key.ID()))
 		if err == nil {
-			err = s.Serve(context.Background())
+			s.Begin(context.Background())
+			<-g.link.Done()
+			err = s.End()
 		}
 		g.ended <- err
 	})

@@ -11,7 +11,7 @@ import (
 	"chatnode/internal/wire"
 )
 
-// A client that says nothing, and is told nothing, has no goroutine of its own but the one that serves; half a record changes nothing but for its own
+// A client that says nothing, and is told nothing, has no goroutine of its own; half a record changes nothing but for its own
 // reader, and all is done when there is something to do again.
 func TestQuietClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -22,7 +22,7 @@ func TestQuietClient(t *testing.T) {
 		for cseq := range uint64(3) {
 			synctest.Wait()
 			if n := errands(); n != 0 {
-				t.Errorf("a quiet client has %d goroutines beside the one that serves", n)
+				t.Errorf("a quiet client has %d goroutines", n)
 			}
 			half := wire.Must(nil, &wire.Pub{CSeq: cseq + 1, Room: "lobby", Kind: chat.Text, Body: []byte("hello")})
 			for _, piece := range [][]byte{half[:7], half[7:]} {

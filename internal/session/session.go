@@ -1,6 +1,6 @@
 // Package session is the node's side of one connection: the handshake, the questions on the control stream, and the two ends of a
 // hub.Session, a reader that submits what the client sends and a writer that follows its cursors. It is given its streams, and opens
-// nothing. A client that is quiet costs it no goroutine but the one that serves.
+// nothing. A client that is quiet costs it no goroutine.
 package session
 
 import (
@@ -88,10 +88,15 @@ type Session struct {
 	link    Link
 	hub     *hub.Session
 	control *wire.Reader
-	log     *slog.Logger
+	key     identity.ID
+	from    uint64
 
-	// Each has a goroutine while it has something to do.
+	// Set by Begin. Each errand has a goroutine while it has something to do, and owns what it works with.
+	stop                        func() bool
 	writing, hearing, answering errand.Errand
+	out                         writer
+	said                        chatReader
+	asked                       controlReader
 
 	goodbye atomic.Bool // the client has said goodbye, and has had all answers
 
@@ -149,8 +154,7 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 	} else if err != nil {
 		return nil, err
 	}
-	s.hub = attached
-	s.log = h.Log.With("key", guest.Key.String(), "from", welcome.From)
+	s.hub, s.key, s.from = attached, guest.Key, welcome.From
 	if err := write(link.Control(), h.welcome(welcome)); err != nil {
 		s.leave()
 		return nil, err
@@ -236,26 +240,33 @@ func linger(ctx context.Context, link Link) {
 // poke hints to the writer that there may be something to write.
 func (s *Session) poke() { s.writing.Poke() }
 
-// Serve carries the session until its connection ends, and closes the link. It returns why it ended; nil after a goodbye of either side.
-func (s *Session) Serve(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.link.Close() })
-	defer stop()
-	w := &writer{Session: s, control: s.link.Control(), chat: s.link.Chat(), size: maxWrite}
-	c := &chatReader{Session: s, stream: s.link.Chat(), reader: wire.NewReader(s.link.Chat())}
-	q := &controlReader{Session: s, stream: s.link.Control(), reader: s.control}
-	s.link.Notify(func() {
-		s.poke()
-		if c.stream.Ready() {
-			s.hearing.Poke()
-		}
-		if q.stream.Ready() {
-			s.answering.Poke()
-		}
-	})
-	s.writing.Start(w.run)
-	s.hearing.Start(c.run)
-	s.answering.Start(q.run)
-	<-s.link.Done()
+// Begin has the session carried from now on, by goroutines that are there while there is something to do. When its connection has ended, which the end
+// of ctx brings about, the caller calls End.
+func (s *Session) Begin(ctx context.Context) {
+	s.stop = context.AfterFunc(ctx, func() { s.link.Close() })
+	s.out = writer{Session: s, control: s.link.Control(), chat: s.link.Chat(), size: maxWrite}
+	s.said = chatReader{Session: s, stream: s.link.Chat(), reader: wire.NewReader(s.link.Chat())}
+	s.asked = controlReader{Session: s, stream: s.link.Control(), reader: s.control}
+	s.link.Notify(s.hear)
+	s.writing.Start(s.out.run)
+	s.hearing.Start(s.said.run)
+	s.answering.Start(s.asked.run)
+}
+
+// hear has done what there is to do now that a window has grown or a stream has become ready.
+func (s *Session) hear() {
+	s.poke()
+	if s.said.stream.Ready() {
+		s.hearing.Poke()
+	}
+	if s.asked.stream.Ready() {
+		s.answering.Poke()
+	}
+}
+
+// End ends the session of a connection that has ended, and returns when its goroutines have. It returns why that was; nil after a goodbye of either side.
+func (s *Session) End() error {
+	defer s.stop()
 	s.hearing.Poke() // what came before the end is read
 	s.answering.Poke()
 	s.hearing.Close()
@@ -266,13 +277,16 @@ func (s *Session) Serve(ctx context.Context) error {
 	if s.goodbye.Load() {
 		return nil
 	}
-	return errors.Join(q.err, c.err, w.err)
+	return errors.Join(s.asked.err, s.said.err, s.out.err)
 }
+
+// log is made when there is something to say, which is seldom.
+func (s *Session) log() *slog.Logger { return s.host.Log.With("key", s.key.String(), "from", s.from) }
 
 // leave takes the session out of the hub.
 func (s *Session) leave() {
 	if err := s.hub.Detach(s.goodbye.Load()); err != nil && !errors.Is(err, hub.ErrStopped) {
-		s.log.Error("detach", "err", err)
+		s.log().Error("detach", "err", err)
 	}
 }
 
