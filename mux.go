@@ -186,10 +186,14 @@ func (l *Link) Chat() frame.Stream { return l.streams[1] }
 // nil on a client's link.
 func (l *Link) Peer() frame.Stream { return l.streams[2] }
 
-// Notify sets what is called when the window of a stream has grown, or the stream has become ready. f
+// Notify sets what is called when the window of a stream has grown. f
 // must not block. A writer looks at Window once after Notify and before it
 // waits, and waits for Done too.
 func (l *Link) Notify(f func()) { l.conn.Notify(f) }
+
+// Hear sets what is called when a stream has become ready, on the same terms
+// as Notify: a reader looks at Ready.
+func (l *Link) Hear(f func()) { l.conn.Hear(f) }
 
 // Done is closed when the link is dead.
 func (l *Link) Done() <-chan struct{} { return l.session.CloseChan() }

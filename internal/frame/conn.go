@@ -35,7 +35,7 @@ type Conn struct {
 
 	// Owned by the goroutine that calls Read.
 	in    parser
-	news  bool   // yamux was given what Notify's function is to be told of
+	news  news   // of what yamux was given by the last Read
 	timed uint64 // the frame, as counted by in.begun, that a read deadline is set for; 0 for none
 
 	// Owned by the goroutine that calls Write.
@@ -55,6 +55,7 @@ type Conn struct {
 	writing  atomic.Int64          // when the socket write in progress began, 0 for none
 	cause    atomic.Pointer[error] // why the connection has ended, nil while it lives
 	notify   atomic.Pointer[func()]
+	hear     atomic.Pointer[func()]
 	after    atomic.Pointer[func()] // what AfterEnd was given, until it is called
 }
 
@@ -100,16 +101,21 @@ func (c *Conn) Stream(id uint32, r io.Reader) Stream {
 }
 
 // Notify sets what is called whenever the window of a registered stream has
-// grown or the stream has become ready. f runs on the goroutine that reads the
-// connection, so it must be cheap and must not block. What was before Notify is
-// not reported, and neither is the end of the connection: look at Window and
-// Ready once after each of them.
+// grown. f runs on the goroutine that reads the connection, so it must be
+// cheap and must not block. Growth before Notify is not reported: look at
+// Window once after it.
 func (c *Conn) Notify(f func()) { c.notify.Store(&f) }
+
+// Hear sets what is called whenever a registered stream has become ready, on
+// the same terms. The end of the connection is not reported either: look at
+// Ready once after it.
+func (c *Conn) Hear(f func()) { c.hear.Store(&f) }
 
 // Read returns bytes that have passed the policy. It returns a *PolicyError
 // for a breach; that and every other error closes the connection.
 func (c *Conn) Read(p []byte) (int, error) {
-	c.tell()
+	c.tell(c.news)
+	c.news = news{}
 	n, err := c.raw.Read(p)
 	if n > 0 {
 		if breach := c.inspect(p[:n]); breach != nil {
@@ -125,14 +131,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// tell notifies of what the last Read has brought. By now yamux has sorted that
-// into its streams, where whoever is told finds it without having to wait.
-func (c *Conn) tell() {
-	if !c.news {
-		return
+// tell says what the last Read has brought. By now yamux has sorted that into
+// its streams, where whoever is told finds it without having to wait.
+func (c *Conn) tell(n news) {
+	if f := c.notify.Load(); n.grown && f != nil {
+		(*f)()
 	}
-	c.news = false
-	if f := c.notify.Load(); f != nil {
+	if f := c.hear.Load(); n.ready && f != nil {
 		(*f)()
 	}
 }

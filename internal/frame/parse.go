@@ -34,36 +34,41 @@ func newParser(policy Policy, streams *[maxStreams]stream) parser {
 // midFrame reports whether a frame has begun and is not whole yet.
 func (p *parser) midFrame() bool { return p.have > 0 || p.body > 0 }
 
-// feed takes the next chunk, received at now. It reports whether there is
-// news for whoever uses a registered stream: its window has grown, or there is
-// something to read. The first breach is the end of the parser's use.
-func (p *parser) feed(chunk []byte, now time.Duration) (news bool, breach error) {
+// news is of the registered streams, for whoever uses them.
+type news struct {
+	grown bool // a window
+	ready bool // there is something to read, if only an end
+}
+
+// feed takes the next chunk, received at now. The first breach is the end of the
+// parser's use.
+func (p *parser) feed(chunk []byte, now time.Duration) (n news, breach error) {
 	for len(chunk) > 0 {
 		if p.body > 0 {
-			n := min(uint64(p.body), uint64(len(chunk)))
-			p.body -= uint32(n)
-			chunk = chunk[n:]
+			size := min(uint64(p.body), uint64(len(chunk)))
+			p.body -= uint32(size)
+			chunk = chunk[size:]
 		} else {
 			if p.have == 0 {
 				p.begun++
 			}
-			n := copy(p.head[p.have:], chunk)
-			p.have += n
-			chunk = chunk[n:]
+			size := copy(p.head[p.have:], chunk)
+			p.have += size
+			chunk = chunk[size:]
 			if p.have < headerSize {
 				break
 			}
 			p.have = 0
 			p.body = p.head.body()
 			if err := p.frame(now); err != nil {
-				return news, err
+				return n, err
 			}
 		}
 		if p.body == 0 && p.to != nil {
-			news = p.to.arrive(&p.head) || news
+			p.to.arrive(&p.head, &n)
 		}
 	}
-	return news, nil
+	return n, nil
 }
 
 // frame judges the header that has just become whole, and finds out whom it is

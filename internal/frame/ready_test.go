@@ -47,7 +47,7 @@ func openReadyLink(t *testing.T, early ...[]byte) *readyLink {
 		t.Fatal(err)
 	}
 	l.stream = l.Stream(s.StreamID(), s)
-	l.Notify(func() {
+	l.Hear(func() {
 		select {
 		case l.told <- struct{}{}:
 		default:
@@ -211,7 +211,7 @@ func TestErrandsMissNothing(t *testing.T) {
 				}
 				defer node.Close()
 				readers := [2]*errandReader{{stream: node.control, all: make(chan struct{}), over: make(chan struct{})}, {stream: node.chat, all: make(chan struct{}), over: make(chan struct{})}}
-				node.conn.Notify(func() {
+				node.conn.Hear(func() {
 					for _, r := range readers {
 						if r.stream.Ready() {
 							r.Poke()

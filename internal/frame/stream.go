@@ -77,10 +77,10 @@ func find(streams *[maxStreams]stream, id uint32) *stream {
 	return &streams[id/2]
 }
 
-// arrive takes note of a whole frame, and reports whether whoever uses the
+// arrive takes note of a whole frame, and adds to n what whoever uses the
 // stream may want to know.
-func (s *stream) arrive(h *header) bool {
-	over := h.flags()&(flagFIN|flagRST) != 0
+func (s *stream) arrive(h *header, n *news) {
+	over, registered := h.flags()&(flagFIN|flagRST) != 0, s.registered.Load()
 	if over {
 		s.ended.Store(true)
 	}
@@ -88,8 +88,9 @@ func (s *stream) arrive(h *header) bool {
 		s.unread.Add(int64(h.length()))
 	} else {
 		s.grant(h.length())
+		n.grown = n.grown || registered && h.length() > 0
 	}
-	return (over || h.length() > 0) && s.registered.Load()
+	n.ready = n.ready || registered && (over || h.body() > 0)
 }
 
 // grant adds a window update. The sum is kept whole although Window cuts it at

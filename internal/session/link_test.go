@@ -140,17 +140,19 @@ func (l *link) Control() frame.Stream { return l.control }
 func (l *link) Chat() frame.Stream    { return l.chat }
 func (l *link) Done() <-chan struct{} { return l.done }
 
-func (l *link) Notify(f func()) {
-	for _, e := range []end{l.control, l.chat} {
-		for _, p := range []*pipe{e.in, e.out} {
-			p.mu.Lock()
-			if p == e.in {
-				p.news = f
-			} else {
-				p.grown = f
-			}
-			p.mu.Unlock()
-		}
+func (l *link) Notify(grown func()) {
+	for _, p := range []*pipe{l.control.out, l.chat.out} {
+		p.mu.Lock()
+		p.grown = grown
+		p.mu.Unlock()
+	}
+}
+
+func (l *link) Hear(ready func()) {
+	for _, p := range []*pipe{l.control.in, l.chat.in} {
+		p.mu.Lock()
+		p.news = ready
+		p.mu.Unlock()
 	}
 }
 

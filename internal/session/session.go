@@ -50,8 +50,10 @@ const (
 type Link interface {
 	Control() frame.Stream
 	Chat() frame.Stream
-	// Notify has f called, from any goroutine, whenever the send window of a stream has grown, and whenever a stream has become Ready.
-	Notify(f func())
+	// Notify has grown called, from any goroutine, whenever the send window of a stream has grown.
+	Notify(grown func())
+	// Hear has ready called, from any goroutine, whenever a stream has become Ready.
+	Hear(ready func())
 	// Done is closed when the connection has ended.
 	Done() <-chan struct{}
 	// Close ends the connection at once; reads and writes that wait return an error.
@@ -247,15 +249,15 @@ func (s *Session) Begin(ctx context.Context) {
 	s.out = writer{Session: s, control: s.link.Control(), chat: s.link.Chat(), size: maxWrite}
 	s.said = chatReader{Session: s, stream: s.link.Chat(), reader: wire.NewReader(s.link.Chat())}
 	s.asked = controlReader{Session: s, stream: s.link.Control(), reader: s.control}
-	s.link.Notify(s.hear)
+	s.link.Notify(s.poke)
+	s.link.Hear(s.hear)
 	s.writing.Start(s.out.run)
 	s.hearing.Start(s.said.run)
 	s.answering.Start(s.asked.run)
 }
 
-// hear has done what there is to do now that a window has grown or a stream has become ready.
+// hear has a stream read that has become ready.
 func (s *Session) hear() {
-	s.poke()
 	if s.said.stream.Ready() {
 		s.hearing.Poke()
 	}
