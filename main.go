@@ -526,6 +526,9 @@ func (w *way) dialOne(ctx context.Context, place client.Place) (*Link, error) {
 
 // connect returns a connection to the node at a place, and that node's id, which has passed the check, or is the one that was told.
 func (w *way) connect(ctx context.Context, place client.Place) (net.Conn, identity.ID, error) {
+	if w.insecure && !place.Node.IsZero() {
+		return nil, identity.ID{}, fmt.Errorf("%s: a node that was told of can't prove itself without encryption", place.Address)
+	}
 	if w.insecure {
 		conn, err := door.DialPlain(ctx, place.Address)
 		return conn, identity.ID{}, err

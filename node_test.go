@@ -56,13 +56,13 @@ type town struct {
 // newTown runs a node's hub until end is called.
 func newTown(t *testing.T, insecure bool) (tw *town, end func()) {
 	t.Helper()
-	return newTownOf(t, insecure, store.NewMemory(1<<20))
+	return newTownOf(t, insecure, newKey(t), store.NewMemory(1<<20))
 }
 
-// newTownOf does so with a store.
-func newTownOf(t *testing.T, insecure bool, rooms premises.Store) (tw *town, end func()) {
+// newTownOf does so with the node's key and a store.
+func newTownOf(t *testing.T, insecure bool, key *identity.Key, rooms premises.Store) (tw *town, end func()) {
 	t.Helper()
-	n, err := newNode(nodeConfig{Store: rooms, Key: newKey(t), Title: "town", Insecure: insecure, Log: slog.New(slog.DiscardHandler)})
+	n, err := newNode(nodeConfig{Store: rooms, Key: key, Title: "town", Insecure: insecure, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,11 @@ func keptTown(t *testing.T) (ctx context.Context, tw *town, dir string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kept.Close() })
-	tw, end := newTownOf(t, false, kept)
+	key := newKey(t)
+	if _, err := kept.NodeKey(key.Text()); err != nil {
+		t.Fatal(err)
+	}
+	tw, end := newTownOf(t, false, key, kept)
 	t.Cleanup(end)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
@@ -737,6 +741,9 @@ func TestToldPlaces(t *testing.T) {
 		t.Fatalf("the told node: %v", err)
 	}
 	link.Close()
+	if _, _, err := (&way{insecure: true}).connect(t.Context(), client.Place{Address: addr, Node: node}); err == nil || !strings.Contains(err.Error(), "can't prove itself") {
+		t.Errorf("a told node without encryption: %v", err)
+	}
 	if last := w.places.List()[0]; last.Node != node || judged != 0 {
 		t.Errorf("%v is tried first now, and %d nodes were judged", last, judged)
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 // signed reports whether an act is signed for the place it goes to.
-func signed(p *wire.Pub, epoch, from uint64) bool {
-	act := identity.SignedAct{Epoch: epoch, From: from, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
+func signed(p *wire.Pub, node identity.ID, epoch, from uint64) bool {
+	act := identity.SignedAct{Node: node, Epoch: epoch, From: from, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
 	return act.SignedBy(testKey().ID(), p.Opts.Sig)
 }
 
@@ -32,7 +32,7 @@ func TestActsAreSigned(t *testing.T) {
 		p := r.accept(func(w *wire.Welcome) { w.From = 5 })
 		event[LinkUp](r)
 		first := onChat[*wire.Pub](p)
-		if first.Kind != chat.Act || string(first.Body) != "readonly" || !signed(first, testEpoch, 5) {
+		if first.Kind != chat.Act || string(first.Body) != "readonly" || !signed(first, nodeID, testEpoch, 5) {
 			t.Errorf("%+v is not signed", first)
 		}
 		p.cut(func() int { return 0 })
@@ -48,11 +48,12 @@ func TestActsAreSigned(t *testing.T) {
 		}
 		p.cut(func() int { return 0 })
 		event[LinkDown](r)
-		r.accept(func(w *wire.Welcome) { w.Epoch = testEpoch + 1 })
+		other := identity.ID{7}
+		r.accept(func(w *wire.Welcome) { w.Node, w.Epoch = other[:], testEpoch+1 })
 		event[Reset](r)
-		p = r.accept(func(w *wire.Welcome) { w.Epoch, w.From = testEpoch+1, 9 })
+		p = r.accept(func(w *wire.Welcome) { w.Node, w.Epoch, w.From = other[:], testEpoch+1, 9 })
 		event[LinkUp](r)
-		if anew := onChat[*wire.Pub](p); !signed(anew, testEpoch+1, 9) {
+		if anew := onChat[*wire.Pub](p); !signed(anew, other, testEpoch+1, 9) {
 			t.Errorf("for another node %+v is not signed", anew)
 		}
 	})

@@ -47,14 +47,14 @@ func NewPlaces(named []string) *Places {
 	return p
 }
 
-// Tell replaces what nodes have told, as Config.Nodes does. An address of this machine, or of this link or network, is left out unless the user has named
-// one that is as near: no node far away has a client dial what is behind the user's doors.
+// Tell replaces what nodes have told, as Config.Nodes does. Names are left out, as whoever has one leads it wherever they like. An address of this machine, or
+// of this link or network, is left out unless the user has named one that is as near: no node far away has a client dial what is behind the user's doors.
 func (p *Places) Tell(nodes []Node) {
 	var told []Place
 	for _, node := range nodes {
 		for _, host := range node.Hosts {
 			place := Place{host, node.ID}
-			if reachOf(host) >= p.widest && !slices.Contains(told, place) && !slices.Contains(p.named, Place{Address: host}) {
+			if isLiteral(host) && reachOf(host) >= p.widest && !slices.Contains(told, place) && !slices.Contains(p.named, Place{Address: host}) {
 				told = append(told, place)
 			}
 		}
@@ -88,6 +88,12 @@ func (p *Places) Reached(place Place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = place
+}
+
+// isLiteral reports whether an address is one of the network itself: an IP address that means the same wherever it is looked at, and a port.
+func isLiteral(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Port() != 0 && at.Addr().Zone() == ""
 }
 
 // reachOf returns how far an address reaches. A name can be of any network but this machine, for all that can be told without asking.

@@ -380,7 +380,7 @@ func (n *conn) openLocked(r *wire.Open) error {
 	opened, cursor := Opened{Room: room.name, Topic: r.Topic, Status: r.Status, From: r.From, Head: r.Head, Direct: room.direct(), Terms: room.terms}, room.place.cursor
 	switch {
 	case v.moved:
-		room.trail.move(r.Seen)
+		room.trail.move(cursor.Seq, r.Seen)
 		room.passed, room.read = nil, translate(room.read, was, cursor.Seq)
 		opened.Status, opened.Cursor, opened.Seen = wire.StatusMoved, cursor, slices.Clone(r.Seen)
 		c.feed.put(opened)

@@ -43,7 +43,7 @@ type pair struct {
 // goTo has a room go on behind c. In another log the numbers are others.
 func (r *remembered) goTo(c chat.Cursor) {
 	if r.known && r.cursor.Epoch != c.Epoch {
-		r.trail.move(nil)
+		r.trail.move(c.Seq, nil)
 		r.read = translate(r.read, r.cursor.Seq, c.Seq)
 	}
 	r.known, r.cursor = true, c

@@ -13,11 +13,15 @@ const maxTrail = wire.MaxMovedIDs
 // maxSeen bounds the ranges of rows to come that were shown on another node: those of an Open, and as many that are told later.
 const maxSeen = 2 * wire.MaxSeen
 
-// trail is what was shown of a room, in words that all nodes of a space understand, whatever order they have it in: all that the marks cover, and the
-// newest messages by their ids. The numbers in it are those of the log that the room's cursor is of.
+// maxLog bounds the entries of a log, as nodes do.
+const maxLog = 1<<36 - 1
+
+// trail is what was shown of a room, in words that all nodes of a space understand, whatever order they have it in: all that the last mark covers,
+// and the newest messages by their ids. The numbers in it are those of the log that the room's cursor is of.
 type trail struct {
-	heads []wire.Grown // the most that the marks have said of each log, in the order of their ids
+	heads []wire.Grown // the last mark, in the order of its logs
 	steps []step       // the newest of what was shown, in that order; at most maxTrail
+	begun uint64       // what is up to this row of the present log was shown on another node, and is in no mark that is older
 	away  int          // steps whose message has not come in the present log
 	seen  [][2]uint64  // rows of the present log that were shown on another node, ascending
 }
@@ -26,7 +30,7 @@ type trail struct {
 type step struct {
 	id     chat.ID
 	seq    uint64 // in the present log; 0: it has not come there
-	marked bool   // a mark covers it
+	marked bool   // the last mark covers it
 }
 
 // isEmpty reports whether another node can't tell from it what was shown.
@@ -71,17 +75,16 @@ func (t *trail) drop(i int) {
 	t.steps = slices.Delete(t.steps, i, i+1)
 }
 
-// mark takes in which logs the rows up to seq are of, and how much of each. What earlier marks covered, of a node that may have been ahead, stays covered.
-// It reports false for a mark that tells of too much, and has changed nothing then.
+// mark takes in which logs the rows up to seq are of, and how much of each, in place of what was said before, by whichever node: a lie lasts no longer than
+// the next node's word. What an earlier node alone has shown is known by its id, so of that too much is at worst shown again, and nothing is passed over. It
+// reports false for a mark that can't be, or is of less than the other node's, and has changed nothing then.
 func (t *trail) mark(seq uint64, heads []wire.Grown) bool {
-	most := map[wire.LogID]uint64{}
-	for _, list := range [][]wire.Grown{t.heads, heads} {
-		for _, g := range list {
-			most[g.Log] = max(most[g.Log], g.Seq)
-		}
-	}
-	if len(most) > wire.MaxMarkHeads {
+	if seq < t.begun || len(heads) > wire.MaxMarkHeads || slices.ContainsFunc(heads, func(g wire.Grown) bool { return g.Seq > maxLog }) {
 		return false
+	}
+	most := map[wire.LogID]uint64{}
+	for _, g := range heads {
+		most[g.Log] = max(most[g.Log], g.Seq)
 	}
 	t.heads = make([]wire.Grown, 0, len(most))
 	for log, seq := range most {
@@ -89,19 +92,18 @@ func (t *trail) mark(seq uint64, heads []wire.Grown) bool {
 	}
 	slices.SortFunc(t.heads, func(a, b wire.Grown) int { return slices.Compare(a.Log[:], b.Log[:]) })
 	for i := range t.steps {
-		if s := &t.steps[i]; s.seq > 0 && s.seq <= seq {
-			s.marked = true
-		}
+		s := &t.steps[i]
+		s.marked = s.seq > 0 && s.seq <= seq
 	}
 	return true
 }
 
-// move goes over to the log of another node, in which these rows were shown before: its numbers are others.
-func (t *trail) move(seen [][2]uint64) {
+// move goes over to the log of another node, behind its row at, where these rows were shown before: its numbers are others.
+func (t *trail) move(at uint64, seen [][2]uint64) {
 	for i := range t.steps {
 		t.steps[i].seq = 0
 	}
-	t.away, t.seen = len(t.steps), seen
+	t.away, t.seen, t.begun = len(t.steps), seen, at
 }
 
 // pass adds rows of the present log that were shown before. It reports false for too many.
@@ -126,7 +128,7 @@ func (t *trail) moved() *wire.Moved {
 
 // clone returns a copy that changes by itself.
 func (t *trail) clone() trail {
-	return trail{heads: slices.Clone(t.heads), steps: slices.Clone(t.steps), away: t.away, seen: slices.Clone(t.seen)}
+	return trail{heads: slices.Clone(t.heads), steps: slices.Clone(t.steps), begun: t.begun, away: t.away, seen: slices.Clone(t.seen)}
 }
 
 // translate returns where somebody has read to in another log, in which as much is unread as was: of read, when the last shown was row was, and is row now.

@@ -166,8 +166,8 @@ func (c *Client) recordLocked(e *entry) wire.Record {
 		return &wire.Nick{Name: e.arg}
 	}
 	p := c.outbox.pub(e, c.self)
-	if p.Kind == chat.Act { // signed for the origin that it goes out under, which can change
-		act := identity.SignedAct{Epoch: c.epoch, From: c.from, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
+	if p.Kind == chat.Act { // signed for the node that it goes to and the origin that it goes out under, which can change
+		act := identity.SignedAct{Node: c.home.node, Epoch: c.epoch, From: c.from, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
 		p.Opts.Sig = c.cfg.Key.SignAct(&act)
 	}
 	return p

@@ -105,11 +105,7 @@ func (h *Hub) isIn(a *account, r *room) bool {
 
 // isSelf reports whether a key id is the node's own: what it says itself comes back to it.
 func (h *Hub) isSelf(node []byte) bool {
-	if h.cfg.Key == nil {
-		return false
-	}
-	id := h.cfg.Key.ID()
-	return bytes.Equal(id[:], node)
+	return h.cfg.Key != nil && bytes.Equal(h.node[:], node)
 }
 
 // ViaOf returns what a node is called where it vouches for somebody: its title, if it has one, and its id.
@@ -133,12 +129,12 @@ func (h *Hub) via(a *account) string {
 	return ViaOf(h.nodes[node].Title, node)
 }
 
-// vouched notes which nodes the entries came from by which keys are known that write elsewhere. The first of a key stays its voucher.
-func (h *Hub) vouched(all []store.Abroad) {
-	for _, x := range all {
-		if author := h.authors[x.Num]; h.vouchers[author].IsZero() {
-			h.vouchers[author] = identity.IDOf(x.Via[:])
-		}
+// vouched notes which node the entries came from by which a key is known that writes elsewhere. The first of a key stays its voucher.
+func (h *Hub) vouched(x *store.Abroad) {
+	if author := h.authors[x.Num]; h.vouchers[author].IsZero() {
+		node := identity.IDOf(x.Via[:])
+		h.vouchers[author] = node
+		h.charge(node, 0, 1)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Session) hear(p *wire.Pub) *heard {
 	if err == nil && act.Who != "" {
 		a.who, err = identity.ParseID(act.Who)
 	}
-	covers := identity.SignedAct{Epoch: s.hub.epoch, From: s.origin.Num, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
+	covers := identity.SignedAct{Node: s.hub.node, Epoch: s.hub.epoch, From: s.origin.Num, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
 	switch {
 	case err != nil || act.Who != "" && a.who.String() != act.Who || len(p.Opts.Re) > 0 || (a.row > 0) != (a.Verb == chat.Redact):
 		a.code = chat.BadAct

@@ -470,7 +470,7 @@ func (x *town) compare() {
 		var rows []string
 		for _, e := range x.rows(name) {
 			rows = append(rows, string(e.Body))
-			act := identity.SignedAct{Epoch: x.hub.Epoch(), From: e.From, CSeq: e.CSeq, Room: name, Body: e.Body}
+			act := identity.SignedAct{Node: x.hub.node, Epoch: x.hub.Epoch(), From: e.From, CSeq: e.CSeq, Room: name, Body: e.Body}
 			if e.Kind == chat.Act && !act.SignedBy(x.keys[e.Name], e.Opts.Sig) {
 				x.t.Errorf("%s: the signature of row %d does not hold", name, e.Seq)
 			}
@@ -509,6 +509,7 @@ func (x *town) compareFold(name string, now int64) {
 			x.t.Fatal(err)
 		}
 		a := actEntry{seq: e.Seq, lamport: e.Seq, row: e.Seq, by: x.keys[e.Name], admin: e.Name == "boss", ActOf: act, time: e.Time, with: x.with[fmt.Sprint(name, e.Seq)]}
+		a.deed = deedOf(e.Opts.Sig)
 		if act.Who != "" {
 			a.who, _ = identity.ParseID(act.Who)
 		}

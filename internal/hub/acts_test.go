@@ -56,7 +56,7 @@ func (c *client) act(room, format string, args ...any) *wire.Pub {
 }
 
 func (c *client) sign(p *wire.Pub) {
-	act := identity.SignedAct{Epoch: c.w.hub.Epoch(), From: c.welcome.From, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
+	act := identity.SignedAct{Node: c.w.hub.node, Epoch: c.w.hub.Epoch(), From: c.welcome.From, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
 	p.Opts.Sig = c.secret.SignAct(&act)
 }
 
@@ -340,7 +340,11 @@ func TestHostileActs(t *testing.T) {
 			"another cseq":  func(p *wire.Pub) { p.CSeq++; h.owner.sign(p); p.CSeq-- },
 			"another room":  func(p *wire.Pub) { p.Room = "rooms"; h.owner.sign(p); p.Room = "room" },
 			"another epoch": func(p *wire.Pub) { h.owner.signAs(p, h.hub.Epoch()+1, h.owner.welcome.From) },
-			"another from":  func(p *wire.Pub) { h.owner.signAs(p, h.hub.Epoch(), h.owner.welcome.From+1) },
+			"another node": func(p *wire.Pub) {
+				act := identity.SignedAct{Node: identity.ID{7}, Epoch: h.hub.Epoch(), From: h.owner.welcome.From, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
+				p.Opts.Sig = h.owner.secret.SignAct(&act)
+			},
+			"another from": func(p *wire.Pub) { h.owner.signAs(p, h.hub.Epoch(), h.owner.welcome.From+1) },
 		} {
 			p := h.owner.act("room", "%s", mute)
 			change(p)
@@ -374,7 +378,7 @@ func TestHostileActs(t *testing.T) {
 }
 
 func (c *client) signAs(p *wire.Pub, epoch, from uint64) {
-	act := identity.SignedAct{Epoch: epoch, From: from, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
+	act := identity.SignedAct{Node: c.w.hub.node, Epoch: epoch, From: from, CSeq: p.CSeq, Room: chat.SignedRoom(p.Room), Body: p.Body}
 	p.Opts.Sig = c.secret.SignAct(&act)
 }
 

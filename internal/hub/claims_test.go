@@ -2,9 +2,12 @@ package hub
 
 import (
 	"bytes"
+	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
@@ -96,33 +99,122 @@ func TestForksOfMadeUpLogs(t *testing.T) {
 	})
 }
 
-// TestReplayedAct: what somebody has signed on one node is not done again by another one, which they have never been on.
+// TestReplayedAct: what somebody has signed on one node is not done again by another one, which they have never been on: not what is signed for a node, and
+// not what is signed for none, as it was before there were several.
 func TestReplayedAct(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		peers := newPeers(t, 3)
-		alice, mallory := peers[0].signer("alice").come("yard"), peers[2]
-		alice.say("yard", "one")
-		bob := peers[0].signer("bob").come("yard")
-		alice.wants(alice.act("yard", "ban %s 0s", bob.key), chat.OK)
-		alice.wants(alice.act("yard", "unban %s", bob.key), chat.OK)
-		peers[1].pull(peers[0], true)
-		head := peers[0].hub.Heads("yard", true)[0]
-		all := entriesOf(t, peers[0], head)
-		log := wire.Log{Node: mallory.hub.cfg.Key.Public(), Nonce: 66, Room: "yard"}
-		s := resigned(t, log, all[1], mallory.hub.cfg.Key, lie{change: func(e *wire.Entry, _ *wire.Signed) {
-			e.Seq, e.Prev, e.Lamport, e.Origin = 1, nil, head.Seq+1, bytes.Repeat([]byte{3}, 16)
-			e.Deps = []wire.Dep{{Log: head.Log.ID(), Seq: head.Seq, ID: head.ID}}
-		}})
-		again := newPeer(t, 1, &slowStore{Memory: peers[1].store.Clone()}) // as after a restart
-		for i, w := range []*world{peers[0], peers[1], again} {
-			got, err := w.hub.Offer(mallory.source(false), log, 1, []wire.Signed{s})
-			if err != nil || got.Fault != "" || !got.Refused || got.Head != 0 {
-				t.Errorf("node %d: %+v, %v", i, got, err)
+	for _, old := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			home := newWorld(t, func(c *Config) {
+				if !old {
+					c.Key = peerKey(t, 0)
+				}
+			})
+			alice := home.signer("alice").come("yard")
+			alice.say("yard", "one")
+			bob := home.signer("bob").come("yard")
+			alice.wants(alice.act("yard", "ban %s 0s", bob.key), chat.OK)
+			alice.wants(alice.act("yard", "unban %s", bob.key), chat.OK)
+			alice.say("yard", "two")
+			home = newPeer(t, 0, &slowStore{Memory: home.store.Clone()})
+			other, mallory := newPeer(t, 1, nil), newPeer(t, 2, nil)
+			home.settle()
+			other.pull(home, true)
+			head := home.hub.Heads("yard", true)[0]
+			log := wire.Log{Node: mallory.hub.cfg.Key.Public(), Nonce: 66, Room: "yard"}
+			s := again(t, mallory, log, entriesOf(t, home, head)[1], &head)
+			restarted := newPeer(t, 1, &slowStore{Memory: other.store.Clone()})
+			for i, w := range []*world{home, other, restarted} {
+				got, err := w.hub.Offer(mallory.source(false), log, 1, []wire.Signed{s})
+				if err != nil || (got.Fault == "") != old || got.Refused != old || got.Head != 0 {
+					t.Errorf("signed for none: %v, node %d: %+v, %v", old, i, got, err)
+				}
+				if _, banned := w.hub.rooms["yard"].standings[standingOf{bob.key, store.Banned}]; banned {
+					t.Errorf("signed for none: %v: bob is banned again at %d", old, i)
+				}
 			}
-			if _, banned := w.hub.rooms["yard"].standings[standingOf{bob.key, store.Banned}]; banned {
-				t.Errorf("bob is banned again at %d", i)
-			}
+		})
+	}
+}
+
+// again returns an entry once more, as the first of a log of w's: behind after, or, without it, before everything.
+func again(t *testing.T, w *world, log wire.Log, s wire.Signed, after *wire.Head) wire.Signed {
+	t.Helper()
+	return resigned(t, log, s, w.hub.cfg.Key, lie{change: func(e *wire.Entry, _ *wire.Signed) {
+		e.Seq, e.Prev, e.Lamport, e.Deps, e.Origin = 1, nil, 1, []wire.Dep{}, bytes.Repeat([]byte{3}, 16)
+		if after != nil {
+			e.Lamport, e.Deps = after.Seq+1, []wire.Dep{{Log: after.Log.ID(), Seq: after.Seq, ID: after.ID}}
 		}
+	}})
+}
+
+// TestActsCountOnce: an act that the very node has taken again into its log, behind what it did or before, counts where it stands first: on every node, in
+// whatever order they get it, and after a restart.
+func TestActsCountOnce(t *testing.T) {
+	for what, c := range map[string]struct {
+		entry    int // readonly, writable
+		later    bool
+		readonly bool // in the end
+	}{
+		"readonly once more, behind all": {entry: 1, later: true, readonly: false},
+		"readonly once more, before all": {entry: 1, later: false, readonly: false},
+		"writable once more, behind all": {entry: 2, later: true, readonly: false},
+		"writable moved to before all":   {entry: 2, later: false, readonly: true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				peers := newPeers(t, 3)
+				home := peers[0]
+				alice := home.signer("alice").come("yard")
+				alice.say("yard", "one")
+				alice.wants(alice.act("yard", "readonly"), chat.OK)
+				alice.wants(alice.act("yard", "writable"), chat.OK)
+				head := home.hub.Heads("yard", true)[0]
+				log := wire.Log{Node: home.hub.cfg.Key.Public(), Nonce: 66, Room: "yard"}
+				after := &head
+				if !c.later {
+					after = nil
+				}
+				s := again(t, home, log, entriesOf(t, home, head)[c.entry], after)
+				take := func(w *world) {
+					t.Helper()
+					if got, err := w.hub.Offer(home.source(true), log, 1, []wire.Signed{s}); err != nil || got.Fault != "" || got.Head != 1 {
+						t.Fatalf("%+v, %v", got, err)
+					}
+				}
+				for _, w := range peers[1:] {
+					w.admit(home)
+				}
+				if !c.later {
+					take(peers[1])
+				}
+				peers[1].pullLog(home, head, true)
+				peers[2].pullLog(home, head, true)
+				if c.later {
+					take(peers[1])
+				}
+				take(peers[2])
+				take(home)
+				restarted := newPeer(t, 2, &slowStore{Memory: peers[2].store.Clone()})
+				for i, w := range append(peers, restarted) {
+					if r := w.hub.rooms["yard"]; r.Rules.ReadOnly != c.readonly || r.docket.now.rules.ReadOnly != c.readonly {
+						t.Errorf("node %d: read-only %v, by its acts %v; want %v", i, r.Rules.ReadOnly, r.docket.now.rules.ReadOnly, c.readonly)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestActOfNoNode: a node takes no new act that is signed for none.
+func TestActOfNoNode(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		alice := newPeer(t, 1, nil).signer("alice").come("yard")
+		alice.say("yard", "one")
+		p := alice.act("yard", "readonly")
+		act := identity.SignedAct{Epoch: alice.w.hub.Epoch(), From: alice.welcome.From, CSeq: p.CSeq, Room: p.Room, Body: p.Body}
+		p.Opts.Sig = alice.secret.SignAct(&act)
+		alice.wants(p, chat.BadSignature)
+		alice.wants(alice.act("yard", "readonly"), chat.OK)
 	})
 }
 
@@ -156,6 +248,57 @@ func TestStolenPair(t *testing.T) {
 				t.Errorf("node %d shows %d rows", i+1, len(rows))
 			}
 			w.checkLogs()
+		}
+	})
+}
+
+// TestGuestsHaveQuotas: a node that is not admitted has so many rooms, logs of a room and people made here and no more, a restart included; what goes on with
+// those that are here is taken, and so is all from one that is admitted.
+func TestGuestsHaveQuotas(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newPeers(t, 2)
+		peers[0].attach("alice", "lobby").say("lobby", "one")
+		mallory := peers[1]
+		begin := func(w *world, room string, nonce uint64, author int, admitted bool) Offered {
+			t.Helper()
+			_, s := forge(t, peers[0], mallory, 1, nil)
+			log := wire.Log{Node: mallory.hub.cfg.Key.Public(), Nonce: nonce, Room: room}
+			s = resigned(t, log, s, mallory.hub.cfg.Key, lie{change: func(e *wire.Entry, _ *wire.Signed) {
+				e.Author = bytes.Repeat([]byte{7}, 32)
+				binary.BigEndian.PutUint64(e.Author, uint64(author))
+				e.Origin = e.Author[:16]
+				binary.BigEndian.PutUint64(e.Origin[8:], nonce)
+			}})
+			got, err := w.hub.Offer(mallory.source(admitted), log, 1, []wire.Signed{s})
+			if err != nil || got.Fault != "" {
+				t.Fatalf("a log of %s: %+v, %v", room, got, err)
+			}
+			return got
+		}
+		for i := range maxGuestRooms {
+			begin(peers[0], fmt.Sprint("room", i), 1, 1, false)
+		}
+		for i := range maxGuestLogs {
+			begin(peers[0], "lobby", uint64(i), 1, false)
+		}
+		again := newPeer(t, 0, &slowStore{Memory: peers[0].store.Clone()})
+		for name, w := range map[string]*world{"before": peers[0], "after a restart": again} {
+			if got := begin(w, "onemore", 1, 1, false); !got.Refused || w.hub.shared("onemore") != nil {
+				t.Errorf("%s: one more room: %+v", name, got)
+			}
+			if got := begin(w, "lobby", 99, 1, false); !got.Refused || got.Head != 0 {
+				t.Errorf("%s: one more log: %+v", name, got)
+			}
+			if got := begin(w, "room1", 2, 1, false); got.Refused || got.Head != 1 {
+				t.Errorf("%s: a log of another room: %+v", name, got)
+			}
+		}
+		must(0, peers[0].hub.call(func() { peers[0].hub.charge(mallory.node(), 0, maxGuestAuthors-1) }))
+		if got := begin(peers[0], "room2", 2, 2, false); !got.Refused {
+			t.Errorf("one more author: %+v", got)
+		}
+		if got := begin(peers[0], "onemore", 3, 3, true); got.Refused || got.Head != 1 {
+			t.Errorf("of one that is admitted: %+v", got)
 		}
 	})
 }

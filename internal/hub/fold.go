@@ -27,6 +27,7 @@ type actEntry struct {
 	lamport uint64
 	deps    []wire.Dep
 	by      identity.ID
+	deed    deed
 	claimed bool // its node says that by is an admin
 	admin   bool // and this node believes it
 	chat.ActOf
@@ -35,6 +36,9 @@ type actEntry struct {
 	row  uint64        // of this store, that shows it
 	time int64         // by its node's clock, milliseconds
 }
+
+// deed is the first half of the SHA-256 of an act's signature: the same in every entry that has the act once more, and in no other.
+type deed [16]byte
 
 // before reports whether an act comes before another one where the room's state is made of them. Nothing comes before what it depends on.
 func (a *actEntry) before(b *actEntry) bool {
@@ -54,7 +58,8 @@ func (a *actEntry) until() int64 {
 //
 //   - its author had the right to it by those that count in its causal past, which is what its entry and the acts there depend on, and
 //   - none that counts and is concurrent with it has taken that right: a ban, or a mute, that had not ended; where the right is a moderator's, a deop
-//     too, and a kick from a private room. What an admin does nothing takes back. Of two that would take each other's, the lower id counts.
+//     too, and a kick from a private room. What an admin does nothing takes back. Of two that would take each other's, the lower id counts; and
+//   - none before it has the same signature: what somebody did once is not done again by whoever puts it into a log once more.
 //
 // That defines what counts as long as no act has a say, over others, in whether it counts itself. Where it would, the one of the lowest id among those
 // whose causal past is settled is taken not to be affected by those that are not settled, until all are.
@@ -71,6 +76,7 @@ type docket struct {
 	byLog    [][]*filed               // in the order of seq
 	ops      map[identity.ID][]*filed // that make moderators, of those who may whatever was done before: by whom they are done to
 	strikes  map[identity.ID][]*filed // that take rights: by whom they are done to
+	firsts   map[deed]*filed          // of those with one signature
 	idle     []actEntry               // whose authors had no right, whatever counts
 	slots    map[standingOf]int       // where a state has it
 	prefixes []state                  // while it judges: what holds after the first 0, 1, 2, … acts
@@ -84,6 +90,7 @@ type filed struct {
 	past   []uint32 // of each log, how many of its acts are in this one's causal past
 	direct []*filed // those in its past that are in no other's there
 
+	again   bool // one before it has the same signature
 	verdict verdict
 	ready   bool  // its causal past is settled
 	bites   bool  // if it counts, it takes rights
@@ -154,7 +161,7 @@ func newDocket(owner identity.ID, public bool) *docket {
 // clear takes all acts out.
 func (d *docket) clear() {
 	d.now, d.acts, d.byLog, d.idle = d.base, nil, nil, nil
-	d.logs, d.ops, d.strikes = map[wire.LogID]int{}, map[identity.ID][]*filed{}, map[identity.ID][]*filed{}
+	d.logs, d.ops, d.strikes, d.firsts = map[wire.LogID]int{}, map[identity.ID][]*filed{}, map[identity.ID][]*filed{}, map[deed]*filed{}
 }
 
 // all returns the acts that it has, in their order.
@@ -195,7 +202,7 @@ func (d *docket) add(a actEntry) *filed {
 		return f
 	}
 	f.ready, f.verdict = true, isVoid
-	if d.permits(&d.now, &f.actEntry, f.who) {
+	if !f.again && d.permits(&d.now, &f.actEntry, f.who) {
 		f.verdict, d.now = counts, d.apply(d.now, &f.actEntry)
 	}
 	return f
@@ -243,6 +250,7 @@ func (d *docket) file(a actEntry) *filed {
 		return 1
 	})
 	d.acts = slices.Insert(d.acts, place, f)
+	d.notice(f)
 	switch a.Verb {
 	case chat.Op:
 		if a.admin || d.isOwner(a.by) {
@@ -252,6 +260,18 @@ func (d *docket) file(a actEntry) *filed {
 		d.strikes[a.who] = append(d.strikes[a.who], f)
 	}
 	return f
+}
+
+// notice finds out which of the acts with one signature is the first: f, or one that came before.
+func (d *docket) notice(f *filed) {
+	first := d.firsts[f.deed]
+	if f.again = first != nil && first.before(&f.actEntry); f.again {
+		return
+	}
+	if first != nil {
+		first.again = true
+	}
+	d.firsts[f.deed] = f
 }
 
 // pastOf returns the causal past of an act that is not filed: how much of each log, and the last acts there.

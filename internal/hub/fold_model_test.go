@@ -26,9 +26,12 @@ func (x *tale) model() told {
 		return bytes.Compare(a.id[:], b.id[:])
 	})
 	does := map[int]bool{} // which acts count; not in it: not known yet
-	for i := range order {
-		if !x.able[i] { // nobody waits for what can't be
+	done := map[deed]bool{}
+	for _, i := range order {
+		if deed := x.acts[i].deed; !x.able[i] || done[deed] { // nobody waits for what can't be, or was done before
 			does[i] = false
+		} else {
+			done[deed] = true
 		}
 	}
 	foldOf := func(past map[int]bool) *plain {

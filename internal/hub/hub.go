@@ -100,6 +100,7 @@ type Config struct {
 type Hub struct {
 	// Static after construction.
 	cfg   Config
+	node  identity.ID // by its key; zero: it has none
 	epoch uint64
 	queue queue
 	done  chan struct{} // closed when Run has returned
@@ -153,6 +154,8 @@ type Hub struct {
 	afar      map[identity.ID]*account
 	vouchers  map[identity.ID]identity.ID // of those who wrote on other nodes: the first node that said so
 	withdrawn []*account                  // who were until lately
+	quotas    map[identity.ID]quota       // what is here by a node's word
+	warned    map[identity.ID]struct{}    // nodes that have brought too much, by others' word
 
 	// Scratch of one sequence, owned by Run.
 	batch     batch
@@ -186,6 +189,10 @@ func New(cfg Config) (*Hub, error) {
 		nodes: map[identity.ID]store.Peer{}, forks: map[*ledger]*wire.Fork{},
 		shelf:   shelf{logs: map[wire.LogID]*shown{}, rooms: map[string][]*shown{}, grown: map[wire.LogID]struct{}{}},
 		marking: map[*room]int64{}, afar: map[identity.ID]*account{}, vouchers: map[identity.ID]identity.ID{},
+		quotas: map[identity.ID]quota{}, warned: map[identity.ID]struct{}{},
+	}
+	if cfg.Key != nil {
+		h.node = cfg.Key.ID()
 	}
 	h.queue.init()
 	h.memory.limit = cfg.Memory
@@ -222,7 +229,10 @@ func (h *Hub) restore(state *store.State) {
 	}
 	h.restoreStandings(state)
 	h.restoreActs(state)
-	h.vouched(state.Abroad)
+	for i := range state.Abroad {
+		h.vouched(&state.Abroad[i])
+	}
+	h.restoreQuotas(state)
 }
 
 // Epoch returns the number of the store that the hub's cursors are of.

@@ -107,10 +107,10 @@ func (d *docket) after(n int) state {
 
 // settle finds out whether an act counts that is ready, and reports false if that hangs on others that are not settled. Forced, it takes these not to count.
 func (d *docket) settle(f *filed, forced bool) bool {
-	may, waits := d.permits(&f.then, &f.actEntry, f.who), false
+	may, waits := !f.again && d.permits(&f.then, &f.actEntry, f.who), false
 	for _, x := range d.strikes[f.by] {
 		switch {
-		case !may || x.verdict == isVoid || x.ready && !x.bites || !d.reaches(x, f):
+		case !may || x.again || x.verdict == isVoid || x.ready && !x.bites || !d.reaches(x, f):
 		case x.verdict == counts:
 			may = false
 		case x.ready && f.bites && f.who == x.by && d.reaches(f, x) && bytes.Compare(f.id[:], x.id[:]) < 0: // which settles x

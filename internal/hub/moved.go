@@ -11,7 +11,7 @@ import (
 	"chatnode/internal/wire"
 )
 
-// Bounds of looking for what a client that was on another node has not seen: so many rows in all, so many at a time, and so many whose ids are read, of so
+// Bounds of looking for what a client that was on another node has not seen: so many rows in all, and as many of a log that are not here yet, so many at a time, and so many whose ids are read, of so
 // many bytes at a time. A client that has missed more begins anew; ids of rows further on it finds itself.
 const (
 	maxMissed   = 200_000
@@ -73,7 +73,14 @@ func (e *elsewhere) enters(h *Hub, r *room) {
 	e.meet(r)
 	e.owed = make(map[wire.LogID]uint64)
 	for id, seq := range e.heads {
-		if l := h.ledgers[id]; seq > 0 && (l == nil || l.head < seq) {
+		head := uint64(0)
+		if l := h.ledgers[id]; l != nil {
+			head = l.head
+		}
+		switch {
+		case seq > head+maxMissed: // no node is so far ahead: whoever told the client of it would have it miss all that is to come
+			e.heads[id] = head
+		case seq > head:
 			e.owed[id] = seq
 		}
 	}

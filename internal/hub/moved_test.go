@@ -319,6 +319,33 @@ func TestMovedIsBounded(t *testing.T) {
 	})
 }
 
+// TestMovedPastWhatCanBe: what a client was told of a log that is far ahead of all that is here hides nothing that comes.
+func TestMovedPastWhatCanBe(t *testing.T) {
+	for name, test := range map[string]struct {
+		ahead uint64
+		seen  int
+	}{"far": {maxMissed + 1, 0}, "plausible": {1, 1}} {
+		bubble(t, func(t *testing.T) {
+			w := shared(t)
+			alice := w.attach("alice", "lobby")
+			alice.say("lobby", "before")
+			head := w.hub.Heads("lobby", true)[0]
+			m := w.newClient("mover")
+			m.attach()
+			m.do(&wire.Join{Room: "lobby", Moved: &wire.Moved{Heads: []wire.Grown{{Log: head.Log.ID(), Seq: head.Seq + test.ahead}}}})
+			alice.say("lobby", "after")
+			w.settle()
+			seen := 0
+			for _, open := range m.view("lobby").opens {
+				seen += len(open.Seen)
+			}
+			if rows := m.view("lobby").rows; len(rows) != 1 || seen != test.seen {
+				t.Errorf("%s: %d rows come, %d ranges of which are said to be known; want 1 and %d", name, len(rows), seen, test.seen)
+			}
+		})
+	}
+}
+
 // TestMovedToATrimmedRoom: rows that the client has not seen and that are not kept any more are a gap.
 func TestMovedToATrimmedRoom(t *testing.T) {
 	bubble(t, func(t *testing.T) {

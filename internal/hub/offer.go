@@ -35,6 +35,7 @@ type offer struct {
 	*wire.Entry
 	id      wire.EntryID
 	checked bool   // the signature is its node's
+	old     bool   // it is an act that is signed for no node
 	fault   string // why it is a lie; empty: it may be none
 }
 
@@ -148,7 +149,7 @@ func check(log *wire.Log, id wire.LogID, seq uint64, s wire.Signed, verify bool)
 	case verify && !o.verify(log):
 		o.fault = "its signature is wrong"
 	default:
-		o.fault = checkText(log, e, &s)
+		o.fault = o.checkText(log)
 	}
 	return o
 }
@@ -160,7 +161,8 @@ func (o *offer) verify(log *wire.Log) bool {
 }
 
 // checkText says why the row of an entry can't be one; empty: it can.
-func checkText(log *wire.Log, e *wire.Entry, s *wire.Signed) string {
+func (o *offer) checkText(log *wire.Log) string {
+	e, s := o.Entry, &o.Signed
 	_, peers, _ := parseShared(log.Room)
 	direct := !peers[0].IsZero()
 	author := identity.ID(e.Author)
@@ -182,7 +184,7 @@ func checkText(log *wire.Log, e *wire.Entry, s *wire.Signed) string {
 		return "another text than it has the hash of"
 	}
 	if e.Kind == chat.Act {
-		return checkAct(log, e, s.Body)
+		return o.checkAct(log)
 	}
 	if clean, code := chat.CheckBody(e.Kind, s.Body); code != chat.OK || !bytes.Equal(clean, s.Body) {
 		return "a text that can't be"
@@ -190,8 +192,9 @@ func checkText(log *wire.Log, e *wire.Entry, s *wire.Signed) string {
 	return ""
 }
 
-// checkAct says why an entry's act can't be one.
-func checkAct(log *wire.Log, e *wire.Entry, body []byte) string {
+// checkAct says why an entry's act can't be one; empty: it can. Its author has signed it for the log's node, or for none, as acts once were.
+func (o *offer) checkAct(log *wire.Log) string {
+	e, body := o.Entry, o.Body
 	act, err := chat.ParseAct(string(body))
 	if err == nil && act.Who != "" {
 		var who identity.ID
@@ -199,12 +202,16 @@ func checkAct(log *wire.Log, e *wire.Entry, body []byte) string {
 			err = wire.ErrMalformed
 		}
 	}
-	covers := identity.SignedAct{Epoch: e.Epoch, From: e.From, CSeq: e.CSeq, Room: chat.SignedRoom(log.Room), Body: body}
+	covers := identity.SignedAct{Node: identity.IDOf(log.Node), Epoch: e.Epoch, From: e.From, CSeq: e.CSeq, Room: chat.SignedRoom(log.Room), Body: body}
 	switch {
 	case err != nil || e.Opts.Target != nil && act.Verb != chat.Redact || len(e.Re) > 0:
 		return "an act that can't be"
-	case !covers.SignedBy(identity.ID(e.Author), e.Opts.Sig):
-		return "an act that its author has not signed"
+	case covers.SignedBy(identity.ID(e.Author), e.Opts.Sig):
+		return ""
+	}
+	covers.Node, o.old = identity.ID{}, true
+	if !covers.SignedBy(identity.ID(e.Author), e.Opts.Sig) {
+		return "an act that its author has not signed for that node"
 	}
 	return ""
 }
@@ -295,18 +302,22 @@ func (h *Hub) takeOne(o *offering, x *offer) bool {
 	if !h.fits(o, x, leap) {
 		return false
 	}
-	if x.Kind == chat.Act && h.isReplayed(o, x) {
+	if x.old && h.isReplayed(o, x) {
 		o.got.Refused = true // whoever passes it on may not have met the other node
+		return false
+	}
+	if !h.affords(o, x) {
+		o.got.Refused = true
 		return false
 	}
 	h.accept(o, x, leap)
 	return true
 }
 
-// isReplayed reports whether an act was done on another node than its log's: its author has signed the epoch of that node's store, which is nobody else's.
-// What was undone since would be done again. Of nodes that have never been heard of nothing is known; whoever is admitted is believed.
+// isReplayed reports whether an act that is signed for no node was done on another than its log's: its author has signed the epoch of that node's store, which
+// is nobody else's. What was undone since would be done again. Of nodes that have never been heard of nothing is known; whoever is admitted is believed.
 func (h *Hub) isReplayed(o *offering, x *offer) bool {
-	if bytes.Equal(h.cfg.Key.Public(), o.log.Node) {
+	if h.node == identity.IDOf(o.log.Node) {
 		return false
 	}
 	node, known := h.epochs[x.Epoch]
@@ -591,7 +602,9 @@ func (h *Hub) numberOf(log *wire.Log, x *offer, author identity.ID) uint64 {
 		h.epochs[x.Epoch] = node
 	}
 	h.batch.Origins = append(h.batch.Origins, store.Origin{Num: num, Key: author, Last: max(1, x.CSeq), Retired: true})
-	h.batch.Abroad = append(h.batch.Abroad, store.Abroad{Epoch: x.Epoch, From: x.From, Num: num, Name: k.name, Via: [32]byte(log.Node)})
+	is := store.Abroad{Epoch: x.Epoch, From: x.From, Num: num, Name: k.name, Via: [32]byte(log.Node)}
+	h.batch.Abroad = append(h.batch.Abroad, is)
+	h.vouched(&is)
 	return num
 }
 
@@ -602,6 +615,7 @@ func (h *Hub) hostRoom(o *offering, x *offer) *room {
 	if made {
 		name, peers, _ := parseShared(o.log.Room)
 		o.room = h.makeRoom(store.Room{Name: name, Peers: peers})
+		h.charge(identity.IDOf(o.log.Node), 1, 0)
 	}
 	r := o.room
 	if len(x.Opts.Owner) == 0 || r.Direct() || r.isReports() || r.isHeld() {

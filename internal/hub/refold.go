@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -22,6 +23,7 @@ func actOf(log wire.LogID, id wire.EntryID, e *wire.Entry, body []byte, row uint
 		return a, fmt.Errorf("entry %d of log %x is no act", e.Seq, log)
 	}
 	copy(a.by[:], e.Author)
+	a.deed = deedOf(e.Opts.Sig)
 	if a.ActOf, err = chat.ParseAct(string(body)); err != nil {
 		return a, err
 	}
@@ -38,6 +40,11 @@ func actOf(log wire.LogID, id wire.EntryID, e *wire.Entry, body []byte, row uint
 		a.with = append(a.with, id)
 	}
 	return a, nil
+}
+
+func deedOf(sig []byte) deed {
+	sum := sha256.Sum256(sig)
+	return deed(sum[:len(deed{})])
 }
 
 // isFolded reports whether an act changes what is true of a room: one that takes a text away changes a row alone.
@@ -362,7 +369,7 @@ func (h *Hub) restoreActs(state *store.State) {
 		trusted[state.Peers[i].Node] = state.Peers[i].Mode == wire.AdmitIt
 	}
 	if h.cfg.Key != nil {
-		trusted[h.cfg.Key.ID()] = true
+		trusted[h.node] = true
 	}
 	for i := range state.Acts {
 		e := &state.Acts[i]

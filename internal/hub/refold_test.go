@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -33,7 +34,7 @@ func (u *union) far(log byte, seq uint64, by *client, deps []actEntry, format st
 		u.t.Fatal(err)
 	}
 	u.count++
-	a := actEntry{id: wire.EntryID{u.count}, log: wire.LogID{log}, seq: seq, lamport: seq, by: by.key, ActOf: act, time: w0(u.world)}
+	a := actEntry{id: wire.EntryID{u.count}, log: wire.LogID{log}, seq: seq, lamport: seq, by: by.key, deed: deed{u.count}, ActOf: act, time: w0(u.world)}
 	if act.Who != "" {
 		if a.who, err = identity.ParseID(act.Who); err != nil {
 			u.t.Fatal(err)
@@ -311,7 +312,7 @@ func TestActsAreRestored(t *testing.T) {
 					a.deps[j] = wire.Dep{Log: op.log, Seq: op.seq, ID: op.id[:16]}
 				}
 				e := wire.Entry{Seq: a.seq, Prev: make([]byte, 0, 32), Lamport: a.lamport, Deps: a.deps, Row: uint64(i + 1), Time: a.time, Kind: chat.Act, Author: a.by[:],
-					Origin: make([]byte, 16), Sum: make([]byte, 32), Re: []byte{}, Epoch: 1, Num: 1, From: 1, CSeq: 1, Name: "x"}
+					Origin: make([]byte, 16), Sum: make([]byte, 32), Re: []byte{}, Epoch: 1, Num: 1, From: 1, CSeq: 1, Name: "x", Opts: wire.EntryOpts{Sig: bytes.Repeat([]byte{byte(i)}, identity.ActSigLen)}}
 				if a.seq > 1 {
 					e.Prev = ban.id[:]
 				}

@@ -75,7 +75,6 @@ func (h *Hub) sequence(items []item) error {
 			return fmt.Errorf("commit: %w", err)
 		}
 	}
-	h.vouched(b.Abroad)
 	h.publish()
 	h.shelf.show(h, b.ledgers)
 	for _, l := range b.ledgers {

@@ -175,7 +175,7 @@ func (l *link) addresses(a *wire.Addresses) error {
 		p := m.peerLocked(id)
 		m.recordLocked(p, r, encoded, l.via)
 		p.trusted = p.trusted || l.admitted
-		l.told[id] = max(l.told[id], r.Expires)
+		l.passed[id] = max(l.passed[id], r.Expires)
 		m.mu.Unlock()
 	}
 	m.poke()
@@ -211,25 +211,25 @@ func (m *Mesh) tellAddresses() {
 // passLocked has one link told of the addresses that it was not told of yet, this node's own among them once they are new.
 func (m *Mesh) passLocked(l *link, list []*peer, now time.Time) {
 	var pass [][]byte
-	if own := len(m.cfg.Hosts) > 0 && m.ownRecordLocked() != nil; own && l.told[m.self] != chat.Millis(m.signed) {
-		if l.told[m.self] != 0 {
+	if own := len(m.cfg.Hosts) > 0 && m.ownRecordLocked() != nil; own && l.passed[m.self] != chat.Millis(m.signed) {
+		if l.passed[m.self] != 0 {
 			pass = append(pass, m.record) // the first was in the handshake
 		}
-		l.told[m.self] = chat.Millis(m.signed)
+		l.passed[m.self] = chat.Millis(m.signed)
 	}
 	for _, p := range list {
-		if p.Node == l.node || l.told[p.Node] >= p.Expires {
+		if p.Node == l.node || l.passed[p.Node] >= p.Expires {
 			continue
 		}
 		if len(pass) == wire.MaxAddresses {
 			break
 		}
 		pass = append(pass, p.record)
-		l.told[p.Node] = p.Expires
+		l.passed[p.Node] = p.Expires
 	}
-	for id := range l.told {
+	for id := range l.passed {
 		if m.peers[id] == nil && id != m.self {
-			delete(l.told, id)
+			delete(l.passed, id)
 		}
 	}
 	if len(pass) > 0 {

@@ -3,6 +3,8 @@ package mesh
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -157,7 +159,7 @@ func TestForksAreBounded(t *testing.T) {
 		f := forger.fork("lobby", 1)
 		f.Log.Nonce = uint64(100 + i)
 		m.replicaLocked(&f.Log) // it has told of the log
-		if isNew := m.noteFork(inOrder(f), false); isNew != (i < maxForks-8) {
+		if isNew := m.noteFork(inOrder(f), false); isNew != (i < maxForks-2) {
 			t.Fatalf("fork %d of made-up logs: %v", i, isNew)
 		}
 	}
@@ -180,6 +182,112 @@ func TestBothDial(t *testing.T) {
 		w.settle(time.Minute)
 		if dials > before {
 			t.Errorf("dialled %d times in a minute of being linked", dials-before)
+		}
+	})
+}
+
+// Of one log that is proved to fork ever earlier others are told at once, and then once in a while: of the earliest place.
+func TestForksArePassedOnSlowly(t *testing.T) {
+	run2(t, func(w *world) {
+		n := w.add(nil)
+		w.start(n)
+		w.settle(time.Second)
+		m, forger := n.mesh, &stranger{t: t, key: keyOf(98)}
+		passed := func() (seqs []uint64) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for _, f := range m.forks {
+				if f != nil {
+					a, _, _ := f.Entries()
+					seqs = append(seqs, a.Seq)
+				}
+			}
+			return append(seqs, uint64(len(m.forks)))
+		}
+		for seq := 8; seq > 0; seq-- {
+			m.noteFork(forger.fork("lobby", seq), true)
+		}
+		w.settle(2 * time.Second)
+		if got := passed(); !slices.Equal(got, []uint64{8, 1}) {
+			t.Errorf("passed on at once: %v", got)
+		}
+		w.settle(forkEvery)
+		if got := passed(); !slices.Equal(got, []uint64{1, 2}) {
+			t.Errorf("passed on later: %v", got)
+		}
+	})
+}
+
+// Who tells of all its rooms again and again has this node look through its own once in a while.
+func TestDigestsTooOften(t *testing.T) {
+	run2(t, func(w *world) {
+		n := w.add(nil)
+		w.start(n)
+		w.settle(time.Second)
+		s := w.stranger(n, 99)
+		began := time.Now()
+		for range 5 {
+			s.say(&wire.Digests{Last: true})
+		}
+		s.say(&wire.Bye{Code: chat.Goodbye})
+		<-s.done
+		if took := time.Since(began); took < 4*roundEvery || took > 5*roundEvery {
+			t.Errorf("five rounds took %v", took)
+		}
+	})
+}
+
+// Names that a guest makes up take no more memory than so many, and its link does not end for it; what is here counts for nothing.
+func TestMadeUpLogs(t *testing.T) {
+	run2(t, func(w *world) {
+		n := w.add(nil)
+		w.start(n)
+		w.settle(time.Second)
+		s := w.stranger(n, 99)
+		wait[*wire.Digests](s)
+		s.say(&wire.Digests{Last: true})
+		log, list := s.log("lobby", 1)
+		for i := range guestStrange + 500 {
+			made := log
+			made.Nonce, made.Room = uint64(i), fmt.Sprint("room", i)
+			head := headOf(made, list)
+			s.say(&wire.Heads{Room: made.Room, Heads: []wire.Head{head}, Ask: true}, &wire.Digests{Rooms: []wire.RoomDigest{{Room: "x" + made.Room, Digest: [8]byte{byte(i)}}}})
+		}
+		w.settle(time.Minute)
+		m := n.mesh
+		m.mu.Lock()
+		l := m.links[s.key.ID()]
+		if l == nil {
+			m.mu.Unlock()
+			t.Fatal("the link has ended")
+		}
+		if len(l.flows) != guestStrange || len(m.logs) != guestStrange || len(l.out.tells) > guestStrange {
+			t.Errorf("%d flows, %d logs, %d rooms to tell of", len(l.flows), len(m.logs), len(l.out.tells))
+		}
+		m.mu.Unlock()
+		id := n.say("lobby", "hello")
+		w.settle(time.Second)
+		m.mu.Lock()
+		if l.flows[id] == nil {
+			t.Error("what is here is not told of any more")
+		}
+		m.mu.Unlock()
+		s.end.Close()
+	})
+}
+
+// A node that has nothing gets all rooms from a guest that has more than a guest may tell of at a time: in rounds.
+func TestManyRoomsOfAGuest(t *testing.T) {
+	run2(t, func(w *world) {
+		n := w.add(nil)
+		guest := w.add(nil, 0)
+		n.mesh.most = 20
+		for i := range 70 {
+			guest.say(fmt.Sprint("room", i), "hello")
+		}
+		w.start(w.nodes...)
+		if took := w.until(5 * digestEvery); took < digestEvery {
+			t.Errorf("all came in %v", took)
 		}
 	})
 }

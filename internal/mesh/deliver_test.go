@@ -319,7 +319,7 @@ func TestRoomOpens(t *testing.T) {
 	})
 }
 
-// Who is where is known on all nodes, and forgotten when a node has gone.
+// Who is where is known on all nodes that have admitted who tells of it, and forgotten when a node has gone.
 func TestPeople(t *testing.T) {
 	run2(t, func(w *world) {
 		for i := range 4 {
@@ -335,8 +335,8 @@ func TestPeople(t *testing.T) {
 		w.start(w.nodes...)
 		w.settle(10 * time.Second)
 		for _, n := range w.nodes {
-			if got := n.others(); len(got) != 3 {
-				t.Errorf("node %d knows of %d others", n.n, len(got))
+			if got, want := n.others(), min(n.n+1, 3); len(got) != want { // each has admitted the one before, and not the one behind
+				t.Errorf("node %d knows of %d others; want %d", n.n, len(got), want)
 			}
 			for _, other := range n.others() {
 				far := n.n > 1 && identity.ID(other.Node) == w.nodes[n.n-2].key.ID() // by way of one that has not admitted it
@@ -391,9 +391,61 @@ func TestPeopleOfAnother(t *testing.T) {
 		s.say(&wire.PeerPeople{Nodes: []wire.NodePeople{{Node: far[:], Version: 5}}}) // as if it were its own word
 		w.settle(3 * time.Second)
 		for _, n := range w.nodes[0].others() {
-			if identity.ID(n.Node) == far && n.Hops == 1 {
-				t.Errorf("what another one says of a node is taken for its own word: %+v", n)
+			if identity.ID(n.Node) == far {
+				t.Errorf("what a guest says of another node is believed: %+v", n)
 			}
+		}
+		s.end.Close()
+		if _, err := w.nodes[0].mesh.Admit(keyOf(98).ID().String(), wire.AdmitIt); err != nil {
+			t.Fatal(err)
+		}
+		s = w.stranger(w.nodes[0], 98)
+		wait[*wire.Digests](s)
+		s.say(&wire.PeerPeople{Nodes: []wire.NodePeople{{Node: far[:], Version: 5}}}) // as if it were its own word
+		w.settle(3 * time.Second)
+		told := false
+		for _, n := range w.nodes[0].others() {
+			told = told || identity.ID(n.Node) == far && n.Hops == 2
+		}
+		if !told {
+			t.Errorf("an admitted node's word of another one is no longer passed on as that: %+v", w.nodes[0].others())
+		}
+		s.end.Close()
+	})
+}
+
+// However often a node tells who is there, it is taken in and passed on once a second: what came last.
+func TestPeopleTooOften(t *testing.T) {
+	run2(t, func(w *world) {
+		w.full(2)
+		s := w.stranger(w.nodes[0], 99)
+		wait[*wire.Digests](s)
+		w.settle(time.Second)
+		id := s.key.ID()
+		count := func(n *node) uint64 {
+			for _, other := range n.others() {
+				if identity.ID(other.Node) == id {
+					return other.Count
+				}
+			}
+			return 0
+		}
+		before := w.nodes[0].mesh.Stats().SmallSent
+		for i := range uint64(500) {
+			s.say(&wire.PeerPeople{Nodes: []wire.NodePeople{{Node: id[:], Version: i + 1, Count: i + 1}}})
+		}
+		w.settle(500 * time.Millisecond)
+		if got := count(w.nodes[0]); got > 1 {
+			t.Errorf("word %d is taken at once", got)
+		}
+		w.settle(3 * time.Second)
+		for _, n := range w.nodes {
+			if got := count(n); n.n == 0 && got != 500 {
+				t.Errorf("node %d knows of %d people", n.n, got)
+			}
+		}
+		if sent := w.nodes[0].mesh.Stats().SmallSent - before; sent > 30 {
+			t.Errorf("%d records were said for it", sent)
 		}
 		s.end.Close()
 	})

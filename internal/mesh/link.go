@@ -81,18 +81,22 @@ type link struct {
 	// Owned by the goroutine that takes records in.
 	waiting waiting
 	rooms   map[string]struct{} // of which the other has told its digest
+	told    int                 // rooms, in the round of digests that is under way
+	round   time.Time           // when the last one was over
 
 	// Guarded by m.mu.
 	out     outbox
 	flows   map[wire.LogID]*flow
-	synced  bool // the other has told all its digests
-	asking  int  // entries that it was asked for and that have not come
-	waits   bool // there are entries that wait
+	strange int       // of them, at most: logs of which there was nothing here
+	counted time.Time // when these were counted
+	synced  bool      // the other has told all its digests
+	asking  int       // entries that it was asked for and that have not come
+	waits   bool      // there are entries that wait
 	rtt     time.Duration
-	cause   error       // why it ends; the first counts
-	closing *time.Timer // set with gone: closes the link when the other end has had time to read a goodbye
-	told    map[identity.ID]int64
-	heard   time.Time // when it last passed addresses on
+	cause   error                 // why it ends; the first counts
+	closing *time.Timer           // set with gone: closes the link when the other end has had time to read a goodbye
+	passed  map[identity.ID]int64 // until when addresses are good that both have told each other of
+	heard   time.Time             // when it last passed addresses on
 }
 
 // Serve carries a link until it ends, and closes it: accepted says who has dialled, address where the other is reached. It returns why it ended: a
@@ -116,7 +120,7 @@ func (m *Mesh) serve(ctx context.Context, l *link, greeted func()) error {
 	}
 	l.wake, l.grown = make(chan struct{}, 1), make(chan struct{}, 1)
 	l.records, l.gone = make(chan wire.Record, maxRead), make(chan struct{})
-	l.flows, l.told = map[wire.LogID]*flow{}, map[identity.ID]int64{}
+	l.flows, l.passed = map[wire.LogID]*flow{}, map[identity.ID]int64{}
 	l.reader = wire.NewReader(l.conn.Peer())
 	l.log = m.cfg.Log.With("node", l.conn.Node().String(), "address", l.address)
 	l.conn.Notify(l.poke)

@@ -110,6 +110,7 @@ type Mesh struct {
 	// Static after construction.
 	cfg  Config
 	self identity.ID
+	most int           // guestStrange, except in tests
 	wake chan struct{} // capacity 1, never closed: a hint to Run
 
 	loaded chan struct{} // closed when Run knows what the hub has kept
@@ -124,6 +125,7 @@ type Mesh struct {
 	backlog      []*replica   // that are behind, and nobody is asked for yet
 	missed       []*replica   // that are behind what somebody has, and wait for it to come
 	forks        []*wire.Fork // nil: another one of the same log follows, which says more
+	proving      []*replica   // that fork earlier than links were told, and of which they are to be told later
 	peers        map[identity.ID]*peer
 	gone         []store.Peer // that the store is to forget
 	targets      []*target
@@ -149,7 +151,8 @@ func New(cfg Config) *Mesh {
 		cfg.Rand = rand.New(rand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:])))
 	}
 	m := &Mesh{
-		cfg: cfg, self: cfg.Key.ID(), rand: cfg.Rand, wake: make(chan struct{}, 1), loaded: make(chan struct{}),
+		most: guestStrange,
+		cfg:  cfg, self: cfg.Key.ID(), rand: cfg.Rand, wake: make(chan struct{}, 1), loaded: make(chan struct{}),
 		links: map[identity.ID]*link{}, logs: map[wire.LogID]*replica{}, peers: map[identity.ID]*peer{},
 	}
 	m.people.init()
@@ -240,6 +243,7 @@ func (m *Mesh) tick() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.expireLocked(m.cfg.Now())
+	m.proveLateLocked()
 }
 
 // stop tells all links goodbye, and takes no more.

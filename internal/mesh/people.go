@@ -14,6 +14,8 @@ const (
 	// peopleEvery is the time after which who is here is told again though nobody has come or gone; peopleLife how long it is believed.
 	peopleEvery = 30 * time.Second
 	peopleLife  = 90 * time.Second
+	// peopleGap is the time between two things said of one node that are taken in and passed on: of what comes sooner the last waits.
+	peopleGap = time.Second
 	// maxNodes bounds the nodes of whose people is known, maxPeople these.
 	maxNodes  = 256
 	maxPeople = 8192
@@ -34,6 +36,10 @@ type crowd struct {
 	encoded []byte // own only: to see whether it has changed
 	until   time.Time
 	from    *link
+
+	heard time.Time        // when that was said
+	next  *wire.NodePeople // what was said since, and by whom; nil: nothing
+	sayer *link
 }
 
 func (p *people) init() { p.nodes = map[identity.ID]*crowd{} }
@@ -48,6 +54,9 @@ func (m *Mesh) tellPeople() {
 			m.ownPeople(i, m.cfg.Hub.People(admitted))
 		}
 	}
+	m.mu.Lock()
+	m.hearLateLocked()
+	m.mu.Unlock()
 	if list, changed := m.abroad(); changed {
 		m.cfg.Hub.SetAbroad(list)
 	}
@@ -85,38 +94,53 @@ func (l *link) crowd(id identity.ID) {
 	l.poke()
 }
 
-// hear takes in who is on other nodes. Of a node that is linked only its own word counts; that of others is believed for no longer than theirs.
+// hear takes in who is on other nodes. Of a node that is linked only its own word counts, of others that of nodes that are admitted, which is believed for
+// no longer than theirs.
 func (m *Mesh) hear(l *link, r *wire.PeerPeople) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.cfg.Now()
 	for i := range r.Nodes {
-		said := &r.Nodes[i]
-		id := identity.ID(said.Node)
-		_, linked := m.links[id]
-		known := m.people.nodes[id]
-		switch {
-		case id == m.self, linked && id != l.node, said.Hops >= wire.MaxHops, said.Version > uint64(chat.Millis(now.Add(clockSkew))):
-			continue
-		case known != nil && said.Version <= known.said.Version && known.from == l:
-			continue
-		case known != nil && said.Version <= known.said.Version && now.Before(known.until):
-			continue
-		case known == nil && len(m.people.nodes) >= maxNodes, m.people.count()+len(said.People) > maxPeople:
-			continue
+		m.hearLocked(l, &r.Nodes[i])
+	}
+}
+
+// hearLateLocked takes in what was said too soon to be taken in at once.
+func (m *Mesh) hearLateLocked() {
+	for _, c := range m.people.nodes {
+		if l, said := c.sayer, c.next; said != nil && m.links[l.node] == l {
+			m.hearLocked(l, said)
 		}
-		kept := *said
-		kept.Hops++
-		if id != l.node {
-			kept.Hops = max(kept.Hops, 2) // 1 is a node's own word alone
-		}
-		kept.Title = chat.OneLine(kept.Title)
-		m.people.nodes[id] = &crowd{said: kept, until: now.Add(peopleLife), from: l}
-		m.people.changed = true
-		for _, other := range m.order {
-			if other != l && other.node != id && kept.Hops < wire.MaxHops {
-				other.crowd(id)
-			}
+	}
+}
+
+func (m *Mesh) hearLocked(l *link, said *wire.NodePeople) {
+	now, id := m.cfg.Now(), identity.ID(said.Node)
+	_, linked := m.links[id]
+	known := m.people.nodes[id]
+	switch {
+	case id == m.self, (linked || !l.admitted) && id != l.node, said.Hops >= wire.MaxHops, said.Version > uint64(chat.Millis(now.Add(clockSkew))):
+		return
+	case known != nil && said.Version <= known.said.Version && known.from == l:
+		return
+	case known != nil && said.Version <= known.said.Version && now.Before(known.until):
+		return
+	case known == nil && len(m.people.nodes) >= maxNodes, m.people.count()+len(said.People) > maxPeople:
+		return
+	case known != nil && now.Sub(known.heard) < peopleGap && !now.Before(known.heard):
+		known.next, known.sayer = said, l
+		return
+	}
+	kept := *said
+	kept.Hops++
+	if id != l.node {
+		kept.Hops = max(kept.Hops, 2) // 1 is a node's own word alone
+	}
+	kept.Title = chat.OneLine(kept.Title)
+	m.people.nodes[id] = &crowd{said: kept, until: now.Add(peopleLife), from: l, heard: now}
+	m.people.changed = true
+	for _, other := range m.order {
+		if other != l && other.node != id && kept.Hops < wire.MaxHops {
+			other.crowd(id)
 		}
 	}
 }

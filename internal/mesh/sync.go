@@ -12,16 +12,20 @@ import (
 )
 
 const (
-	// maxFlows bounds the logs of which one link has told.
-	maxFlows = 1 << 17
-	// maxRooms bounds the rooms that are to be told of on one link; a hub has fewer.
-	maxRooms = 1 << 17
+	// maxStrange bounds the logs, and the rooms, that one link has told of and of which there is nothing here, guestStrange those of a node that is not
+	// admitted, as anybody can make them up. Of more nothing is noted: when some have come, the next look at all that both have tells of the rest.
+	maxStrange   = 1 << 17
+	guestStrange = 4096
 	// freshLog is how many entries a log has at most that is pushed whole to whom has never heard of it.
 	freshLog = 64
 	// maxForks bounds the proofs that are kept of logs of which there is nothing here.
 	maxForks = 1024
 	// digestEvery is the time after which what both have is compared again, in case that a room has become another's to read.
 	digestEvery = time.Minute
+	// roundEvery is how often the other may have all that is here looked through: who asks sooner waits.
+	roundEvery = 10 * time.Second
+	// forkEvery is the time between two proofs of one log, each of an earlier place, that are passed on.
+	forkEvery = 10 * time.Second
 )
 
 // replica is one log, as far as links are concerned. Guarded by Mesh.mu.
@@ -33,6 +37,10 @@ type replica struct {
 	// The proof of that, and whether the hub has taken it.
 	fork   *wire.Fork
 	hidden bool
+	// What others were told last of that, when, and whether they are to be told more.
+	proof  *wire.Fork
+	proved time.Time
+	proves bool
 	// source is the link on which new entries come first; those on which they come later are asked to be lazy. Nil: nobody knows yet.
 	source *link
 	pull   pull
@@ -96,12 +104,58 @@ func (l *link) flowLocked(r *replica) *flow {
 	if f == nil {
 		f = &flow{replica: r, low: 1}
 		l.flows[r.id] = f
+		if r.head == 0 {
+			l.strange++
+		}
 	}
 	return f
 }
 
+// mostStrange returns how much of which there is nothing here the other may tell of.
+func (l *link) mostStrange() int {
+	if l.admitted {
+		return maxStrange
+	}
+	return l.m.most
+}
+
+// mayTellLocked reports whether the other may tell of one more log, of which head is what is here: it is known already, or here, or there are not too many
+// that are not. These are counted anew at most once a second.
+func (l *link) mayTellLocked(id wire.LogID, head uint64) bool {
+	if head > 0 || l.flows[id] != nil || l.strange < l.mostStrange() {
+		return true
+	}
+	if now := l.m.cfg.Now(); now.Sub(l.counted) >= time.Second {
+		l.counted, l.strange = now, 0
+		for _, f := range l.flows {
+			if f.replica.head == 0 {
+				l.strange++
+			}
+		}
+	}
+	return l.strange < l.mostStrange()
+}
+
+// pace has the other wait that begins to tell of all its rooms once more too soon, and reports false when the link ends meanwhile. Each round has
+// everything looked through.
+func (l *link) pace(rooms int) bool {
+	if l.told+rooms > maxStrange { // without end
+		l.told, l.round = 0, l.m.cfg.Now()
+	}
+	if l.told == 0 && !l.round.IsZero() {
+		if wait := roundEvery - l.m.cfg.Now().Sub(l.round); wait > 0 && !l.sleep(min(wait, roundEvery)) {
+			return false
+		}
+	}
+	l.told += rooms
+	return true
+}
+
 // digests compares what the other has of each room with what is here.
 func (l *link) digests(d *wire.Digests) {
+	if !l.pace(len(d.Rooms)) {
+		return
+	}
 	for i := range d.Rooms {
 		l.compare(&d.Rooms[i])
 	}
@@ -114,12 +168,12 @@ func (l *link) digests(d *wire.Digests) {
 			unheard = append(unheard, room.Room)
 		}
 	}
-	l.rooms = nil
+	l.rooms, l.told, l.round = nil, 0, l.m.cfg.Now()
 	l.m.mu.Lock()
 	defer l.m.mu.Unlock()
 	l.synced = true
 	for _, room := range unheard {
-		l.tellLocked(room, false)
+		l.tellLocked(room, true, false)
 	}
 	l.poke()
 }
@@ -136,7 +190,7 @@ func (l *link) compare(d *wire.RoomDigest) {
 		l.rooms[d.Room] = struct{}{}
 	}
 	if wire.Digest(heads) != d.Digest {
-		l.tellLocked(d.Room, true)
+		l.tellLocked(d.Room, len(heads) > 0, true)
 		l.poke()
 		return
 	}
@@ -182,12 +236,13 @@ func (l *link) heads(h *wire.Heads) error {
 	defer l.m.mu.Unlock()
 	for i := range h.Heads {
 		head := &h.Heads[i]
+		id := head.Log.ID()
+		if !l.mayTellLocked(id, own[id].Seq) {
+			continue
+		}
 		r := l.m.replicaLocked(&head.Log)
 		r.head = max(r.head, own[r.id].Seq)
 		fresh := l.flows[r.id] == nil && len(h.Heads) == 1 && !h.Ask && head.Low == 1 && head.Seq <= freshLog
-		if len(l.flows) >= maxFlows && l.flows[r.id] == nil {
-			return fmt.Errorf("%w: too many logs", errLie)
-		}
 		f := l.flowLocked(r)
 		f.low, f.private = head.Low, head.Private
 		l.hasLocked(f, head.Seq)
@@ -201,7 +256,7 @@ func (l *link) heads(h *wire.Heads) error {
 		}
 	}
 	if h.Ask {
-		l.tellLocked(h.Room, false)
+		l.tellLocked(h.Room, len(own) > 0, false)
 	}
 	l.poke()
 	return nil
@@ -228,12 +283,12 @@ func (l *link) mine(h *wire.Heads) bool {
 	return false
 }
 
-// tellLocked has the other told what is here of a room, and asks it to say its own with ask.
-func (l *link) tellLocked(room string, ask bool) {
+// tellLocked has the other told what is here of a room, if there is anything here, and asks it to say its own with ask.
+func (l *link) tellLocked(room string, here, ask bool) {
 	was, there := l.out.tells[room]
 	if !there {
-		if len(l.out.tells) >= maxRooms {
-			return // only who makes rooms up gets here
+		if !here && len(l.out.tells) >= l.mostStrange() {
+			return
 		}
 		l.out.tellOrder = append(l.out.tellOrder, room)
 	}
@@ -300,22 +355,46 @@ func (m *Mesh) noteFork(f *wire.Fork, taken bool) (isNew bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	id := f.Log.ID()
-	if r := m.logs[id]; !taken && (r == nil || r.head == 0) && len(m.forks) >= maxForks {
+	if r := m.logs[id]; !taken && (r == nil || r.head == 0) && len(m.forks)+len(m.proving) >= maxForks {
 		return false
 	}
 	r := m.replicaLocked(&f.Log)
 	if r.end > 0 && a.Seq >= r.end {
 		return false
 	}
-	if at := slices.Index(m.forks, r.fork); at >= 0 {
+	r.end, r.fork, r.hidden = a.Seq, f, taken
+	m.proveLocked(r)
+	return true
+}
+
+// proveLocked has all links told that a log forks, where it has not been long since they were told of a later place: then in a while.
+func (m *Mesh) proveLocked(r *replica) {
+	now := m.cfg.Now()
+	if r.proof != nil && now.Sub(r.proved) < forkEvery {
+		if !r.proves {
+			m.proving = append(m.proving, r)
+		}
+		r.proves = true
+		return
+	}
+	if at := slices.Index(m.forks, r.proof); at >= 0 {
 		m.forks[at] = nil // the new one says more
 	}
-	r.end, r.fork, r.hidden = a.Seq, f, taken
-	m.forks = append(m.forks, f)
+	r.proof, r.proved, r.proves = r.fork, now, false
+	m.forks = append(m.forks, r.fork)
 	for _, l := range m.order {
 		l.poke()
 	}
-	return true
+}
+
+// proveLateLocked has links told what they were not told yet of logs that fork.
+func (m *Mesh) proveLateLocked() {
+	list := m.proving
+	m.proving = nil
+	for _, r := range list {
+		r.proves = false
+		m.proveLocked(r)
+	}
 }
 
 // hide has the hub take a proof that came before anything of its log.

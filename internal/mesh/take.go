@@ -166,13 +166,16 @@ func (l *link) lack(deps []wire.Dep, room string) {
 	defer l.m.mu.Unlock()
 	for i := range deps {
 		d := &deps[i]
+		if !l.mayTellLocked(d.Log, heads[i].Seq) {
+			continue
+		}
 		r := l.m.logs[d.Log]
 		if r == nil {
 			r = &replica{id: d.Log, log: wire.Log{Room: room}} // the other tells the rest before its first entry
 			l.m.logs[d.Log] = r
 		}
 		r.head = max(r.head, heads[i].Seq)
-		if r.head >= d.Seq || len(l.flows) >= maxFlows && l.flows[d.Log] == nil {
+		if r.head >= d.Seq {
 			continue
 		}
 		f := l.flowLocked(r)

@@ -220,7 +220,8 @@ func (l *link) saySmall() wire.Record {
 		return &wire.Have{}
 	case l.out.proven < len(m.forks):
 		l.out.proven++
-		return m.forks[l.out.proven-1]
+		f := *m.forks[l.out.proven-1] // to be encoded is to be written to, and other links have it too
+		return &f
 	case len(l.out.hushes) > 0:
 		n := min(len(l.out.hushes), wire.MaxGrown)
 		r := &wire.Lazy{Logs: l.out.hushes[:n]}

@@ -161,7 +161,7 @@ func (w *world) readLog(n *node, s *shelf, l *store.Log, taken map[[2]uint64]boo
 				w.fail("P1: %s has another text than it says", where)
 			}
 		}
-		if covers := (identity.SignedAct{Epoch: e.entry.Epoch, From: e.entry.From, CSeq: e.entry.CSeq, Room: chat.SignedRoom(log.Room), Body: e.Body}); e.Act &&
+		if covers := (identity.SignedAct{Node: identity.IDOf(l.Key[:]), Epoch: e.entry.Epoch, From: e.entry.From, CSeq: e.entry.CSeq, Room: chat.SignedRoom(log.Room), Body: e.Body}); e.Act &&
 			!covers.SignedBy(identity.ID(e.entry.Author), e.entry.Opts.Sig) {
 			w.fail("P1: %s is an act that its author has not signed", where)
 		}

@@ -229,7 +229,7 @@ func idOf(k *identity.Key) []byte { id := k.ID(); return id[:] }
 // act makes an entry an act of a user.
 func (c *conversation) act(e *wire.Entry, s *wire.Signed, by *identity.Key, room, text string) {
 	s.Body, e.Kind, e.Author = []byte(text), chat.Act, idOf(by)
-	e.Opts.Sig = by.SignAct(&identity.SignedAct{Epoch: e.Epoch, From: e.From, CSeq: e.CSeq, Room: chat.SignedRoom(room), Body: s.Body})
+	e.Opts.Sig = by.SignAct(&identity.SignedAct{Node: c.key.ID(), Epoch: e.Epoch, From: e.From, CSeq: e.CSeq, Room: chat.SignedRoom(room), Body: s.Body})
 }
 
 // checkSeen looks whether a lie that can be seen has ended the link and was noted, and whether one that can't has not (P8).

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 	"chatnode/internal/wire"
 )
 
@@ -70,6 +71,14 @@ var lies = []*lie{
 	{"an act that was signed for another room", true, func(c *conversation) {
 		log := c.log(c.den())
 		c.give(log, c.sign(log, 1, func(e *wire.Entry, s *wire.Signed) { c.act(e, s, c.user, "lobby", "op "+c.user.ID().String()) }))
+	}},
+	{"an act that was signed for another node", true, func(c *conversation) {
+		log := c.log(c.den())
+		c.give(log, c.sign(log, 1, func(e *wire.Entry, s *wire.Signed) {
+			c.act(e, s, c.user, log.Room, "op "+c.user.ID().String())
+			covers := identity.SignedAct{Node: c.someNode().key.ID(), Epoch: e.Epoch, From: e.From, CSeq: e.CSeq, Room: chat.SignedRoom(log.Room), Body: s.Body}
+			e.Opts.Sig = c.user.SignAct(&covers)
+		}))
 	}},
 	{"a fork that is none", true, func(c *conversation) {
 		log := c.log(c.den())

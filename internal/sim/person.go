@@ -219,7 +219,7 @@ func (p *person) offer() {
 	}
 }
 
-// pub returns the record of a message. An act is signed for the store and the origin that it goes to.
+// pub returns the record of a message. An act is signed for the node, the store and the origin that it goes to.
 func (p *person) pub(m *message) *wire.Pub {
 	r := &wire.Pub{CSeq: m.cseq, Room: m.room, Kind: m.kind, Body: []byte(m.text), Opts: wire.Opts{As: m.as, Row: m.row}}
 	if !m.re.IsZero() {
@@ -228,7 +228,7 @@ func (p *person) pub(m *message) *wire.Pub {
 	if m.kind == chat.Act {
 		r.Opts.As = nil
 		r.Opts.Sig = p.key.SignAct(&identity.SignedAct{
-			Epoch: p.node.life.hub.Epoch(), From: p.from, CSeq: m.cseq, Room: chat.SignedRoom(m.room), Body: []byte(m.text),
+			Node: p.node.key.ID(), Epoch: p.node.life.hub.Epoch(), From: p.from, CSeq: m.cseq, Room: chat.SignedRoom(m.room), Body: []byte(m.text),
 		})
 	}
 	return r

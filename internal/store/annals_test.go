@@ -98,6 +98,20 @@ func (a *annalist) again(log uint64, text string, same uint64, deps ...Entry) En
 	return a.add(log, chat.Text, text, same, deps)
 }
 
+// act adds an act to a log, with a row, that is signed for a node, or for none.
+func (a *annalist) act(log uint64, node identity.ID) {
+	l := a.logs[log]
+	l.rephrase = func(e *wire.Event) error {
+		covers := identity.SignedAct{Node: node, Epoch: l.epoch, From: e.From, CSeq: e.CSeq, Room: a.rooms[l.Room].Name, Body: e.Body}
+		if !a.isOwn(l) {
+			covers.From += 900
+		}
+		e.Opts.Sig = l.key.SignAct(&covers)
+		return nil
+	}
+	a.add(log, chat.Act, "readonly", 0, nil)
+}
+
 func (a *annalist) add(log uint64, kind chat.Kind, text string, same uint64, deps []Entry) Entry {
 	a.t.Helper()
 	l := a.logs[log]
@@ -131,7 +145,7 @@ func (a *annalist) add(log uint64, kind chat.Kind, text string, same uint64, dep
 	there.Lamport++
 	event := &wire.Event{Room: row.Room, Seq: row.Seq, From: row.From, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: kind, Body: row.Body}
 	if kind == chat.Act {
-		act := identity.SignedAct{Epoch: there.Epoch, From: there.From, CSeq: there.CSeq, Room: room.Name, Body: row.Body}
+		act := identity.SignedAct{Node: l.key.ID(), Epoch: there.Epoch, From: there.From, CSeq: there.CSeq, Room: room.Name, Body: row.Body}
 		event.Opts.Sig = l.key.SignAct(&act)
 		there.Opts.Sig = event.Opts.Sig
 	}

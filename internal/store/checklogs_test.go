@@ -167,7 +167,7 @@ func TestCheckFindsEachFaultOfLogs(t *testing.T) {
 		"an act that is none":         {sql: "UPDATE entry SET act = 1 WHERE id = " + entryAt(2, 3), want: "room lobby, log 2, entry 3: it is entry 3 of its log, of lamport 3 and kind text"},
 		"another id":                  {sql: "UPDATE entry SET name = zeroblob(32) WHERE id = " + entryAt(2, 3), want: "room lobby, log 2, entry 3: its id is not 0000"},
 		"half an id":                  {sql: "UPDATE entry SET name = x'00' WHERE id = " + entryAt(2, 3), want: "and id 00"},
-		"another's key":               {sql: "UPDATE log SET key = (SELECT key FROM log WHERE num = 3) WHERE num = 2", want: "room lobby, log 2, entry 1: its id is not"},
+		"another's key":               {sql: "UPDATE log SET key = (SELECT key FROM log WHERE num = 2) WHERE num = 3", want: "room lobby, log 3, entry 1: its id is not"},
 		"half a key":                  {sql: "UPDATE log SET key = x'00' WHERE num = 2", want: "log 2: its key or the id"},
 		"no signature":                {sql: "UPDATE entry SET sig = NULL WHERE id = " + entryAt(2, 3), want: "origin 2"},
 		"no signature, hidden":        {sql: "UPDATE entry SET sig = NULL WHERE hidden = 1", want: "its node's signature does not hold"},
@@ -226,6 +226,14 @@ func TestCheckFindsEachFaultOfLogs(t *testing.T) {
 			a.logs[2].rephrase = func(e *wire.Event) error { e.Opts.Sig[40]++; return nil }
 			a.add(2, chat.Act, "readonly", 0, nil)
 		}, want: "its author's signature does not hold"},
+		"an act for another node":     {make: func(a *annalist) { a.act(2, a.key.ID()) }, want: "its author's signature does not hold"},
+		"an own act for another node": {make: func(a *annalist) { a.act(1, a.logs[2].key.ID()) }, want: "its author's signature does not hold"},
+		"acts for their nodes, or for none, as there once were": {make: func(a *annalist) {
+			for _, log := range []uint64{1, 2} {
+				a.act(log, a.logs[log].key.ID())
+				a.act(log, identity.ID{})
+			}
+		}, want: ""},
 		"an act under another number": {make: func(a *annalist) {
 			a.logs[2].forge = func(e *wire.Entry) { e.From++ }
 			a.add(2, chat.Act, "readonly", 0, nil)

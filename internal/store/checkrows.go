@@ -121,17 +121,18 @@ func (c *checker) message(at *place, row *keptRow) error {
 	} else {
 		err = c.author(room, event)
 	}
-	if err != nil {
+	if err != nil || event.Kind != chat.Act {
 		return err
+	}
+	if act.Node = c.tally.Node; row.sig != nil {
+		num, _ := rowAt(row.entry)
+		act.Node = identity.IDOf(c.byNum[num].Key[:])
 	}
 	return c.signed(at.room, event, act)
 }
 
-// signed compares an act with its author's signature, which stands for it wherever the row goes.
+// signed compares an act with its author's signature, which stands for it wherever the row goes: for the node that took it or, as there once were, for none.
 func (c *checker) signed(room *roomBase, event *wire.Event, act identity.SignedAct) error {
-	if event.Kind != chat.Act {
-		return nil
-	}
 	act.Room, act.Body = room.Name, event.Body
 	if room.Direct() {
 		act.Room = chat.DirectMark
@@ -139,7 +140,10 @@ func (c *checker) signed(room *roomBase, event *wire.Event, act identity.SignedA
 	if _, err := chat.ParseAct(string(event.Body)); err != nil {
 		return room.faultf(event.Seq, "it is meant as an act, and is none: %v", err)
 	}
-	if !act.SignedBy(c.authors[c.origins[event.From]].key, event.Opts.Sig) {
+	author := c.authors[c.origins[event.From]].key
+	old := act
+	old.Node = identity.ID{}
+	if !act.SignedBy(author, event.Opts.Sig) && !old.SignedBy(author, event.Opts.Sig) {
 		return room.faultf(event.Seq, "its author's signature does not hold")
 	}
 	return nil

@@ -206,9 +206,9 @@ func samples() []sample {
 	}, movingSamples()...), peerSamples()...)
 }
 
-// actSig is the signature of an act, made from the bytes that docs/protocol.md lists.
+// actSig is the signature of an act that the story's node takes, made from the bytes that docs/protocol.md lists.
 func actSig(key ed25519.PrivateKey, epoch, from, cseq uint64, room, body string) []byte {
-	text := []byte("chatnode/act/1")
+	text := append([]byte("chatnode/act/2"), nodeID...)
 	for _, n := range []uint64{epoch, from, cseq} {
 		text = binary.BigEndian.AppendUint64(text, n)
 	}
