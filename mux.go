@@ -191,8 +191,15 @@ func (l *Link) Peer() frame.Stream { return l.streams[2] }
 // waits, and waits for Done too.
 func (l *Link) Notify(f func()) { l.conn.Notify(f) }
 
+// Hear sets what is called when a stream has become ready, on the same terms
+// as Notify: a reader looks at Ready.
+func (l *Link) Hear(f func()) { l.conn.Hear(f) }
+
 // Done is closed when the link is dead.
 func (l *Link) Done() <-chan struct{} { return l.session.CloseChan() }
+
+// AfterEnd has f called once, in a goroutine of its own, when the link is dead. It is called once.
+func (l *Link) AfterEnd(f func()) { l.conn.AfterEnd(func() { <-l.Done(); f() }) }
 
 // Err returns why the link is dead, for the log: a *frame.PolicyError, io.EOF
 // when the peer left, net.ErrClosed after Close and when yamux itself could not

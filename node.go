@@ -271,7 +271,7 @@ func waitFor(group *sync.WaitGroup, limit time.Duration) {
 	}
 }
 
-// accept serves each connection in a goroutine of its own, which conns counts. It pauses while too many guests are shaking hands.
+// accept serves each connection, beginning in a goroutine of its own, which conns counts. It pauses while too many guests are shaking hands.
 func (n *Node) accept(ctx, connCtx context.Context, listener net.Listener, conns *sync.WaitGroup) {
 	pause := time.Duration(0)
 	for {
@@ -297,18 +297,18 @@ func (n *Node) accept(ctx, connCtx context.Context, listener net.Listener, conns
 		}
 		pause = 0
 		came := time.Now() // here, where it is in the order in which they dialled
-		conns.Go(func() { n.serve(connCtx, conn, came) })
+		conns.Go(func() { n.serve(connCtx, conn, came, conns) })
 	}
 }
 
-// serve carries one connection, accepted at came, from its first byte to its last. Until it is known who comes, it takes one of the places for guests.
-func (n *Node) serve(ctx context.Context, conn net.Conn, came time.Time) {
-	log := n.log.With("remote", conn.RemoteAddr().String())
-	address := remoteAddr(conn)
+// serve lets in who came by a connection, accepted at came. Until it is known who that is, it takes one of the places for guests. It returns when there
+// is nothing more to do, or when a session goes on by itself: one that is quiet has no goroutine here. Its end is counted by conns too.
+func (n *Node) serve(ctx context.Context, conn net.Conn, came time.Time, conns *sync.WaitGroup) {
+	remote, address := conn.RemoteAddr().String(), remoteAddr(conn)
 	if retry, ok := n.warden.Admit(address, time.Now()); !ok {
 		door.TurnAwayAtOnce(conn, fmt.Sprintf("too many connections from your address; try again in %v", max(retry, time.Second).Round(time.Second)))
 		<-n.handshakes
-		n.logEnd(log, metrics.Handshake, address, nil, errCrowd)
+		n.logEnd(remote, metrics.Handshake, address, nil, errCrowd)
 		return
 	}
 	known := sync.OnceFunc(func() { n.warden.Release(address); <-n.handshakes })
@@ -316,17 +316,22 @@ func (n *Node) serve(ctx context.Context, conn net.Conn, came time.Time) {
 	link, s, err := n.greet(ctx, conn, session.Caller{Address: address, Came: came})
 	if err != nil {
 		known()
-		n.logEnd(log, metrics.Handshake, address, link, err)
+		n.logEnd(remote, metrics.Handshake, address, link, err)
 		return
 	}
-	defer n.drop(link)
 	if s == nil {
-		n.logEnd(log, metrics.Peer, address, link, n.mesh.Serve(ctx, link, true, conn.RemoteAddr().String(), known))
+		defer n.drop(link)
+		n.logEnd(remote, metrics.Peer, address, link, n.mesh.Serve(ctx, link, true, remote, known))
 		return
 	}
-	known()
-	log.Debug("joined")
-	n.logEnd(log, metrics.Session, address, link, s.Serve(ctx))
+	n.log.Debug("joined", "remote", remote)
+	s.Begin(ctx)
+	conns.Add(1)
+	link.AfterEnd(func() {
+		defer conns.Done()
+		defer n.drop(link)
+		n.logEnd(remote, metrics.Session, address, link, s.End())
+	})
 }
 
 // patience returns how long a guest who comes now has for the handshake. Where many stand at the door and say nothing, they are not to keep others
@@ -417,7 +422,7 @@ var (
 )
 
 // logEnd counts how a connection ended, and says it: in one line, loudly only when somebody broke the rules, and not for each connection of one address.
-func (n *Node) logEnd(log *slog.Logger, at metrics.Stage, address netip.Addr, link *Link, err error) {
+func (n *Node) logEnd(remote string, at metrics.Stage, address netip.Addr, link *Link, err error) {
 	var breach *frame.PolicyError
 	if link != nil && errors.As(link.Err(), &breach) {
 		err = breach
@@ -425,7 +430,7 @@ func (n *Node) logEnd(log *slog.Logger, at metrics.Stage, address netip.Addr, li
 	if why := wordFor(link, err); why != "" {
 		n.numbers.Ended(at, why)
 	}
-	what := string(at)
+	what, log := string(at), n.log.With("remote", remote)
 	switch {
 	case err != nil && !n.warden.Reports(address, time.Now()):
 	case breach != nil:

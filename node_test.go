@@ -116,7 +116,7 @@ func (tw *town) comes(ctx context.Context, group *sync.WaitGroup, name string) *
 func (tw *town) dial(up, down int64) (near, far net.Conn) {
 	near, far = faults.Pipe(up, down)
 	tw.handshakes <- struct{}{}
-	tw.conns.Go(func() { tw.serve(tw.ctx, far, time.Now()) })
+	tw.conns.Go(func() { tw.serve(tw.ctx, far, time.Now(), &tw.conns) })
 	return near, far
 }
 

@@ -57,6 +57,8 @@ func (h *half) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (h *half) Ready() bool { return true }
+
 func (h *half) Window() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -95,6 +97,8 @@ type stream struct{ in, out *half }
 func (s stream) Read(p []byte) (int, error)  { return s.in.Read(p) }
 func (s stream) Write(p []byte) (int, error) { return s.out.Write(p) }
 func (s stream) Window() int                 { return s.out.Window() }
+func (s stream) Ready() bool                 { return s.in.Ready() }
+func (s stream) Release()                    {}
 
 // elapse lets time pass that is a bubble's own, so that nobody waits, and what comes of it happen. Outside of a bubble it panics.
 func elapse(d time.Duration) {

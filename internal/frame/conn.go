@@ -4,8 +4,8 @@
 // yamux, follows the windows of those streams, and holds the peer to a
 // Policy before yamux spends memory or goroutines on it.
 //
-// It is not a multiplexer: it opens no stream, keeps no received byte and
-// starts no goroutine.
+// It is not a multiplexer: it opens no stream, keeps no received byte and has no
+// goroutine that waits.
 package frame
 
 import (
@@ -35,6 +35,7 @@ type Conn struct {
 
 	// Owned by the goroutine that calls Read.
 	in    parser
+	news  news   // of what yamux was given by the last Read
 	timed uint64 // the frame, as counted by in.begun, that a read deadline is set for; 0 for none
 
 	// Owned by the goroutine that calls Write.
@@ -54,6 +55,8 @@ type Conn struct {
 	writing  atomic.Int64          // when the socket write in progress began, 0 for none
 	cause    atomic.Pointer[error] // why the connection has ended, nil while it lives
 	notify   atomic.Pointer[func()]
+	hear     atomic.Pointer[func()]
+	after    atomic.Pointer[func()] // what AfterEnd was given, until it is called
 }
 
 // NewConn wraps c, which it owns from now on, and sets the options of the
@@ -103,9 +106,16 @@ func (c *Conn) Stream(id uint32, r io.Reader) Stream {
 // Window once after it.
 func (c *Conn) Notify(f func()) { c.notify.Store(&f) }
 
+// Hear sets what is called whenever a registered stream has become ready, on
+// the same terms. The end of the connection is not reported either: look at
+// Ready once after it.
+func (c *Conn) Hear(f func()) { c.hear.Store(&f) }
+
 // Read returns bytes that have passed the policy. It returns a *PolicyError
 // for a breach; that and every other error closes the connection.
 func (c *Conn) Read(p []byte) (int, error) {
+	c.tell(c.news)
+	c.news = news{}
 	n, err := c.raw.Read(p)
 	if n > 0 {
 		if breach := c.inspect(p[:n]); breach != nil {
@@ -121,20 +131,25 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// tell says what the last Read has brought. By now yamux has sorted that into
+// its streams, where whoever is told finds it without having to wait.
+func (c *Conn) tell(n news) {
+	if f := c.notify.Load(); n.grown && f != nil {
+		(*f)()
+	}
+	if f := c.hear.Load(); n.ready && f != nil {
+		(*f)()
+	}
+}
+
 // inspect puts a received chunk before the parser and keeps the read
 // deadline in step with it.
-func (c *Conn) inspect(chunk []byte) error {
+func (c *Conn) inspect(chunk []byte) (err error) {
 	now := c.now()
 	since := now.Sub(c.start)
 	c.lastRead.Store(int64(since))
-	grown, err := c.in.feed(chunk, since)
-	if err != nil {
+	if c.news, err = c.in.feed(chunk, since); err != nil {
 		return err
-	}
-	if grown {
-		if f := c.notify.Load(); f != nil {
-			(*f)()
-		}
 	}
 	return c.setFrameDeadline(now)
 }
@@ -201,7 +216,25 @@ func (c *Conn) Abort(cause error) error {
 	if !c.cause.CompareAndSwap(nil, &cause) {
 		return nil
 	}
-	return beneath(c.raw).Close()
+	err := beneath(c.raw).Close()
+	c.finish()
+	return err
+}
+
+// AfterEnd has f called in a goroutine of its own when the connection has ended,
+// at once if it has already. It is called once. Who would wait for that end in a
+// goroutine would pay for the goroutine as long as the connection lives.
+func (c *Conn) AfterEnd(f func()) {
+	c.after.Store(&f)
+	if c.Err() != nil {
+		c.finish()
+	}
+}
+
+func (c *Conn) finish() {
+	if f := c.after.Swap(nil); f != nil {
+		go (*f)() // ends when f does, which is for the caller of AfterEnd to see to
+	}
 }
 
 // LocalAddr implements net.Conn.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -205,4 +206,25 @@ func TestTimes(t *testing.T) {
 	if got := c.WriteStalledFor(clock.Add(31 * time.Second)); got != 0 {
 		t.Errorf("WriteStalledFor after a write = %v, want 0", got)
 	}
+}
+
+// Whatever comes first, the end or AfterEnd, the end is told once.
+func TestAfterEnd(t *testing.T) {
+	for i := range 200 {
+		c, told := NewConn(&scriptConn{}, Policy{}), make(chan struct{}, 10)
+		if i%4 == 0 {
+			c.Close()
+		}
+		var both sync.WaitGroup
+		both.Go(func() { c.Close(); c.Abort(io.EOF) })
+		both.Go(func() { c.AfterEnd(func() { told <- struct{}{} }) })
+		both.Wait()
+		waitFor(t, "the end", told)
+		c.Close()
+		if len(told) != 0 {
+			t.Fatal("the end was told twice")
+		}
+	}
+	c := NewConn(&scriptConn{}, Policy{})
+	c.AfterEnd(func() { t.Error("the end of a connection that lives was told") })
 }

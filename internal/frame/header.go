@@ -15,6 +15,7 @@ const (
 	typeGoAway = 3
 
 	flagSYN = 1 << 0
+	flagFIN = 1 << 2
 	flagRST = 1 << 3
 
 	// initialWindow is what either side may send on a new stream before the

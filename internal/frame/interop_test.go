@@ -30,15 +30,22 @@ func TestInterop(t *testing.T) {
 	})
 	t.Run("tls", func(t *testing.T) {
 		near, far := tcpPair(t)
-		config := tlsConfig(t)
-		server, client := tls.Server(near, config), tls.Client(far, config)
-		shaken := make(chan error, 1)
-		go func() { shaken <- server.Handshake() }()
-		if err := errors.Join(client.Handshake(), <-shaken); err != nil {
-			t.Fatal(err)
-		}
+		server, client := secure(t, near, far)
 		testInterop(t, server, client, frames/10)
 	})
+}
+
+// secure shakes hands.
+func secure(t *testing.T, near, far net.Conn) (server, client *tls.Conn) {
+	t.Helper()
+	config := tlsConfig(t)
+	server, client = tls.Server(near, config), tls.Client(far, config)
+	shaken := make(chan error, 1)
+	go func() { shaken <- server.Handshake() }()
+	if err := errors.Join(client.Handshake(), <-shaken); err != nil {
+		t.Fatal(err)
+	}
+	return server, client
 }
 
 // plainClient is yamux without frame beneath it, with n streams opened.
@@ -78,8 +85,8 @@ func testInterop(t *testing.T, near, far net.Conn, frames int) {
 		"their reader too":   func() error { return readPattern(streams[2], bulkSize) },
 		"pings of the node":  func() error { return repeat(100, node.conn.Ping) },
 		"pings of the peer":  func() error { return repeat(5, func() error { _, err := client.Ping(); return err }) },
-		"writes of the peer": func() error { return sendPattern(streams[0], 200<<10) },
-		"the node's reader":  func() error { return readPattern(node.control, 200<<10) },
+		"writes of the peer": func() error { return sendPattern(streams[0], 2<<20) },
+		"the node's reader":  func() error { return readPattern(node.control, 2<<20) },
 	}
 	done := make(chan error, len(jobs))
 	for name, job := range jobs {

@@ -12,10 +12,11 @@ type parser struct {
 
 	// Owned by the goroutine that reads.
 	head   header
-	have   int    // bytes of head that have arrived
-	body   uint32 // bytes of the current frame's body still to come
-	begun  uint64 // frames whose first byte has arrived
-	lastID uint32 // highest stream id that the peer has opened
+	have   int     // bytes of head that have arrived
+	body   uint32  // bytes of the current frame's body still to come
+	to     *stream // what the current frame is for; nil: for none that yamux has
+	begun  uint64  // frames whose first byte has arrived
+	lastID uint32  // highest stream id that the peer has opened
 	stray  int
 	pings  meter
 	frames meter
@@ -33,64 +34,66 @@ func newParser(policy Policy, streams *[maxStreams]stream) parser {
 // midFrame reports whether a frame has begun and is not whole yet.
 func (p *parser) midFrame() bool { return p.have > 0 || p.body > 0 }
 
-// feed takes the next chunk, received at now. It reports whether the window
-// of a registered stream has grown, and the first breach, after which the
-// parser is of no more use.
-func (p *parser) feed(chunk []byte, now time.Duration) (grown bool, breach error) {
-	for len(chunk) > 0 {
-		if p.body > 0 {
-			n := min(uint64(p.body), uint64(len(chunk)))
-			p.body -= uint32(n)
-			chunk = chunk[n:]
-			continue
-		}
-		if p.have == 0 {
-			p.begun++
-		}
-		n := copy(p.head[p.have:], chunk)
-		p.have += n
-		chunk = chunk[n:]
-		if p.have < headerSize {
-			break
-		}
-		p.have = 0
-		p.body = p.head.body()
-		g, err := p.frame(now)
-		if err != nil {
-			return grown, err
-		}
-		grown = grown || g
-	}
-	return grown, nil
+// news is of the registered streams, for whoever uses them.
+type news struct {
+	grown bool // a window
+	ready bool // there is something to read, if only an end
 }
 
-// frame judges the header that has just become whole.
-func (p *parser) frame(now time.Duration) (grown bool, breach error) {
+// feed takes the next chunk, received at now. The first breach is the end of the
+// parser's use.
+func (p *parser) feed(chunk []byte, now time.Duration) (n news, breach error) {
+	for len(chunk) > 0 {
+		if p.body > 0 {
+			size := min(uint64(p.body), uint64(len(chunk)))
+			p.body -= uint32(size)
+			chunk = chunk[size:]
+		} else {
+			if p.have == 0 {
+				p.begun++
+			}
+			size := copy(p.head[p.have:], chunk)
+			p.have += size
+			chunk = chunk[size:]
+			if p.have < headerSize {
+				break
+			}
+			p.have = 0
+			p.body = p.head.body()
+			if err := p.frame(now); err != nil {
+				return n, err
+			}
+		}
+		if p.body == 0 && p.to != nil {
+			p.to.arrive(&p.head, &n)
+		}
+	}
+	return n, nil
+}
+
+// frame judges the header that has just become whole, and finds out whom it is
+// for.
+func (p *parser) frame(now time.Duration) error {
 	h := &p.head
+	p.to = nil
 	switch {
 	case h.version() != version:
-		return false, errBadVersion
+		return errBadVersion
 	case h.kind() > typeGoAway:
-		return false, errBadType
+		return errBadType
 	case !p.frames.take(now):
-		return false, errFrameRate
+		return errFrameRate
 	case h.kind() == typeGoAway:
-		return false, nil
+		return nil
 	case h.kind() == typePing:
 		if h.flags()&flagSYN != 0 && !p.pings.take(now) {
-			return false, errPingRate
+			return errPingRate
 		}
-		return false, nil
+		return nil
 	case p.policy.MaxFrame > 0 && uint64(h.body()) > uint64(p.policy.MaxFrame):
-		return false, errFrameSize
+		return errFrameSize
 	}
-	if err := p.stream(h); err != nil {
-		return false, err
-	}
-	if s := find(p.streams, h.id()); s != nil && h.kind() == typeWindow {
-		return s.grant(h.length()), nil
-	}
-	return false, nil
+	return p.stream(h)
 }
 
 // stream keeps account of which streams the peer has opened and reset.
@@ -98,10 +101,11 @@ func (p *parser) stream(h *header) error {
 	if p.policy.NoStreams && h.flags()&flagSYN != 0 {
 		return errStreamCount
 	}
+	s := find(p.streams, h.id())
 	if p.policy.MaxStreams == 0 {
+		p.to = s
 		return nil
 	}
-	s := find(p.streams, h.id())
 	if h.flags()&flagSYN != 0 {
 		switch {
 		case h.id()%2 == 0 || h.id() <= p.lastID:
@@ -118,6 +122,7 @@ func (p *parser) stream(h *header) error {
 		}
 		return nil
 	}
+	p.to = s
 	if h.flags()&flagRST != 0 {
 		s.open = false
 	}

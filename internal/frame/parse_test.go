@@ -33,7 +33,9 @@ type outcome struct {
 	Mid      bool
 	Stray    int
 	Window   [maxStreams]int
-	Grown    bool
+	Unread   [maxStreams]int64
+	Ended    [maxStreams]bool
+	News     news
 	Breach   error
 	Followed [maxStreams]bool
 }
@@ -45,8 +47,8 @@ func parse(policy Policy, chunks [][]byte) outcome {
 	}
 	var o outcome
 	for _, chunk := range chunks {
-		grown, err := c.in.feed(chunk, 0)
-		o.Grown = o.Grown || grown
+		n, err := c.in.feed(chunk, 0)
+		o.News.grown, o.News.ready = o.News.grown || n.grown, o.News.ready || n.ready
 		if err != nil {
 			o.Breach = err
 			break
@@ -55,12 +57,16 @@ func parse(policy Policy, chunks [][]byte) outcome {
 	o.Begun, o.Mid, o.Stray = c.in.begun, c.in.midFrame(), c.in.stray
 	for i := range c.streams {
 		o.Window[i] = c.streams[i].Window()
+		o.Unread[i], o.Ended[i] = c.streams[i].unread.Load(), c.streams[i].ended.Load()
 		o.Followed[i] = c.streams[i].open
 	}
 	return o
 }
 
-var errorsAreSame = cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) })
+var errorsAreSame = cmp.Options{
+	cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) }),
+	cmp.AllowUnexported(news{}),
+}
 
 func TestParser(t *testing.T) {
 	const k = 1 << 10
@@ -68,6 +74,7 @@ func TestParser(t *testing.T) {
 	plain := [maxStreams]int{256 * k, 256 * k, 256 * k, 256 * k}
 	window := func(slot, n int) [maxStreams]int { w := plain; w[slot] = n; return w }
 	two := [maxStreams]bool{true, true}
+	grown, heard := news{grown: true}, news{ready: true}
 
 	tests := map[string]struct {
 		in   []byte
@@ -77,16 +84,18 @@ func TestParser(t *testing.T) {
 		"two streams opened, data, a ping, its answer, goodbye": {
 			slices.Concat(opened, frameBytes(typeData, 0, 3, 100), frameBytes(typeData, 0, 1, 0),
 				frameBytes(typePing, flagSYN, 0, 1), frameBytes(typePing, 2, 0, 1), frameBytes(typeGoAway, 0, 0, 0)),
-			outcome{Begun: 7, Window: plain, Followed: two},
+			outcome{Begun: 7, Window: plain, Unread: [maxStreams]int64{0, 100}, News: heard, Followed: two},
 		},
-		"opened by data": {frameBytes(typeData, flagSYN, 1, 5), outcome{Begun: 1, Window: plain, Followed: [maxStreams]bool{true}}},
+		"opened by data": {frameBytes(typeData, flagSYN, 1, 5), outcome{
+			Begun: 1, Window: plain, Unread: [maxStreams]int64{5}, News: heard, Followed: [maxStreams]bool{true},
+		}},
 		"grants add up": {
 			slices.Concat(opened, frameBytes(typeWindow, 0, 3, 10*k), frameBytes(typeWindow, 0, 3, 5*k)),
-			outcome{Begun: 4, Window: window(1, 271*k), Grown: true, Followed: two},
+			outcome{Begun: 4, Window: window(1, 271*k), News: grown, Followed: two},
 		},
 		"a grant with the opening": {
 			frameBytes(typeWindow, flagSYN, 1, 64*k),
-			outcome{Begun: 1, Window: window(0, 320*k), Grown: true, Followed: [maxStreams]bool{true}},
+			outcome{Begun: 1, Window: window(0, 320*k), News: grown, Followed: [maxStreams]bool{true}},
 		},
 		"a grant of nothing is no growth": {
 			slices.Concat(opened, frameBytes(typeWindow, 0, 1, 0)),
@@ -94,14 +103,24 @@ func TestParser(t *testing.T) {
 		},
 		"grants past every bound": {
 			slices.Concat(opened, bytes.Repeat(frameBytes(typeWindow, 0, 3, 1<<32-1), 1000)),
-			outcome{Begun: 1002, Window: window(1, k*k), Grown: true, Followed: two},
+			outcome{Begun: 1002, Window: window(1, k*k), News: grown, Followed: two},
 		},
 		"ends in a header": {slices.Concat(opened, []byte{0, 0, 0}), outcome{Begun: 3, Mid: true, Window: plain, Followed: two}},
 		"ends in a body": {
 			slices.Concat(opened, frameBytes(typeData, 0, 1, 9)[:20]),
 			outcome{Begun: 3, Mid: true, Window: plain, Followed: two},
 		},
-		"largest frame": {slices.Concat(opened, frameBytes(typeData, 0, 1, 16*k)), outcome{Begun: 3, Window: plain, Followed: two}},
+		"largest frame": {slices.Concat(opened, frameBytes(typeData, 0, 1, 16*k)), outcome{
+			Begun: 3, Window: plain, Unread: [maxStreams]int64{16 * k}, News: heard, Followed: two,
+		}},
+		"data, the end of it, and of the other stream": {
+			slices.Concat(opened, frameBytes(typeData, 0, 1, 9), frameBytes(typeData, flagFIN, 1, 2), frameBytes(typeWindow, flagFIN, 3, 0)),
+			outcome{Begun: 5, Window: plain, Unread: [maxStreams]int64{11}, Ended: two, News: heard, Followed: two},
+		},
+		"for streams that are not open": {
+			slices.Concat(frameBytes(typeData, 0, 1, 9), frameBytes(typeWindow, 0, 3, 9), frameBytes(typeWindow, flagFIN, 5, 0), frameBytes(typeWindow, flagRST, 7, 0)),
+			outcome{Begun: 4, Stray: 4, Window: plain},
+		},
 		"frame too large": {
 			slices.Concat(opened, frameBytes(typeData, 0, 1, 16*k+1)[:headerSize]),
 			outcome{Begun: 3, Mid: true, Window: plain, Followed: two, Breach: errFrameSize},
@@ -127,7 +146,7 @@ func TestParser(t *testing.T) {
 		},
 		"frames after a reset are strays": {
 			slices.Concat(opened, frameBytes(typeWindow, flagRST, 3, 0), frameBytes(typeData, 0, 3, 4)),
-			outcome{Begun: 4, Stray: 1, Window: plain, Followed: [maxStreams]bool{true}},
+			outcome{Begun: 4, Stray: 1, Window: plain, Ended: [maxStreams]bool{false, true}, News: heard, Followed: [maxStreams]bool{true}},
 		},
 		"5 pings": {bytes.Repeat(frameBytes(typePing, flagSYN, 0, 7), 5), outcome{Begun: 5, Window: plain}},
 		"6 pings": {bytes.Repeat(frameBytes(typePing, flagSYN, 0, 7), 6), outcome{Begun: 6, Window: plain, Breach: errPingRate}},

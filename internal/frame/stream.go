@@ -34,6 +34,15 @@ type Stream interface {
 	// peer to grant more, at most 1 MiB. Only Write makes it smaller.
 	Window() int
 
+	// Ready reports whether Read has something to return: bytes, or that there
+	// are no more. Read may wait a moment for yamux to come to them, and for as
+	// long as the frame behind them takes to arrive if that has begun.
+	Ready() bool
+
+	// Release gives back what memory yamux holds for bytes that were read. It is
+	// for the reader, when there is nothing more to read for now.
+	Release()
+
 	// Write sends p, at most Window() bytes, in data frames of at most
 	// Policy.MaxSend bytes, each joined with its header in one write. It
 	// blocks while the socket is full. Any error but ErrWindow is final: the
@@ -52,8 +61,10 @@ type stream struct {
 	// Owned by the goroutine that reads the connection.
 	open bool // the peer has opened it and has not reset it
 
-	// Atomic: the connection's reader adds, the stream's writer subtracts.
+	// Atomic: the connection's reader adds, the stream's reader and writer subtract.
+	unread     atomic.Int64 // bytes of whole frames that yamux was given, less those that were read
 	window     atomic.Int64
+	ended      atomic.Bool // the peer has ended or reset it
 	registered atomic.Bool
 }
 
@@ -66,16 +77,45 @@ func find(streams *[maxStreams]stream, id uint32) *stream {
 	return &streams[id/2]
 }
 
-// grant adds a window update and reports whether the stream's writer may
-// want to know. The sum is kept whole although Window cuts it at 1 MiB: a
-// peer with a larger window grants again only after half of that is used.
-func (s *stream) grant(delta uint32) bool {
-	room := maxGranted - s.window.Load() // the writer can only make it larger
-	s.window.Add(min(int64(delta), room))
-	return delta > 0 && s.registered.Load()
+// arrive takes note of a whole frame, and adds to n what whoever uses the
+// stream may want to know.
+func (s *stream) arrive(h *header, n *news) {
+	over, registered := h.flags()&(flagFIN|flagRST) != 0, s.registered.Load()
+	if over {
+		s.ended.Store(true)
+	}
+	if h.kind() == typeData {
+		s.unread.Add(int64(h.length()))
+	} else {
+		s.grant(h.length())
+		n.grown = n.grown || registered && h.length() > 0
+	}
+	n.ready = n.ready || registered && (over || h.body() > 0)
 }
 
-func (s *stream) Read(p []byte) (int, error) { return s.r.Read(p) }
+// grant adds a window update. The sum is kept whole although Window cuts it at
+// 1 MiB: a peer with a larger window grants again only after half of that is
+// used.
+func (s *stream) grant(delta uint32) {
+	room := maxGranted - s.window.Load() // the writer can only make it larger
+	s.window.Add(min(int64(delta), room))
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.unread.Add(-int64(n))
+	return n, err
+}
+
+func (s *stream) Ready() bool {
+	return s.unread.Load() > 0 || s.ended.Load() || s.conn.Err() != nil
+}
+
+func (s *stream) Release() {
+	if r, ok := s.r.(interface{ Shrink() }); ok {
+		r.Shrink()
+	}
+}
 
 func (s *stream) Window() int { return int(min(s.window.Load(), maxWindow)) }
 

@@ -58,13 +58,19 @@ func (c *Conn) Write(p []byte) (int, error) {
 		c.stash, c.stashed = h, true
 		return headerSize, c.Err()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.head = h
-	if err := c.putLocked(nil); err != nil {
+	wrote := make(chan error)
+	go func() { wrote <- c.writeHead(h) }() // in a goroutine that ends: yamux's, which waits nearly always, keeps the 2 KiB of stack that it began with
+	if err := <-wrote; err != nil {
 		return 0, err
 	}
 	return headerSize, nil
+}
+
+func (c *Conn) writeHead(h header) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.head = h
+	return c.putLocked(nil)
 }
 
 // writeData sends p in as few data frames as the peer allows. The flags

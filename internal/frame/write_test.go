@@ -193,9 +193,14 @@ func TestNotify(t *testing.T) {
 	c := NewConn(raw, Policy{})
 	s := c.Stream(1, nil)
 	var seen []int
+	var ready []bool
 	c.Notify(func() { seen = append(seen, s.Window()-initialWindow) })
+	c.Hear(func() { ready = append(ready, s.Ready()) })
 	if _, err := io.ReadAll(c); err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]bool{true}, ready); diff != "" {
+		t.Errorf("readiness mismatch (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]int{10, 30}, seen); diff != "" {
 		t.Errorf("growth mismatch (-want +got):\n%s", diff)

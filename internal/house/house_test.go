@@ -24,7 +24,7 @@ const root = "../../"
 
 // floors are the rooms of the house, by the floor they stand on: a room imports rooms of lower floors alone.
 var floors = map[string]int{
-	"chat": 0, "disk": 0,
+	"chat": 0, "disk": 0, "errand": 0,
 	"wire": 1, "frame": 1, "identity": 1, "store": 1, "command": 1, "journal": 1, "door": 1, "markup": 1, "scroll": 1, "seal": 1,
 	"hub": 2, "client": 2,
 	"session": 3, "mesh": 3, "talk": 3, "bench": 3, "upkeep": 3, "profile": 3, "settings": 3, "discover": 3,

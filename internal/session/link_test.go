@@ -38,10 +38,11 @@ type pipe struct {
 	grows  bool // reading grants what was read
 	closed bool
 	grown  func()
+	news   func() // something has arrived, or nothing will; never called with mu held
 }
 
 func newPipe() *pipe {
-	p := &pipe{window: 256 << 10, grows: true, grown: func() {}}
+	p := &pipe{window: 256 << 10, grows: true, grown: func() {}, news: func() {}}
 	p.change.L = &p.mu
 	return p
 }
@@ -66,6 +67,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 
 func (p *pipe) write(b []byte) (int, error) {
 	p.mu.Lock()
+	defer p.tell()
 	defer p.mu.Unlock()
 	if p.closed {
 		return 0, io.ErrClosedPipe
@@ -79,6 +81,20 @@ func (p *pipe) write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+func (p *pipe) tell() {
+	p.mu.Lock()
+	news := p.news
+	p.mu.Unlock()
+	news()
+}
+
+// ready reports whether there is something to read, if only the end.
+func (p *pipe) ready() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.buf) > 0 || p.closed
+}
+
 func (p *pipe) grant(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,6 +104,7 @@ func (p *pipe) grant(n int) {
 
 func (p *pipe) close() {
 	p.mu.Lock()
+	defer p.tell()
 	defer p.mu.Unlock()
 	p.closed = true
 	p.change.Broadcast()
@@ -98,6 +115,8 @@ type end struct{ in, out *pipe }
 
 func (e end) Read(p []byte) (int, error)  { return e.in.Read(p) }
 func (e end) Write(p []byte) (int, error) { return e.out.write(p) }
+func (e end) Ready() bool                 { return e.in.ready() }
+func (e end) Release()                    {}
 func (e end) Window() int {
 	e.out.mu.Lock()
 	defer e.out.mu.Unlock()
@@ -125,6 +144,14 @@ func (l *link) Notify(grown func()) {
 	for _, p := range []*pipe{l.control.out, l.chat.out} {
 		p.mu.Lock()
 		p.grown = grown
+		p.mu.Unlock()
+	}
+}
+
+func (l *link) Hear(ready func()) {
+	for _, p := range []*pipe{l.control.in, l.chat.in} {
+		p.mu.Lock()
+		p.news = ready
 		p.mu.Unlock()
 	}
 }
@@ -194,7 +221,9 @@ func arriveAs(t *testing.T, h *Host, caller func(identity.ID) Caller) *guest {
 	node.Go(func() {
 		s, err := h.Handshake(t.Context(), g.link, caller(key.ID()))
 		if err == nil {
-			err = s.Serve(context.Background())
+			s.Begin(context.Background())
+			<-g.link.Done()
+			err = s.End()
 		}
 		g.ended <- err
 	})

@@ -53,10 +53,10 @@ func (s *Session) admit(mesh Mesh, q *wire.Admit) wire.Record {
 	case errors.As(err, &refusal):
 		return &wire.Failed{Code: refusal.Code}
 	case err != nil:
-		s.log.Error("change what another node is", "node", chat.OneLine(q.Node), "err", err)
+		s.log().Error("change what another node is", "node", chat.OneLine(q.Node), "err", err)
 		return &wire.Failed{Code: chat.Internal}
 	}
-	s.log.Info("another node was made something else", "node", chat.OneLine(q.Node), "mode", q.Mode)
+	s.log().Info("another node was made something else", "node", chat.OneLine(q.Node), "mode", q.Mode)
 	return &wire.AdmitIs{Peer: tellable([]wire.PeerInfo{peer}, true)[0]}
 }
 

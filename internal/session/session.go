@@ -1,6 +1,6 @@
 // Package session is the node's side of one connection: the handshake, the questions on the control stream, and the two ends of a
 // hub.Session, a reader that submits what the client sends and a writer that follows its cursors. It is given its streams, and opens
-// nothing.
+// nothing. A client that is quiet costs it no goroutine.
 package session
 
 import (
@@ -10,13 +10,13 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/errand"
 	"chatnode/internal/frame"
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
@@ -52,6 +52,8 @@ type Link interface {
 	Chat() frame.Stream
 	// Notify has grown called, from any goroutine, whenever the send window of a stream has grown.
 	Notify(grown func())
+	// Hear has ready called, from any goroutine, whenever a stream has become Ready.
+	Hear(ready func())
 	// Done is closed when the connection has ended.
 	Done() <-chan struct{}
 	// Close ends the connection at once; reads and writes that wait return an error.
@@ -88,8 +90,15 @@ type Session struct {
 	link    Link
 	hub     *hub.Session
 	control *wire.Reader
-	wake    chan struct{} // capacity 1, never closed: a hint to the writer
-	log     *slog.Logger
+	key     identity.ID
+	from    uint64
+
+	// Set by Begin. Each errand has a goroutine while it has something to do, and owns what it works with.
+	stop                        func() bool
+	writing, hearing, answering errand.Errand
+	out                         writer
+	said                        chatReader
+	asked                       controlReader
 
 	goodbye atomic.Bool // the client has said goodbye, and has had all answers
 
@@ -134,8 +143,7 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 		return nil, errors.Join(&hub.Refusal{Code: code}, refuse(ctx, link, code, 0))
 	}
 	s := &Session{
-		host: h, link: link, control: control,
-		wake: make(chan struct{}, 1), answer: make(chan []byte, 1), answered: make(chan struct{}, 1),
+		host: h, link: link, control: control, answer: make(chan []byte, 1), answered: make(chan struct{}, 1),
 	}
 	guest := hub.Guest{
 		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke,
@@ -148,8 +156,7 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 	} else if err != nil {
 		return nil, err
 	}
-	s.hub = attached
-	s.log = h.Log.With("key", guest.Key.String(), "from", welcome.From)
+	s.hub, s.key, s.from = attached, guest.Key, welcome.From
 	if err := write(link.Control(), h.welcome(welcome)); err != nil {
 		s.leave()
 		return nil, err
@@ -233,87 +240,133 @@ func linger(ctx context.Context, link Link) {
 }
 
 // poke hints to the writer that there may be something to write.
-func (s *Session) poke() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
+func (s *Session) poke() { s.writing.Poke() }
+
+// Begin has the session carried from now on, by goroutines that are there while there is something to do. When its connection has ended, which the end
+// of ctx brings about, the caller calls End.
+func (s *Session) Begin(ctx context.Context) {
+	s.stop = context.AfterFunc(ctx, func() { s.link.Close() })
+	s.out = writer{Session: s, control: s.link.Control(), chat: s.link.Chat(), size: maxWrite}
+	s.said = chatReader{Session: s, stream: s.link.Chat(), reader: wire.NewReader(s.link.Chat())}
+	s.asked = controlReader{Session: s, stream: s.link.Control(), reader: s.control}
+	s.link.Notify(s.poke)
+	s.link.Hear(s.hear)
+	s.writing.Start(s.out.run)
+	s.hearing.Start(s.said.run)
+	s.answering.Start(s.asked.run)
+}
+
+// hear has a stream read that has become ready.
+func (s *Session) hear() {
+	if s.said.stream.Ready() {
+		s.hearing.Poke()
+	}
+	if s.asked.stream.Ready() {
+		s.answering.Poke()
 	}
 }
 
-// Serve carries the session until its connection ends, and closes the link. It returns why it ended; nil after a goodbye of either side.
-func (s *Session) Serve(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.link.Close() })
-	defer stop()
-	s.link.Notify(s.poke)
-	var group sync.WaitGroup
-	errs := make([]error, 2)
-	for i, read := range [...]func() error{s.readControl, s.readChat} {
-		group.Go(func() {
-			errs[i] = read()
-			s.poke() // a goodbye of the client, or of ours, is the writer's to act on
-		})
-	}
-	err := s.write()
-	s.link.Close() // ends both readers
-	group.Wait()
+// End ends the session of a connection that has ended, and returns when its goroutines have. It returns why that was; nil after a goodbye of either side.
+func (s *Session) End() error {
+	defer s.stop()
+	s.hearing.Poke() // what came before the end is read
+	s.answering.Poke()
+	s.hearing.Close()
+	s.answering.Close()
+	s.link.Close()
+	s.writing.Close()
 	s.leave()
 	if s.goodbye.Load() {
 		return nil
 	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(s.asked.err, s.said.err, s.out.err)
 }
+
+// log is made when there is something to say, which is seldom.
+func (s *Session) log() *slog.Logger { return s.host.Log.With("key", s.key.String(), "from", s.from) }
 
 // leave takes the session out of the hub.
 func (s *Session) leave() {
 	if err := s.hub.Detach(s.goodbye.Load()); err != nil && !errors.Is(err, hub.ErrStopped) {
-		s.log.Error("detach", "err", err)
+		s.log().Error("detach", "err", err)
 	}
 }
 
-// readChat submits what the client sends on the chat stream, in its order, until that ends or breaks the rules.
-func (s *Session) readChat() error {
-	reader := wire.NewReader(s.link.Chat())
-	moves := rate.NewLimiter(rate.Every(movesEach), movesBurst)
-	var waiting []wire.Record // read, and handed over together with what has come along with it
-	submit := func() error {
-		err := s.hub.Submit(s.link.Done(), waiting...)
-		waiting = waiting[:0]
-		return err
+// chatReader submits what the client sends on the chat stream, in its order. Its fields are owned by the errand.
+type chatReader struct {
+	*Session
+	stream  frame.Stream
+	reader  *wire.Reader
+	moves   *rate.Limiter // nil: the client has not come from another node yet
+	waiting []wire.Record // read, and handed over together with what has come along with it
+	ended   bool
+	err     error // why; nil also for an ordinary end
+}
+
+// run reads until there is nothing more to read for now, or the stream ends or breaks the rules.
+func (c *chatReader) run() {
+	for !c.ended {
+		if len(c.waiting) >= maxSubmit || !c.reader.Buffered() {
+			if c.submit(); c.ended {
+				return
+			}
+		}
+		if !c.reader.Buffered() && !c.stream.Ready() {
+			c.reader.Release()
+			c.stream.Release()
+			c.waiting = nil
+			return
+		}
+		c.step()
 	}
-	for {
-		if len(waiting) >= maxSubmit || !reader.Buffered() {
-			if err := submit(); err != nil {
-				return err
-			}
+}
+
+// step reads a record, and keeps to the pace that its kind allows.
+func (c *chatReader) step() {
+	record, err := next(c.reader)
+	pace := time.Duration(0)
+	switch r := record.(type) {
+	case nil: // an error, or a type that this node does not know
+	case *wire.Pub:
+		pace = c.hub.Delay(r)
+	case *wire.Join:
+		if r.Moved != nil {
+			pace = c.moved()
 		}
-		record, err := next(reader)
-		pace := time.Duration(0)
-		switch r := record.(type) {
-		case nil: // an error, or a type that this node does not know
-		case *wire.Pub:
-			pace = s.hub.Delay(r)
-		case *wire.Join:
-			if r.Moved != nil {
-				pace = moves.Reserve().Delay()
-			}
-		case *wire.Part, *wire.Nick:
-		default:
-			err = fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, r)
-		}
-		if err != nil || pace > 0 {
-			if err := submit(); err != nil {
-				return err
-			}
-		}
-		switch {
-		case err != nil:
-			return s.broken("chat", err)
-		case pace > 0 && !s.sleep(pace):
-			return nil
-		case record != nil:
-			waiting = append(waiting, record)
+	case *wire.Part, *wire.Nick:
+	default:
+		err = fmt.Errorf("%w: %T does not belong there", wire.ErrMalformed, r)
+	}
+	if err != nil || pace > 0 {
+		if c.submit(); c.ended {
+			return
 		}
 	}
+	switch {
+	case err != nil:
+		c.ended, c.err = true, c.broken("chat", err)
+	case pace > 0 && !c.sleep(pace):
+		c.ended = true
+	case record != nil:
+		c.waiting = append(c.waiting, record)
+	}
+}
+
+// moved returns how long a client that comes to a room from another node has to wait.
+func (c *chatReader) moved() time.Duration {
+	if c.moves == nil {
+		c.moves = rate.NewLimiter(rate.Every(movesEach), movesBurst)
+	}
+	return c.moves.Reserve().Delay()
+}
+
+// submit hands over what was read.
+func (c *chatReader) submit() {
+	if err := c.hub.Submit(c.link.Done(), c.waiting...); err != nil {
+		c.ended, c.err = true, err
+	}
+	clear(c.waiting)
+	c.waiting = c.waiting[:0]
 }
 
 // next reads one record of the chat stream; a nil one is of a type that this node does not know.
@@ -367,24 +420,43 @@ func (s *Session) sleep(d time.Duration) bool {
 	}
 }
 
-// readControl answers the client's questions, one at a time.
-func (s *Session) readControl() error {
-	limit := rate.NewLimiter(rate.Every(questionsEach), questionsBurst)
-	for {
-		record, err := nextControl(s.control)
-		if err != nil {
-			return s.broken("control", err)
+// controlReader answers the client's questions, one at a time. Its fields are owned by the errand.
+type controlReader struct {
+	*Session
+	stream frame.Stream
+	reader *wire.Reader
+	limit  *rate.Limiter // nil: nothing was asked yet
+	ended  bool
+	err    error // why; nil also for an ordinary end
+}
+
+// run answers until there is nothing more to answer for now, or the stream ends or breaks the rules.
+func (q *controlReader) run() {
+	for !q.ended {
+		if !q.reader.Buffered() && !q.stream.Ready() {
+			q.reader.Release()
+			q.stream.Release()
+			return
 		}
-		if record == nil {
-			continue
-		}
-		if wait := limit.ReserveN(time.Now(), cost(record)).Delay(); wait > 0 && !s.sleep(wait) {
-			return nil
-		}
-		if ended, err := s.control1(record); ended || err != nil {
-			return err
-		}
+		q.ended, q.err = q.step()
 	}
+}
+
+func (q *controlReader) step() (ended bool, err error) {
+	record, err := nextControl(q.reader)
+	if err != nil {
+		return true, q.broken("control", err)
+	}
+	if record == nil {
+		return false, nil
+	}
+	if q.limit == nil {
+		q.limit = rate.NewLimiter(rate.Every(questionsEach), questionsBurst)
+	}
+	if wait := q.limit.ReserveN(time.Now(), cost(record)).Delay(); wait > 0 && !q.sleep(wait) {
+		return true, nil
+	}
+	return q.control1(record)
 }
 
 // unknown stands for a question that this node does not know.

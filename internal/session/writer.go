@@ -21,37 +21,37 @@ const (
 // buffers are where records are gathered for a write. A session has one only while it writes.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, maxWrite); return &b }}
 
-// writer is the state of the goroutine that writes both streams of a session, as far as their windows let it.
+// writer writes both streams of a session, as far as their windows let it. Its fields are owned by the errand.
 type writer struct {
 	*Session
 	control, chat frame.Stream
 	size          int    // bytes a chat write may have
 	answer        []byte // of a question, until there is window for it
+	err           error
 }
 
-// write writes until the connection ends, or until a goodbye has been said.
-func (s *Session) write() error {
-	w := &writer{Session: s, control: s.link.Control(), chat: s.link.Chat(), size: maxWrite}
-	done := s.link.Done()
-	for {
-		wrote, goodbye, err := w.step()
-		if err != nil {
-			return err
+// run writes until there is nothing to write for now, or until a goodbye has been said.
+func (w *writer) run() {
+	for wrote := true; wrote; {
+		select {
+		case <-w.link.Done():
+			return
+		default:
 		}
-		if wrote {
+		var goodbye bool
+		var err error
+		if wrote, goodbye, err = w.step(); err != nil {
+			w.err = err
+			w.link.Close()
+			return
+		}
+		if wrote || !goodbye {
 			continue
 		}
-		if goodbye {
-			// What there was has been written, or waits for window: nothing is left that a goodbye would cut off.
-			if bye := s.hub.Goodbye(); bye != nil && len(bye) <= w.control.Window() {
-				return s.sayGoodbye(bye)
-			}
-		}
-		<-s.wake // which the readers set too, when the connection ends
-		select {
-		case <-done:
-			return nil
-		default:
+		// What there was has been written, or waits for window: nothing is left that a goodbye would cut off.
+		if bye := w.hub.Goodbye(); bye != nil && len(bye) <= w.control.Window() {
+			w.sayGoodbye(bye)
+			w.link.Close()
 		}
 	}
 }
@@ -131,9 +131,9 @@ func quiet(err error) error {
 }
 
 // sayGoodbye writes the last record and waits for the client to close.
-func (s *Session) sayGoodbye(bye []byte) error {
+func (s *Session) sayGoodbye(bye []byte) {
 	if _, err := s.link.Control().Write(bye); err != nil {
-		return nil // it has gone by itself
+		return // it has gone by itself
 	}
 	timer := time.NewTimer(lingerFor)
 	defer timer.Stop()
@@ -141,5 +141,4 @@ func (s *Session) sayGoodbye(bye []byte) error {
 	case <-s.link.Done():
 	case <-timer.C:
 	}
-	return nil
 }

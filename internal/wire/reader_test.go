@@ -188,3 +188,23 @@ func TestReaderAllocates(t *testing.T) {
 		t.Errorf("%v allocations for each record", n)
 	}
 }
+
+// Release gives nothing away that has not been handed out.
+func TestRelease(t *testing.T) {
+	var stream bytes.Buffer
+	r := NewReader(&stream)
+	r.Release()
+	record := Must(nil, &List{})
+	stream.Write(append(record, record[:3]...))
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	r.Release()
+	stream.Write(record[3:])
+	if _, err := r.Next(); err != nil {
+		t.Errorf("the record of which a part was there: %v", err)
+	}
+	if r.Release(); r.buf != nil {
+		t.Errorf("%d bytes are held while there is nothing to read", len(r.buf))
+	}
+}

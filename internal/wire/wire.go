@@ -288,6 +288,13 @@ func (r *Reader) Buffered() bool {
 	return have >= HeaderLen && have-HeaderLen >= int(binary.BigEndian.Uint32(r.buf[r.off:]))
 }
 
+// Release gives the Reader's buffer back when nothing is in it. The next call of Next takes one again.
+func (r *Reader) Release() {
+	if r.off == r.end {
+		r.buf, r.off, r.end = nil, 0, 0
+	}
+}
+
 // fill reads until n bytes are there.
 func (r *Reader) fill(n int) error {
 	for r.end-r.off < n {
