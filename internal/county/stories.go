@@ -81,10 +81,12 @@ func Star(t *testing.T, c *County) {
 	}
 	for i, s := range u.sites[:4] {
 		s.Up()
+		if i > 0 {
+			u.sites[0].Linked(i) // else it might have a history of its own before
+		}
 		s.User([]string{"alice", "bob", "carol", "dave"}[i])
 	}
 	early := u.sites[:4]
-	early[0].Linked(3)
 	n := u.Chatter("all", 5, early...)
 	u.Await(n, early...)
 	for _, cable := range cables[1:4] {

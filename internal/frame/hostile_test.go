@@ -202,7 +202,7 @@ var hostileRows = map[string]struct {
 // away for the right reason, and costs a client beside it nothing.
 func TestHostilePeers(t *testing.T) {
 	policy := NodePolicy()
-	policy.FrameTimeout = 100 * time.Millisecond
+	policy.FrameTimeout = 300 * time.Millisecond
 	for name, row := range hostileRows {
 		t.Run(name, func(t *testing.T) {
 			node := startTestNode(t, policy)
