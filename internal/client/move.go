@@ -24,6 +24,7 @@ const maxPassed = 8
 func (n *conn) move(w *wire.Welcome) error {
 	c, at := n.c, homeOf(w)
 	c.mu.Lock()
+	c.shownLocked()
 	list := c.outbox.above(0, true)
 	c.mu.Unlock()
 	token, err := newToken(c.cfg.Rand)
@@ -170,6 +171,16 @@ type WentOn struct {
 }
 
 func (WentOn) event() {}
+
+// shownLocked settles the sends whose rows the last node has shown, and has not acknowledged any more: offered to the next, they would be shown twice.
+func (c *Client) shownLocked() {
+	for _, e := range slices.Clone(c.outbox.entries) {
+		if e.op == opSend && e.shown != nil {
+			_, _ = c.outbox.answer(e.cseq) // it is there, and was written
+			c.answeredLocked(e, e.shown, 0)
+		}
+	}
+}
 
 // movedLocked notes that a room which was taken up from another node's has been answered; anew says that it is not gone on with.
 func (n *conn) movedLocked(r *room, anew bool) {

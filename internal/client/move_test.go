@@ -243,6 +243,40 @@ func TestWhatComesLater(t *testing.T) {
 	})
 }
 
+// TestShownIsKept: what a node has shown and did not come to acknowledge is not offered to the next one, where it would be shown again.
+func TestShownIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, func(c *Config) { c.Rooms = []string{"lobby"} })
+		defer r.end()
+		p, _ := r.at(siteA, 0)
+		a := &row{number: 1}
+		onChat[*wire.Join](p)
+		p.say(a.open("lobby"))
+		event[LinkUp](r)
+		event[Opened](r)
+		r.send("lobby", "mine")
+		r.send("lobby", "mine too")
+		onChat[*wire.Pub](p)
+		onChat[*wire.Pub](p)
+		mine := a.same("mine")
+		mine.From, mine.CSeq = 5+siteA.epoch, 1
+		p.say(mine)
+		r.shows("mine")
+		p.Close()
+		event[LinkDown](r)
+
+		p, _, _ = r.movesTo(siteB)
+		if ack := event[Ack](r); ack.N != 1 || ack.Seq != 1 {
+			t.Errorf("acknowledged: %+v", ack)
+		}
+		event[LinkUp](r)
+		onChat[*wire.Join](p)
+		if again := onChat[*wire.Pub](p); string(again.Body) != "mine too" {
+			t.Errorf("%q is offered again", again.Body)
+		}
+	})
+}
+
 // TestMovesAgain: the first pair stays, what a node said in its mark holds until the next one's, so that no lie lasts, and a room that was not taken up elsewhere is gone on with by its cursor.
 func TestMovesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -31,13 +31,14 @@ const (
 // entry is one thing that the user did, in the order in which it was done.
 type entry struct {
 	op      op
-	n       uint64 // opSend: counts the sends of this client
-	cseq    uint64 // opSend: counts the sends of this origin
-	draft   Draft  // opSend
-	first   pair   // opSend: what all nodes know it by, once it has moved from one to another
-	filed   bool   // opSend: it stands in the State, if there is one; nothing is written before
-	arg     string // otherwise: the room or the name
-	written bool   // on the present link, and not called back by a nack
+	n       uint64        // opSend: counts the sends of this client
+	cseq    uint64        // opSend: counts the sends of this origin
+	draft   Draft         // opSend
+	first   pair          // opSend: what all nodes know it by, once it has moved from one to another
+	filed   bool          // opSend: it stands in the State, if there is one; nothing is written before
+	arg     string        // otherwise: the room or the name
+	written bool          // on the present link, and not called back by a nack
+	shown   *wire.Outcome // its row has been shown, so the node keeps it, and has not said so yet
 
 	// opSend to a person: one of them, once it is known.
 	to      *seal.Peer // to whom it is sealed
@@ -185,6 +186,16 @@ func (o *outbox) answer(cseq uint64) (*entry, error) {
 	return nil, nil
 }
 
+// show notes that the row of the send with this cseq was shown, if it is not answered yet.
+func (o *outbox) show(out *wire.Outcome) {
+	for _, e := range o.entries {
+		if e.op == opSend && e.cseq == out.CSeq {
+			e.shown = out
+			return
+		}
+	}
+}
+
 // done takes out the first written entry of kind op whose argument matches, and reports whether there was one.
 func (o *outbox) done(op op, matches func(arg string) bool) bool {
 	for i, e := range o.entries {
@@ -305,6 +316,7 @@ func (o *outbox) newOrigin(token [16]byte, moves bool) {
 	for _, e := range o.entries {
 		if e.op == opSend {
 			e.move(o.firstOf(e, moves))
+			e.shown = nil
 			e.cseq = o.nextCSeq
 			o.nextCSeq++
 		}

@@ -237,6 +237,9 @@ func (c *Client) eventLocked(r *wire.Event) error {
 		c.stats.Duplicates++
 		return nil
 	}
+	if r.From == c.from {
+		c.outbox.show(&wire.Outcome{CSeq: r.CSeq, Seq: r.Seq, ID: r.ID, Time: r.Time})
+	}
 	m := Message{
 		Room: room.name, Seq: r.Seq, ID: r.ID, Cursor: room.place.cursor, Epoch: room.place.cursor.Epoch, From: r.From, Name: r.Name,
 		Kind: r.Kind, Time: time.UnixMilli(r.Time), Text: string(r.Body), Own: c.isOwnLocked(r.From),

@@ -421,7 +421,7 @@ func TestPeersOnce(t *testing.T) {
 					t.Errorf("a third node answers %+v", third.answers[0])
 				}
 				thief := peers[2].attach("thief")
-				p = thief.pub("lobby", "another's")
+				p = thief.pub("lobby", "once")
 				p.Opts.As = &wire.As{Origin: name[:], CSeq: 1}
 				thief.do(p)
 				if rows := peers[2].rows("lobby"); len(rows) != 2 {

@@ -31,6 +31,7 @@ func (c *checker) sharing(ctx context.Context) error {
 	if errors.Is(err, ErrDamaged) {
 		return faultf("what the store is among others: %v", err)
 	}
+	c.shared = s.Shared
 	return err
 }
 

@@ -94,6 +94,14 @@ func TestCheckOfASharedStore(t *testing.T) {
 	if err != nil || got.Logs != 7 || got.Entries != 60 || got.Messages != 58 {
 		t.Errorf("tally %+v, %v; want 7 logs, and of 60 entries 58 with rows", got, err)
 	}
+	dir = t.TempDir()
+	shared(t, dir, func(a *annalist) { // a publish that was offered to another node before, and whose row came from there
+		seq := a.say(2, "mine, from elsewhere").Row
+		a.batch.Origins = append(a.batch.Origins, Origin{Num: 900, Token: OriginToken{9}, Key: key(1), Last: 1, Outcomes: []Outcome{{CSeq: 1, Seq: seq}}})
+	})
+	if _, err := checkStore(t, dir); err != nil {
+		t.Errorf("a publish that another node had before: %v", err)
+	}
 	for name, sql := range map[string]string{
 		"rows that are still to be given entries": "DELETE FROM entry WHERE id = " + entryAt(7, 3) + "; UPDATE log SET head = 2, (head_id, lamport) = (SELECT name, lamport FROM entry WHERE id = " +
 			entryAt(7, 2) + ") WHERE num = 7",
@@ -234,6 +242,9 @@ func TestCheckFindsEachFaultOfLogs(t *testing.T) {
 				a.act(log, identity.ID{})
 			}
 		}, want: ""},
+		"told to be a row that is not": {make: func(a *annalist) {
+			a.batch.Origins = append(a.batch.Origins, Origin{Num: 900, Token: OriginToken{9}, Key: key(1), Last: 1, Outcomes: []Outcome{{CSeq: 1, Seq: 999}}})
+		}, want: "origin 900: its message 1 was told to be row 999, which no room has"},
 		"an act under another number": {make: func(a *annalist) {
 			a.logs[2].forge = func(e *wire.Entry) { e.From++ }
 			a.add(2, chat.Act, "readonly", 0, nil)
