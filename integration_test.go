@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +44,7 @@ func TestMain(m *testing.M) {
 		storeMoment = moment
 		main()
 	}
+	flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // unless it is given: most of a story is waiting
 	testscript.Main(leakChecked{m}, map[string]func(){"chatnode": main})
 }
 

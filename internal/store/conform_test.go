@@ -465,7 +465,7 @@ func testOwnMemory(t *testing.T, open func(*testing.T, int64) engine) {
 
 // testReaders: while one appends, each reader sees whole batches of rows that follow one another.
 func testReaders(t *testing.T, open func(*testing.T, int64) engine) {
-	const batches, rows = 200, 5
+	const rows = 5
 	e, w := open(t, 50_000), newScribe()
 	w.fill(t, e, rows, 100)
 	var wg sync.WaitGroup
@@ -501,7 +501,7 @@ func testReaders(t *testing.T, open func(*testing.T, int64) engine) {
 			}
 		})
 	}
-	for range batches {
+	for range unhurried(200) {
 		w.fill(t, e, rows, 100)
 	}
 	close(done)
