@@ -30,10 +30,11 @@ func (it item) publishes() bool {
 type queue struct {
 	wake chan struct{} // capacity 1: a hint that there is something; never closed
 
-	// mu promises that items, bytes and closed agree.
+	// mu promises that items, bytes and closed agree, and that somebody who waits in put has been woken while there is room.
 	mu     sync.Mutex
 	space  sync.Cond
-	items  []item
+	items  []item // items[:head] are taken, and zero
+	head   int
 	spare  []item
 	bytes  int
 	closed bool
@@ -57,8 +58,10 @@ func (q *queue) put(items ...item) error {
 	for i := range items {
 		q.bytes += items[i].size
 	}
-	q.items = append(q.items, items...)
-	q.hint()
+	q.addLocked(items...)
+	if q.bytes < maxQueueBytes {
+		q.space.Signal() // one after the other: of thousands who wait, few find room
+	}
 	return nil
 }
 
@@ -67,9 +70,18 @@ func (q *queue) putNow(it item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.closed {
-		q.items = append(q.items, it)
-		q.hint()
+		q.addLocked(it)
 	}
+}
+
+// addLocked appends items. What has been taken makes room for them before more memory is.
+func (q *queue) addLocked(items ...item) {
+	if len(q.items)+len(items) > cap(q.items) && q.head >= len(q.items)/2 {
+		q.items = slices.Delete(q.items, 0, q.head)
+		q.head = 0
+	}
+	q.items = append(q.items, items...)
+	q.hint()
 }
 
 func (q *queue) hint() {
@@ -83,20 +95,23 @@ func (q *queue) hint() {
 func (q *queue) take(count, bytes int) (items []item, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n, size := 0, 0
-	for n < len(q.items) && n < count && size < bytes {
-		size += q.items[n].size
+	n, size, waiting := 0, 0, q.items[q.head:]
+	for n < len(waiting) && n < count && size < bytes {
+		size += waiting[n].size
 		n++
 	}
 	q.bytes -= size
-	q.space.Broadcast()
+	q.space.Signal()
 	if n == len(q.items) {
 		items, q.items, q.spare = q.items, q.spare, nil
 		return items, !q.closed
 	}
-	items = append(q.spare[:0], q.items[:n]...)
+	items = append(q.spare[:0], waiting[:n]...)
 	q.spare = nil
-	q.items = slices.Delete(q.items, 0, n)
+	clear(waiting[:n])
+	if q.head += n; q.head == len(q.items) {
+		q.items, q.head = q.items[:0], 0
+	}
 	return items, true
 }
 
