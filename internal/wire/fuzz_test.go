@@ -28,10 +28,16 @@ func FuzzDecode(f *testing.F) {
 		if err != nil && !errors.Is(err, ErrMalformed) {
 			t.Fatalf("error %v, which is not ErrMalformed", err)
 		}
+		if byLibrary, libraryErr := decode(item); (err == nil) != (libraryErr == nil) || !reflect.DeepEqual(first, byLibrary) {
+			t.Fatalf("decoded to %+v, %v; by the library to %+v, %v", first, err, byLibrary, libraryErr)
+		}
 		if first == nil {
 			return
 		}
 		encoded, err := Append(nil, first)
+		if byLibrary := EncodeRaw(first); err == nil && !bytes.Equal(encoded[HeaderLen:], byLibrary) {
+			t.Fatalf("encoded to\n%x\nby the library to\n%x", encoded[HeaderLen:], byLibrary)
+		}
 		if errors.Is(err, ErrTooLarge) {
 			return // nulls become longer zeros
 		} else if err != nil {

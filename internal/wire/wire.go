@@ -66,6 +66,12 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // Append encodes r, length first, behind dst. It returns ErrTooLarge, and dst as it was, for a record that does not fit.
 func Append(dst []byte, r Record) ([]byte, error) {
 	r.stamp()
+	if p, ok := r.(plain); ok {
+		if out, ok := p.appendPlain(append(dst, make([]byte, HeaderLen)...)); ok && len(out)-len(dst)-HeaderLen <= MaxRecord {
+			binary.BigEndian.PutUint32(out[len(dst):], uint32(len(out)-len(dst)-HeaderLen))
+			return out, nil
+		}
+	}
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()
@@ -143,16 +149,24 @@ func EventTime(record []byte) int64 {
 
 // unsigned returns the unsigned integer at the front of b and its size; 0 for anything else.
 func unsigned(b []byte) (n uint64, size int) {
-	switch {
-	case len(b) >= 1 && b[0] < 24:
-		return uint64(b[0]), 1
-	case len(b) >= 2 && b[0] == 24:
+	if len(b) == 0 || b[0]>>5 != 0 {
+		return 0, 0
+	}
+	return argument(b)
+}
+
+// argument returns the argument of the head at the front of b, which is not empty, and the size of that head; 0 for one that is cut off, or has none.
+func argument(b []byte) (n uint64, size int) {
+	switch info := b[0] & 31; {
+	case info < 24:
+		return uint64(info), 1
+	case info == 24 && len(b) >= 2:
 		return uint64(b[1]), 2
-	case len(b) >= 3 && b[0] == 25:
+	case info == 25 && len(b) >= 3:
 		return uint64(binary.BigEndian.Uint16(b[1:])), 3
-	case len(b) >= 5 && b[0] == 26:
+	case info == 26 && len(b) >= 5:
 		return uint64(binary.BigEndian.Uint32(b[1:])), 5
-	case len(b) >= 9 && b[0] == 27:
+	case info == 27 && len(b) >= 9:
 		return binary.BigEndian.Uint64(b[1:]), 9
 	}
 	return 0, 0
@@ -194,6 +208,14 @@ func arrayHead(item []byte) (elements, size int, err error) {
 // Decode decodes one record without its length. It returns nil and no error for a type that is not known, an error that wraps
 // ErrMalformed for what is not a record. The record holds no reference to item.
 func Decode(item []byte) (Record, error) {
+	if p := plainPub(item); p != nil {
+		return p, nil
+	}
+	return decode(item)
+}
+
+// decode is Decode by the library.
+func decode(item []byte) (Record, error) {
 	t, err := Type(item)
 	if err != nil {
 		return nil, err
