@@ -37,6 +37,7 @@ const (
 	kindFirst    = 18 // cseq, origin, cseq: the pair under which a send was first offered to another node
 	kindHome     = 19 // space or nothing, key id of the node, title: where kindEpoch is from
 	kindNodes    = 20 // number of nodes, and of each key id, number of hosts, hosts
+	kindPairs    = 21 // room, number of pairs, and of each origin, cseq: see trail
 )
 
 var (
@@ -114,6 +115,9 @@ func (m *memory) records() [][]byte {
 		if !r.trail.isEmpty() {
 			out = append(out, trailRecord(key, &r.trail))
 		}
+		if len(r.trail.pairs) > 0 {
+			out = append(out, pairsRecord(key, r.trail.pairs))
+		}
 		if seen := r.trail.seenFrom(r.cursor.Seq + 1); len(seen) > 0 {
 			out = append(out, seenRecord(key, seen))
 		}
@@ -167,12 +171,12 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 	case kindAnswered:
 		cseq := f.number()
 		sensible = m.live && cseq > 0 && cseq < m.next
-		change = func() { m.highest = max(m.highest, cseq); delete(m.sends, cseq); delete(m.firsts, cseq) }
+		change = func() { m.highest = max(m.highest, cseq); m.settle(cseq) }
 	case kindCursor:
 		key, c := f.text(), f.cursor()
 		sensible = checkRoom(key) == chat.OK
 		change = func() { m.change(key, func(r *remembered) { r.goTo(c) }) }
-	case kindShown, kindMark, kindTrail, kindSeen:
+	case kindShown, kindMark, kindTrail, kindSeen, kindPairs:
 		change, sensible = m.trailing(record[0], f)
 	case kindFirst:
 		cseq, first := f.number(), pair{origin: [16]byte(f.bytes(16)), cseq: f.number()}
@@ -218,6 +222,17 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 		return nil, errNoSense
 	}
 	return change, nil
+}
+
+// settle forgets a send that is answered. One that an earlier node was offered as well may be kept there too.
+func (m *memory) settle(cseq uint64) {
+	first := m.firsts[cseq]
+	if r, known := m.rooms[m.sends[cseq].Room]; known && first.cseq > 0 {
+		r.trail.copied(first)
+		m.rooms[m.sends[cseq].Room] = r
+	}
+	delete(m.sends, cseq)
+	delete(m.firsts, cseq)
 }
 
 // notes returns what rooms are remembered for besides their log: a front end's notes on them.

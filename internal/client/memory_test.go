@@ -165,6 +165,7 @@ func FuzzApply(f *testing.F) {
 	for _, r := range [][]byte{
 		originRecord([16]byte{9}, 300, 200), sendRecord(300, d), answeredRecord(250), cursorRecord("ops", chat.Cursor{Epoch: 1, Seq: 1 << 40, Hash: chat.Hash{3}}),
 		readRecord("ops", 7), noteRecord("ops", "off"), forgetRecord("ops"), epochRecord(1), owedRecord(2, WhyAcks), {kindRetired},
+		firstRecord(5, pair{[16]byte{7}, 1}), pairsRecord("ops", []pair{{[16]byte{7}, 1}, {[16]byte{8}, 1 << 40}}),
 	} {
 		f.Add(r)
 	}

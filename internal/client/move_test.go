@@ -265,14 +265,31 @@ func TestShownIsKept(t *testing.T) {
 		p.Close()
 		event[LinkDown](r)
 
-		p, _, _ = r.movesTo(siteB)
+		p, first, _ := r.movesTo(siteB)
 		if ack := event[Ack](r); ack.N != 1 || ack.Seq != 1 {
 			t.Errorf("acknowledged: %+v", ack)
 		}
 		event[LinkUp](r)
-		onChat[*wire.Join](p)
+		if pairs := onChat[*wire.Join](p).Moved.Pairs; len(pairs) > 0 {
+			t.Errorf("of what was offered to one node alone it says %+v", pairs)
+		}
 		if again := onChat[*wire.Pub](p); string(again.Body) != "mine too" {
 			t.Errorf("%q is offered again", again.Body)
+		}
+		b := &row{number: 2}
+		p.say(b.moved("lobby"), b.same("mine too"), &wire.Ack{CSeq: 1, Seq: 1, ID: textID("mine too"), Time: 1})
+		r.opens(wire.StatusMoved)
+		event[WentOn](r)
+		r.shows("mine too")
+		event[Ack](r)
+		p.Close()
+		event[LinkDown](r)
+
+		p, _, _ = r.movesTo(siteA) // which may have kept it as well
+		event[LinkUp](r)
+		want := []wire.As{{Origin: originName(first.Origin), CSeq: 2}}
+		if diff := cmp.Diff(want, onChat[*wire.Join](p).Moved.Pairs); diff != "" {
+			t.Errorf("what was offered to both (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -848,6 +865,18 @@ func TestMovesAcrossProcesses(t *testing.T) {
 		p.say(&wire.Ack{CSeq: 1, Seq: 4, ID: textID("two")})
 		event[Ack](r)
 		r.none()
+	})
+	life(func(t *testing.T, r *rig) {
+		p, _, _ := r.movesTo(siteA)
+		event[LinkUp](r)
+		if diff := cmp.Diff([]wire.As{{Origin: originName(first.Origin), CSeq: 1}}, onChat[*wire.Join](p).Moved.Pairs); diff != "" {
+			t.Errorf("what was offered to both (-want +got):\n%s", diff)
+		}
+		a := &row{number: 4}
+		p.say(a.moved("lobby"), a.same("six"))
+		r.opens(wire.StatusMoved)
+		event[WentOn](r)
+		r.shows("six")
 	})
 }
 

@@ -324,6 +324,9 @@ func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) 
 		c.feed.put(Refused{N: e.n, Ref: d.Ref, Code: o.Code, RetryAfter: retry, Room: d.Room, Text: d.Text, Kind: d.Kind})
 		return
 	}
+	if r := c.rooms.find(d.Room); r != nil && e.first.cseq > 0 {
+		r.trail.copied(e.first)
+	}
 	c.feed.put(Ack{
 		N: e.n, Ref: d.Ref, Room: d.Room, Seq: o.Seq, ID: o.ID, Time: time.UnixMilli(o.Time), Kind: d.Kind, Text: d.Text, Name: c.name, Sealed: sealedTo(d) != "",
 		Shown: c.hasShownLocked(d.Room, o.ID),

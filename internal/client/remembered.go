@@ -76,6 +76,12 @@ func (m *memory) trailing(kind byte, f *fields) (change func(), sensible bool) {
 			seen = append(seen, [2]uint64{f.number(), f.number()})
 		}
 		to = func(r *remembered) { r.trail.seen = seen }
+	case kindPairs:
+		var pairs []pair
+		for n := f.count(wire.MaxMovedPairs); n > 0 && !f.bad; n-- {
+			pairs = append(pairs, pair{origin: [16]byte(f.bytes(16)), cseq: f.number()})
+		}
+		to = func(r *remembered) { r.trail.pairs = pairs }
 	}
 	return func() { m.change(key, to) }, sensible
 }
@@ -111,6 +117,14 @@ func seenRecord(key string, seen [][2]uint64) []byte {
 	b := binary.AppendUvarint(appendText([]byte{kindSeen}, key), uint64(len(seen)))
 	for _, r := range seen {
 		b = binary.AppendUvarint(binary.AppendUvarint(b, r[0]), r[1])
+	}
+	return b
+}
+
+func pairsRecord(key string, pairs []pair) []byte {
+	b := binary.AppendUvarint(appendText([]byte{kindPairs}, key), uint64(len(pairs)))
+	for _, p := range pairs {
+		b = binary.AppendUvarint(append(b, p.origin[:]...), p.cseq)
 	}
 	return b
 }

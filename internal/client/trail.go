@@ -24,6 +24,7 @@ type trail struct {
 	begun uint64       // what is up to this row of the present log was shown on another node, and is in no mark that is older
 	away  int          // steps whose message has not come in the present log
 	seen  [][2]uint64  // rows of the present log that were shown on another node, ascending
+	pairs []pair       // of the client's own messages, those that more than one node was offered, the newest last; at most wire.MaxMovedPairs
 }
 
 // step is a message that was shown.
@@ -106,6 +107,17 @@ func (t *trail) move(at uint64, seen [][2]uint64) {
 	t.away, t.seen, t.begun = len(t.steps), seen, at
 }
 
+// copied notes that an own message is kept which an earlier node was offered too, and may have kept as another: that one is not to be shown.
+func (t *trail) copied(first pair) {
+	if slices.Contains(t.pairs, first) {
+		return
+	}
+	if len(t.pairs) >= wire.MaxMovedPairs {
+		t.pairs = t.pairs[1:]
+	}
+	t.pairs = append(slices.Clip(t.pairs), first)
+}
+
 // pass adds rows of the present log that were shown before. It reports false for too many.
 func (t *trail) pass(seen [][2]uint64) bool {
 	if len(seen) > 0 {
@@ -123,12 +135,15 @@ func (t *trail) moved() *wire.Moved {
 			m.IDs = append(m.IDs, s.id)
 		}
 	}
+	for _, p := range t.pairs {
+		m.Pairs = append(m.Pairs, wire.As{Origin: p.origin[:], CSeq: p.cseq})
+	}
 	return m
 }
 
 // clone returns a copy that changes by itself.
 func (t *trail) clone() trail {
-	return trail{heads: slices.Clone(t.heads), steps: slices.Clone(t.steps), begun: t.begun, away: t.away, seen: slices.Clone(t.seen)}
+	return trail{heads: slices.Clone(t.heads), steps: slices.Clone(t.steps), begun: t.begun, away: t.away, seen: slices.Clone(t.seen), pairs: slices.Clone(t.pairs)}
 }
 
 // translate returns where somebody has read to in another log, in which as much is unread as was: of read, when the last shown was row was, and is row now.

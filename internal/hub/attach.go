@@ -296,7 +296,7 @@ func (h *Hub) join(s *Session, j *wire.Join, moved *elsewhere) {
 		st.cursor = &chat.Cursor{Epoch: c.Epoch, Seq: c.Seq, Hash: c.Hash}
 	} else if moved != nil {
 		st.moved = moved
-		moved.enters(h, room)
+		moved.enters(h, room, s.account.id)
 	}
 	h.subscribe(s, room, st)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
@@ -26,6 +27,8 @@ type elsewhere struct {
 	heads   map[wire.LogID]uint64 // how much of each log
 	owed    map[wire.LogID]uint64 // those of which that is more than there was here, when the rows were looked at that have been
 	ids     map[chat.ID]bool      // and what else, as far as it has not been met
+	pairs   []wire.As             // and of what else it was shown a copy
+	copies  map[uint64]bool       // the rows that are of those pairs here
 	named   int                   // rows whose ids have been read
 	tooMuch bool                  // more than a client may say
 
@@ -47,15 +50,15 @@ func movedSize(m *wire.Moved) int {
 		return 0
 	}
 	const each = 48 // of a head or an id, as maps have them
-	return each * (len(m.Heads) + len(m.IDs))
+	return each * (len(m.Heads) + len(m.IDs) + len(m.Pairs))
 }
 
 // newElsewhere takes up what a client says that it has seen. Who says two things of a log is believed the lesser.
 func newElsewhere(m *wire.Moved) *elsewhere {
-	if len(m.Heads) > wire.MaxMarkHeads || len(m.IDs) > wire.MaxMovedIDs {
+	if len(m.Heads) > wire.MaxMarkHeads || len(m.IDs) > wire.MaxMovedIDs || len(m.Pairs) > wire.MaxMovedPairs {
 		return &elsewhere{tooMuch: true}
 	}
-	e := &elsewhere{heads: make(map[wire.LogID]uint64, len(m.Heads)), ids: make(map[chat.ID]bool, len(m.IDs))}
+	e := &elsewhere{heads: make(map[wire.LogID]uint64, len(m.Heads)), ids: make(map[chat.ID]bool, len(m.IDs)), pairs: m.Pairs}
 	for _, g := range m.Heads {
 		if seen, twice := e.heads[g.Log]; !twice || g.Seq < seen {
 			e.heads[g.Log] = g.Seq
@@ -67,8 +70,8 @@ func newElsewhere(m *wire.Moved) *elsewhere {
 	return e
 }
 
-// enters takes notice of the room as it is where the subscription begins. It is the sequencer's to call.
-func (e *elsewhere) enters(h *Hub, r *room) {
+// enters takes notice of the room as it is where somebody's subscription begins. It is the sequencer's to call.
+func (e *elsewhere) enters(h *Hub, r *room, who identity.ID) {
 	e.known = h.sharing.Shared && r.entered == r.head && !e.tooMuch
 	e.meet(r)
 	e.owed = make(map[wire.LogID]uint64)
@@ -82,6 +85,14 @@ func (e *elsewhere) enters(h *Hub, r *room) {
 			e.heads[id] = head
 		case seq > head:
 			e.owed[id] = seq
+		}
+	}
+	e.copies = make(map[uint64]bool)
+	for i := range e.pairs {
+		if p := &e.pairs[i]; isPair(p) {
+			if row, taken, _ := h.pairTaken(r, who, [16]byte(p.Origin), p.CSeq); taken { // its error ends the hub
+				e.copies[row] = true
+			}
 		}
 	}
 }
@@ -194,6 +205,11 @@ func (s *subscription) seen(from, to uint64, missed func(row uint64)) (ranges []
 			}
 			if p.Seq >= e.owed[id] {
 				delete(e.owed, id)
+			}
+		}
+		for row := range e.copies {
+			if row >= from && row <= last {
+				rows[row-from] = true
 			}
 		}
 		if err := s.seenAsCopies(from, rows, places); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"chatnode/internal/chat"
+	"chatnode/internal/identity"
 	"chatnode/internal/store"
 	"chatnode/internal/wire"
 )
@@ -265,6 +266,55 @@ func TestMovedWithACopy(t *testing.T) {
 	})
 }
 
+// TestMovedWithOnesOwnCopy: what somebody offered to one node, which kept it and did not come to say so, and then to another, which showed it, they are not shown
+// again on the first, whose own it is there, before either has heard of the other's.
+func TestMovedWithOnesOwnCopy(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a, b := shared(t), shared(t)
+		alice, bob := a.attach("alice", "lobby"), a.attach("bob", "lobby")
+		alice.say("lobby", "hello")
+		carry(a, b)
+		alice.say("lobby", "mine")
+		there := b.newClient("alice there")
+		there.key, there.asked = alice.key, "alice"
+		there.attach()
+		there.submit(&wire.Join{Room: "lobby"})
+		name := wire.OriginName([16]byte(alice.origin))
+		p := there.pub("lobby", "mine")
+		p.Opts.As = &wire.As{Origin: name[:], CSeq: 2}
+		there.do(p)
+		bob.say("lobby", "news")
+		var shown []chat.ID
+		for _, row := range b.rows("lobby") {
+			shown = append(shown, row.ID)
+		}
+		for label, test := range map[string]struct {
+			key  identity.ID
+			pair wire.As
+			seen [][2]uint64
+		}{
+			"its own":               {alice.key, wire.As{Origin: name[:], CSeq: 2}, [][2]uint64{{2, 2}}},
+			"one that is not there": {alice.key, wire.As{Origin: name[:], CSeq: 3}, nil},
+			"half of one":           {alice.key, wire.As{Origin: name[:5], CSeq: 2}, nil},
+			"another's":             {keyOf("mallory"), wire.As{Origin: name[:], CSeq: 2}, nil},
+		} {
+			back := a.newClient(label)
+			back.key, back.asked = test.key, "back"
+			back.attach()
+			back.do(&wire.Join{Room: "lobby", Moved: &wire.Moved{IDs: shown, Pairs: []wire.As{test.pair}}})
+			open := back.view("lobby").opens[0]
+			want := uint64(2)
+			if test.seen != nil {
+				want = 3
+			}
+			if open.Status != wire.StatusMoved || open.From != want {
+				t.Errorf("%s: it is opened with status %d from %d, want %d from %d", label, open.Status, open.From, wire.StatusMoved, want)
+			}
+			back.leave(true)
+		}
+	})
+}
+
 // TestMovedIsBounded: what a client says that it has seen may be anything; then the room begins anew, or shows a gap, and nobody else notices.
 func TestMovedIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -302,6 +352,7 @@ func TestMovedIsBounded(t *testing.T) {
 			"ids of every other row": {"lobby", wire.Moved{IDs: each}, wire.StatusMoved, 2, 383},
 			"ids that are unknown":   {"lobby", wire.Moved{Heads: []wire.Grown{head}, IDs: make([]chat.ID, wire.MaxMovedIDs)}, wire.StatusMoved, 769, 0},
 			"too many ids":           {"lobby", wire.Moved{Heads: []wire.Grown{head}, IDs: make([]chat.ID, wire.MaxMovedIDs+1)}, wire.StatusReset, 766, 0},
+			"too many pairs":         {"lobby", wire.Moved{Heads: []wire.Grown{head}, Pairs: make([]wire.As, wire.MaxMovedPairs+1)}, wire.StatusReset, 766, 0},
 			"an empty room":          {"den", wire.Moved{Heads: unknown}, wire.StatusMoved, 1, 0},
 			"of an empty room":       {"den", wire.Moved{}, wire.StatusMoved, 1, 0},
 		} {

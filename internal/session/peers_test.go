@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,7 +122,7 @@ func TestLongMoves(t *testing.T) {
 	h := newHost(t)
 	g := arrive(t, h)
 	g.enter("carol")
-	moved := &wire.Moved{Heads: make([]wire.Grown, wire.MaxMarkHeads), IDs: make([]chat.ID, wire.MaxMovedIDs)}
+	moved := &wire.Moved{Heads: make([]wire.Grown, wire.MaxMarkHeads), IDs: make([]chat.ID, wire.MaxMovedIDs), Pairs: slices.Repeat([]wire.As{{Origin: make([]byte, 16), CSeq: wire.MaxCount}}, wire.MaxMovedPairs)}
 	for i := range moved.Heads {
 		moved.Heads[i].Log[0], moved.Heads[i].Log[1], moved.Heads[i].Seq = byte(i), byte(i>>8), wire.MaxCount
 	}

@@ -43,7 +43,7 @@ const (
 	// maxRequest bounds a join, a part or a nick, in bytes: what is in one comes back in its answer. maxMoved bounds a join that says what was seen on another
 	// node, which does not.
 	maxRequest = 1 << 10
-	maxMoved   = maxRequest + wire.MaxMarkHeads*(1+17+9) + wire.MaxMovedIDs*9
+	maxMoved   = maxRequest + wire.MaxMarkHeads*(1+17+9) + wire.MaxMovedIDs*9 + wire.MaxMovedPairs*(1+17+9)
 )
 
 // Link is the connection that a session lives on: mux.go's Link outside tests.

@@ -103,7 +103,7 @@ func (r *Open) check() error {
 }
 
 func (r *Join) check() error {
-	return malformed(r.Moved == nil || len(r.Moved.Heads) <= MaxMarkHeads && len(r.Moved.IDs) <= MaxMovedIDs, "too much was seen")
+	return malformed(r.Moved == nil || len(r.Moved.Heads) <= MaxMarkHeads && len(r.Moved.IDs) <= MaxMovedIDs && len(r.Moved.Pairs) <= MaxMovedPairs, "too much was seen")
 }
 
 func (r *Mark) check() error {

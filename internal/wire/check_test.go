@@ -68,6 +68,7 @@ func TestDecodeChecksBounds(t *testing.T) {
 		"people: long title":    &PeerPeople{Nodes: []NodePeople{{Node: bobID, Title: long}}},
 		"mark: too many":        &Mark{Heads: make([]Grown, MaxMarkHeads+1)},
 		"join: too many heads":  &Join{Room: "a", Moved: &Moved{Heads: make([]Grown, MaxMarkHeads+1)}},
+		"join: too many pairs":  &Join{Room: "a", Moved: &Moved{Pairs: make([]As, MaxMovedPairs+1)}},
 		"join: too many ids":    &Join{Room: "a", Moved: &Moved{IDs: make([]chat.ID, MaxMovedIDs+1)}},
 		"open: backwards":       &Open{From: 1, Seen: [][2]uint64{{2, 1}}},
 		"open: before from":     &Open{From: 3, Seen: [][2]uint64{{2, 3}}},

@@ -182,7 +182,7 @@ func movingSamples() []sample {
 	peer := PeerInfo{Node: hallID, Title: "hall 2", Address: "192.0.2.9:8080", State: "linked", Admitted: true, RTT: 2100, Behind: 3, Seen: storyTime}
 	return []sample{
 		{"mark", hd, &Mark{Room: 1, Seq: 3, Heads: heads}},
-		{"join-moved", hu, &Join{Room: "lobby", Tail: 50, Moved: &Moved{Heads: heads, IDs: []chat.ID{id(moved)}}}},
+		{"join-moved", hu, &Join{Room: "lobby", Tail: 50, Moved: &Moved{Heads: heads, IDs: []chat.ID{id(moved)}, Pairs: []As{{Origin: originOf(0x80), CSeq: 7}}}}},
 		{"open-moved", hd, &Open{Room: 4, Name: "lobby", Status: StatusMoved, From: 2, Head: 7, Low: 1, Hash: chat.Hash(firstID), Topic: "night shift", Peer: []byte{}, Card: []byte{},
 			Seen: [][2]uint64{{2, 3}, {6, 6}}}},
 		{"event-late", hd, late},
@@ -496,7 +496,7 @@ func TestPeerRecordsFit(t *testing.T) {
 		&Addresses{List: slices.Repeat([][]byte{addresses}, MaxAddresses)},
 		&PeerPeople{Nodes: []NodePeople{people}},
 		&Mark{Room: MaxCount, Seq: MaxCount, Heads: slices.Repeat([]Grown{grown}, MaxMarkHeads)},
-		&Join{Room: log.Room, Tail: MaxCount, Moved: &Moved{Heads: slices.Repeat([]Grown{grown}, MaxMarkHeads), IDs: make([]chat.ID, MaxMovedIDs)}},
+		&Join{Room: log.Room, Tail: MaxCount, Moved: &Moved{Heads: slices.Repeat([]Grown{grown}, MaxMarkHeads), IDs: make([]chat.ID, MaxMovedIDs), Pairs: slices.Repeat([]As{{Origin: make([]byte, 16), CSeq: MaxCount}}, MaxMovedPairs)}},
 		&Open{Name: log.Room, Topic: strings.Repeat("t", chat.MaxTopic), Seen: slices.Repeat([][2]uint64{{1 << 40, 1 << 40}}, MaxSeen)},
 		&Nodes{Nodes: slices.Repeat([]NodeAt{{Node: bobID, Hosts: hosts}}, MaxAddresses)},
 		&PeersAre{Space: space, Peers: slices.Repeat([]PeerInfo{peer}, MaxPeers)},

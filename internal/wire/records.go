@@ -233,12 +233,14 @@ type Moved struct {
 	_     struct{}  `cbor:",toarray"`
 	Heads []Grown   // at most MaxMarkHeads
 	IDs   []chat.ID // at most MaxMovedIDs
+	Pairs []As      // of what it sent and was shown, those that were offered to a node before that one as well; at most MaxMovedPairs
 }
 
 // Bounds on what a client says that it has seen.
 const (
-	MaxSeen     = 1024
-	MaxMovedIDs = 1024
+	MaxSeen       = 1024
+	MaxMovedIDs   = 1024
+	MaxMovedPairs = chat.MaxInFlight
 )
 
 // Mark says what the rows up to Seq of a room are for other nodes: of which logs, and how much of each. A node that has peers sends one now and then.
