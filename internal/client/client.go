@@ -39,7 +39,7 @@ type Client struct {
 
 	mu       sync.Mutex // guards what follows; never held while anything waits
 	outbox   *outbox
-	unfiled  []uint64 // cseqs that were answered and are not noted in cfg.State: at most maxUnfiled, or those of one welcome
+	unfiled  []settled // what was answered and is not noted in cfg.State: at most maxUnfiled, or those of one welcome
 	rooms    *rooms
 	contacts contacts
 	space    chan struct{} // closed and made anew whenever an answer may have made room in the outbox

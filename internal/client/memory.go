@@ -20,6 +20,7 @@ const (
 	kindOrigin   = 1  // token, next cseq, highest answered cseq: all sends are those that follow
 	kindSend     = 2  // cseq, kind of message, id answered, room, text
 	kindAnswered = 3  // cseq
+	kindCopied   = 22 // as kindAnswered: see settled
 	kindCursor   = 4  // room, epoch, seq, hash
 	kindRead     = 5  // room, seq
 	kindForget   = 6  // room
@@ -168,10 +169,10 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 		_, twice := m.sends[cseq]
 		sensible = m.live && cseq > 0 && !twice && check(&d) == chat.OK
 		change = func() { m.sends[cseq], m.next = d, max(m.next, cseq+1) }
-	case kindAnswered:
+	case kindAnswered, kindCopied:
 		cseq := f.number()
 		sensible = m.live && cseq > 0 && cseq < m.next
-		change = func() { m.highest = max(m.highest, cseq); m.settle(cseq) }
+		change = func() { m.highest = max(m.highest, cseq); m.settle(settled{cseq, record[0] == kindCopied}) }
 	case kindCursor:
 		key, c := f.text(), f.cursor()
 		sensible = checkRoom(key) == chat.OK
@@ -224,15 +225,21 @@ func (m *memory) decode(record []byte) (change func(), err error) {
 	return change, nil
 }
 
-// settle forgets a send that is answered. One that an earlier node was offered as well may be kept there too.
-func (m *memory) settle(cseq uint64) {
-	first := m.firsts[cseq]
-	if r, known := m.rooms[m.sends[cseq].Room]; known && first.cseq > 0 {
+// settled is a send that is answered.
+type settled struct {
+	cseq   uint64
+	copied bool // it is kept, and an earlier node was offered it too and may have kept it as another
+}
+
+// settle forgets a send.
+func (m *memory) settle(e settled) {
+	room, first := m.sends[e.cseq].Room, m.firsts[e.cseq]
+	if r, known := m.rooms[room]; known && e.copied && first.cseq > 0 {
 		r.trail.copied(first)
-		m.rooms[m.sends[cseq].Room] = r
+		m.rooms[room] = r
 	}
-	delete(m.sends, cseq)
-	delete(m.firsts, cseq)
+	delete(m.sends, e.cseq)
+	delete(m.firsts, e.cseq)
 }
 
 // notes returns what rooms are remembered for besides their log: a front end's notes on them.
@@ -275,7 +282,13 @@ func sendRecord(cseq uint64, d *Draft) []byte {
 	return appendText(appendText(b, d.Room), d.Text)
 }
 
-func answeredRecord(cseq uint64) []byte { return binary.AppendUvarint([]byte{kindAnswered}, cseq) }
+func answeredRecord(e settled) []byte {
+	kind := byte(kindAnswered)
+	if e.copied {
+		kind = kindCopied
+	}
+	return binary.AppendUvarint([]byte{kind}, e.cseq)
+}
 
 func cursorRecord(key string, c chat.Cursor) []byte {
 	return appendCursor(appendText([]byte{kindCursor}, key), c)

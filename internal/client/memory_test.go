@@ -31,7 +31,7 @@ func TestCompacts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if cseq > 10 {
-			if err := s.answered([]uint64{cseq - 10}); err != nil {
+			if err := s.answered(settled{cseq: cseq - 10}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -88,7 +88,7 @@ func TestDamagedState(t *testing.T) {
 	dir := t.TempDir()
 	s := openState(t, dir)
 	d := Draft{Room: "lobby", Kind: chat.Text, Text: "hello"}
-	if err := errors.Join(s.meet(7, home{}), s.send(1, &d), s.send(2, &d), s.answered([]uint64{1}), s.shown("lobby", chat.Cursor{Seq: 1}, false), s.Close()); err != nil {
+	if err := errors.Join(s.meet(7, home{}), s.send(1, &d), s.send(2, &d), s.answered(settled{cseq: 1}), s.shown("lobby", chat.Cursor{Seq: 1}, false), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "journal")
@@ -139,7 +139,7 @@ func TestStrangeRecords(t *testing.T) {
 	good := originRecord([16]byte{1}, 5, 2)
 	d := &Draft{Room: "lobby", Kind: chat.Text, Text: "a"}
 	for name, bad := range map[string][]byte{
-		"too short": good[:10], "too long": append(slices.Clone(good), 0), "answered what was not sent": answeredRecord(5), "answered 0": answeredRecord(0),
+		"too short": good[:10], "too long": append(slices.Clone(good), 0), "answered what was not sent": answeredRecord(settled{cseq: 5}), "answered 0": answeredRecord(settled{}),
 		"send 0": sendRecord(0, d), "no room": sendRecord(1, &Draft{Kind: chat.Text, Text: "a"}), "no kind": sendRecord(1, &Draft{Room: "lobby", Text: "a"}),
 		"a cursor of no room": cursorRecord("", chat.Cursor{}), "a note on no room": noteRecord("", "off"), "a pin of no name": pinRecord("", identity.ID{1}), "a pin on no key": pinRecord("bob", identity.ID{}), "a text without end": {kindForget, 200, 1}, "a number without end": bytes.Repeat([]byte{kindAnswered, 255}, 20),
 		"more answered than sent": originRecord([16]byte{}, 2, 2),
@@ -163,7 +163,7 @@ func TestStrangeRecords(t *testing.T) {
 func FuzzApply(f *testing.F) {
 	d := &Draft{Room: "@bob", Kind: chat.Action, Text: "waves", Re: chat.ID{1}}
 	for _, r := range [][]byte{
-		originRecord([16]byte{9}, 300, 200), sendRecord(300, d), answeredRecord(250), cursorRecord("ops", chat.Cursor{Epoch: 1, Seq: 1 << 40, Hash: chat.Hash{3}}),
+		originRecord([16]byte{9}, 300, 200), sendRecord(300, d), answeredRecord(settled{cseq: 250}), answeredRecord(settled{cseq: 5, copied: true}), cursorRecord("ops", chat.Cursor{Epoch: 1, Seq: 1 << 40, Hash: chat.Hash{3}}),
 		readRecord("ops", 7), noteRecord("ops", "off"), forgetRecord("ops"), epochRecord(1), owedRecord(2, WhyAcks), {kindRetired},
 		firstRecord(5, pair{[16]byte{7}, 1}), pairsRecord("ops", []pair{{[16]byte{7}, 1}, {[16]byte{8}, 1 << 40}}),
 	} {

@@ -305,8 +305,9 @@ func (c *Client) spaceLocked() {
 func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) {
 	c.spaceLocked()
 	c.poke()
+	done := settled{cseq: e.cseq}
 	if c.cfg.State != nil {
-		c.unfiled = append(c.unfiled, e.cseq)
+		defer func() { c.unfiled = append(c.unfiled, done) }()
 	}
 	d := &e.draft
 	switch {
@@ -325,6 +326,7 @@ func (c *Client) answeredLocked(e *entry, o *wire.Outcome, retry time.Duration) 
 		return
 	}
 	if r := c.rooms.find(d.Room); r != nil && e.first.cseq > 0 {
+		done.copied = true
 		r.trail.copied(e.first)
 	}
 	c.feed.put(Ack{

@@ -194,12 +194,12 @@ func (c *Client) fileAnswers(atLeast int) {
 	c.filing.Lock()
 	defer c.filing.Unlock()
 	c.mu.Lock()
-	cseqs := c.unfiled
+	list := c.unfiled
 	c.mu.Unlock()
-	if len(cseqs) < atLeast {
+	if len(list) < atLeast {
 		return
 	}
-	c.complain(c.cfg.State.answered(cseqs))
+	c.complain(c.cfg.State.answered(list...))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unfiled = nil // nothing was added: the chat reader does that, and this

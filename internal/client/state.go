@@ -155,15 +155,15 @@ func (s *State) send(cseq uint64, d *Draft) error {
 }
 
 // answered writes down that these sends are answered.
-func (s *State) answered(cseqs []uint64) error {
-	if s == nil || len(cseqs) == 0 {
+func (s *State) answered(list ...settled) error {
+	if s == nil || len(list) == 0 {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var records [][]byte
-	for _, cseq := range cseqs {
-		records = append(records, answeredRecord(cseq))
+	for _, e := range list {
+		records = append(records, answeredRecord(e))
 	}
 	return s.note(records...)
 }

@@ -22,7 +22,7 @@ func BenchmarkSend(b *testing.B) {
 			e := c.outbox.take(64, 1<<20)
 			_, _ = c.outbox.answer(e.cseq)
 			if c.cfg.State != nil {
-				c.unfiled = append(c.unfiled, e.cseq)
+				c.unfiled = append(c.unfiled, settled{cseq: e.cseq})
 			}
 			c.mu.Unlock()
 			c.fileAnswers(1)

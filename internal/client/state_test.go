@@ -394,7 +394,7 @@ func TestAnotherLog(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := openState(t, t.TempDir())
 			d := Draft{Room: "lobby", Kind: chat.Text, Text: "a"}
-			if err := errors.Join(s.meet(testEpoch, home{}), s.send(1, &d), s.send(2, &d), s.send(3, &d), s.answered([]uint64{1, 2})); err != nil {
+			if err := errors.Join(s.meet(testEpoch, home{}), s.send(1, &d), s.send(2, &d), s.send(3, &d), s.answered(settled{cseq: 1}, settled{cseq: 2})); err != nil {
 				t.Fatal(err)
 			}
 			r := start(t, func(c *Config) { c.State = s })
@@ -510,7 +510,7 @@ func TestUnfiledAnswersFly(t *testing.T) {
 		event[LinkUp](r)
 		s.mu.Lock() // noting down takes long
 		r.mu.Lock()
-		r.unfiled = []uint64{1, 2, 3}
+		r.unfiled = make([]settled, 3)
 		for i := range uint64(2 * chat.MaxInFlight) {
 			r.outbox.send(i+1, Draft{Room: "lobby", Kind: chat.Text, Text: "x"}).filed = true
 		}
