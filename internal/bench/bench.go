@@ -101,6 +101,7 @@ lost, repeated, refused or out of order ends the bench.
              server that relays bytes of the same size over plain TCP from one log in memory, and does nothing else. The last column is
              chatnode divided by the floor, pair by pair.
   tls        the same of a node under TLS and of one with -insecure; idle, too
+  secure     fanout of a node under TLS and of the floor
   join       clients who join one room of a node with a store, plain and under TLS; then the node is killed and started anew, and all come
              back by themselves: nothing that was acknowledged is lost to any of them
   rooms      one client in 500 rooms beside one in one room; -n clients in rooms of 10, who all talk, beside one room of 10
@@ -145,7 +146,7 @@ is made for them; messages at a steady rate are timed. What is done is said, and
                      rooms 10000; -against 100)
   -publishers N      connections that send while saturated (8), or in turn -against (1)
   -rate N            messages a second while paced, and for hostile (20)
-  -mode LIST         for fanout, tls and store: saturate, paced, idle; several with commas between (all)
+  -mode LIST         for fanout, tls, secure and store: saturate, paced, idle; several with commas between (all)
   -hostile N         connections beside the good clients (1000)
 
   saturate   publishers send as fast as the slowest client reads

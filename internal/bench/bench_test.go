@@ -37,7 +37,7 @@ func TestUsage(t *testing.T) {
 		"duration":            {[]string{"-duration", "soon"}, "soon"},
 		"long duration":       {[]string{"-duration", "2h"}, "-duration"},
 		"tiny floor":          {[]string{"-serve-floor", "4"}, "-serve-floor"},
-		"scenario":            {[]string{"-scenario", "speed"}, "fanout, tls, handshake, hostile, join, rooms, slow, store, kept, size, start, catchup, disk, peers"},
+		"scenario":            {[]string{"-scenario", "speed"}, "fanout, tls, secure, handshake, hostile, join, rooms, slow, store, kept, size, start, catchup, disk, peers"},
 		"no scenario":         {[]string{"-scenario", ""}, "-scenario"},
 		"two scenarios":       {[]string{"-scenario", "kept,size"}, "-scenario"},
 		"no messages":         {[]string{"-messages", "0"}, "-messages"},
@@ -164,6 +164,7 @@ func TestOpenFilesAreCounted(t *testing.T) {
 func TestReport(t *testing.T) {
 	for name, args := range map[string][]string{
 		"table": nil, "json": {"-json"}, "store": {"-scenario", "store"}, "store-json": {"-scenario", "store", "-json"},
+		"secure": {"-scenario", "secure", "-mode", "saturate"}, "secure-json": {"-scenario", "secure", "-mode", "saturate", "-json"},
 		"tls": {"-scenario", "tls"}, "tls-json": {"-scenario", "tls", "-json", "-mode", "idle"}, "handshake": {"-scenario", "handshake"},
 		"slow": {"-scenario", "slow"}, "slow-json": {"-scenario", "slow", "-json"}, "hostile": {"-scenario", "hostile"}, "hostile-json": {"-scenario", "hostile", "-json"},
 	} {

@@ -125,7 +125,7 @@ type report struct {
 func newReport(cfg *config, out io.Writer) *report {
 	r := &report{cfg: cfg, out: out}
 	switch cfg.scenario {
-	case scenarioFanout:
+	case scenarioFanout, scenarioSecure:
 		r.names = [2]string{"chatnode", "floor"}
 	case scenarioTLS, scenarioHandshake:
 		r.names = [2]string{"tls", "insecure"}
@@ -158,6 +158,7 @@ const (
 
 const (
 	tlsNote     = "a goroutine reads each client, under TLS and without, so that the sides differ in TLS alone; the load has its part of the same CPUs\n"
+	secureNote  = "chatnode's links are under TLS, those of the floor are not; a goroutine reads each client of both\n"
 	slowNote    = "beside the N clients there are one that never reads and one that reads 1 KB/s, or they are not\n"
 	hostileNote = "no good client has lost a message, or had one twice or out of order; all is under TLS\n" +
 		"loopback is exempt from a node's limits for each address: over a network, one address can do less harm than this\n"
@@ -178,6 +179,8 @@ func (r *report) preface() string {
 	switch cfg.scenario {
 	case scenarioTLS:
 		text += tlsNote
+	case scenarioSecure:
+		text += secureNote
 	case scenarioSlow:
 		text += slowNote
 	}
@@ -305,7 +308,7 @@ func (r *report) printJSON(rows []row) error {
 		a, b := row.sides[0].json(), row.sides[1].json()
 		var line any
 		switch r.cfg.scenario {
-		case scenarioFanout:
+		case scenarioFanout, scenarioSecure:
 			line = jsonFloor{head, a, b, tail}
 		case scenarioTLS, scenarioHandshake:
 			line = jsonLinks{head, a, b, row.differs.json(), tail}

@@ -74,7 +74,7 @@ func (cfg *config) nodeSide(name string, node program, secure bool) *side {
 // sidesOf returns chatnode and the floor as they are run with n clients. node and floor start this program; the arguments of each side are added.
 func (cfg *config) sidesOf(n int, node, floor program) [2]*side {
 	size := eventSize(cfg.payload, n)
-	return [2]*side{
+	sides := [2]*side{
 		cfg.nodeSide("chatnode", node.serving("-ephemeral"), false),
 		{
 			name: "floor", program: floor.with("bench", "-serve-floor", strconv.Itoa(size)), read: readAll,
@@ -84,6 +84,11 @@ func (cfg *config) sidesOf(n int, node, floor program) [2]*side {
 			},
 		},
 	}
+	if cfg.scenario == scenarioSecure {
+		sides[0] = cfg.nodeSide("chatnode", node.servingTLS("-ephemeral"), true)
+		sides[0].read, sides[1].read = readEach, readEach // see linkSides
+	}
+	return sides
 }
 
 // storeSides returns the node with a store and without one.

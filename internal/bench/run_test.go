@@ -24,14 +24,16 @@ func small(t *testing.T, args ...string) *config {
 
 func TestBothSidesAreMeasured(t *testing.T) {
 	t.Parallel()
-	var out strings.Builder
-	cfg := small(t, "-mode", "saturate,paced")
-	if err := cfg.run(t.Context(), roleProgram("node"), roleProgram("floor"), &out, &progress{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"N=3", "deliveries/s", "latency p99 ms"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in the table:\n%s", want, out.String())
+	for _, scenario := range []string{"fanout", "secure"} {
+		var out strings.Builder
+		cfg := small(t, "-scenario", scenario, "-mode", "saturate,paced")
+		if err := cfg.run(t.Context(), roleProgram("node"), roleProgram("floor"), &out, &progress{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"N=3", "deliveries/s", "latency p99 ms"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %q in the table:\n%s", scenario, want, out.String())
+			}
 		}
 	}
 }

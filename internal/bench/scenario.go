@@ -15,6 +15,7 @@ type scenario string
 const (
 	scenarioFanout    scenario = "fanout"
 	scenarioTLS       scenario = "tls"
+	scenarioSecure    scenario = "secure"
 	scenarioHandshake scenario = "handshake"
 	scenarioHostile   scenario = "hostile"
 	scenarioStore     scenario = "store"
@@ -35,7 +36,7 @@ const (
 )
 
 var allScenarios = []scenario{
-	scenarioFanout, scenarioTLS, scenarioHandshake, scenarioHostile, scenarioJoin, scenarioRooms, scenarioSlow,
+	scenarioFanout, scenarioTLS, scenarioSecure, scenarioHandshake, scenarioHostile, scenarioJoin, scenarioRooms, scenarioSlow,
 	scenarioStore, scenarioKept, scenarioSize, scenarioStart, scenarioCatchUp, scenarioDisk, scenarioPeers,
 }
 
@@ -93,7 +94,7 @@ func (cfg *config) asks(s scenario) bool { return cfg.scenario == s || cfg.scena
 func (cfg *config) run(ctx context.Context, node, floor program, stdout io.Writer, p *progress) error {
 	defer p.clear()
 	switch cfg.scenario {
-	case scenarioFanout:
+	case scenarioFanout, scenarioSecure:
 		return cfg.compare(ctx, func(n int) [2]*side { return cfg.sidesOf(n, node, floor) }, stdout, p)
 	case scenarioTLS, scenarioHandshake:
 		return cfg.compare(ctx, func(int) [2]*side { return cfg.linkSides(node) }, stdout, p)
