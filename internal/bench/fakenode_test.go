@@ -292,9 +292,10 @@ func (n *fakeNode) publish(from uint64, p *wire.Pub) {
 	r.seq++
 	event := wire.Must(nil, &wire.Event{Room: r.number, Seq: r.seq, From: from, CSeq: p.CSeq, Name: "ann", Kind: p.Kind, Body: p.Body})
 	for i, c := range r.readers {
-		if i == 0 {
+		switch {
+		case i == 0:
 			n.deliver(r, c, event)
-		} else {
+		case n.fault != "" || c.keepsUp(len(event)):
 			c.send(chatID, event)
 		}
 	}
@@ -320,6 +321,13 @@ func (n *fakeNode) deliver(r *fakeRoom, c *fakeConn, event []byte) {
 	default:
 		c.send(chatID, event)
 	}
+}
+
+// keepsUp reports whether so much can be sent without waiting for somebody who is slow on purpose: what can't is not sent, as the others would wait too.
+func (c *fakeConn) keepsUp(size int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hello.Name != "stalled" && c.hello.Name != "slow" || c.window >= size
 }
 
 // send writes bytes to a stream in small frames, as far as the client's window lets it.
