@@ -293,9 +293,10 @@ func (n *fakeNode) publish(from uint64, p *wire.Pub) {
 	event := wire.Must(nil, &wire.Event{Room: r.number, Seq: r.seq, From: from, CSeq: p.CSeq, Name: "ann", Kind: p.Kind, Body: p.Body})
 	for i, c := range r.readers {
 		switch {
+		case !c.keepsUp(len(event)):
 		case i == 0:
 			n.deliver(r, c, event)
-		case n.fault != "" || c.keepsUp(len(event)):
+		default:
 			c.send(chatID, event)
 		}
 	}
