@@ -49,8 +49,9 @@ func Watched(t *testing.T, c *County) {
 	if got := page("/healthz"); got != "ok\n" {
 		t.Errorf("/healthz says %q", got)
 	}
+	// carol may be on her way back.
 	o := alice.Ask("/stats", "stats", "numbers", func(Object) bool { return true })
-	if o.Sessions != 3 || o.Work == nil || o.Work.Messages != said+1 || o.Work.Deliveries != 3*(said+1) || o.Work.Refused["archived"] != 1 || o.Work.Dropped["lost"] != 1 || o.Work.TurnedAway["protocol"] != 1 {
+	if o.Sessions < 2 || o.Sessions > 3 || o.Work == nil || o.Work.Messages != said+1 || o.Work.Deliveries != 3*(said+1) || o.Work.Refused["archived"] != 1 || o.Work.Dropped["lost"] != 1 || o.Work.TurnedAway["protocol"] != 1 {
 		t.Errorf("/stats tells %+v, %+v", o, o.Work)
 	}
 	if text := c.refused(t, 3, "-listen", "127.0.0.1:0", "-metrics", listening.Metrics); !strings.Contains(text, listening.Metrics) || !strings.Contains(text, "another program") {
