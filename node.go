@@ -393,7 +393,7 @@ func (n *Node) secure(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	case guest == door.Plain && n.tls == nil:
 		return opened, nil
 	case guest == door.TLS && n.tls != nil:
-		over := tls.Server(opened, n.tls)
+		over := tls.Server(frame.Gather(opened), n.tls)
 		return over, over.HandshakeContext(ctx)
 	}
 	door.TurnAway(conn, guest, n.sentence(guest, conn.LocalAddr()))

@@ -26,6 +26,7 @@ type Conn struct {
 	// Static after construction.
 	raw     net.Conn
 	tcp     *net.TCPConn // what raw writes to unaltered, when that is a TCP connection, else nil
+	under   *Gathering   // what raw, which is TLS, writes to, if it was given that, else nil
 	maxSend int
 	now     func() time.Time
 	start   time.Time
@@ -80,7 +81,9 @@ func NewConn(c net.Conn, policy Policy) *Conn {
 		s.window.Store(initialWindow)
 	}
 	conn.in = newParser(policy, &conn.streams)
-	if _, secure := c.(*tls.Conn); !secure {
+	if over, secure := c.(*tls.Conn); secure {
+		conn.under, _ = over.NetConn().(*Gathering)
+	} else {
 		conn.tcp, _ = beneath(c).(*net.TCPConn)
 	}
 	tuneSocket(beneath(c))

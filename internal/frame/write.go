@@ -17,6 +17,10 @@ const (
 	// writes of its own.
 	largeBody = 64 << 10
 
+	// oneRecord is what TLS sends in one record, though it begins with
+	// small ones.
+	oneRecord = 1 << 10
+
 	pingTimeout = 10 * time.Second
 
 	// pingMark is what our pings carry. yamux finds no ping of its own under
@@ -153,6 +157,13 @@ func (c *Conn) joinLocked(body []byte) error {
 }
 
 func (c *Conn) copyLocked(buf, body []byte) error {
+	if c.under != nil && len(body) > oneRecord {
+		return c.under.together(func() error { return c.writeCopyLocked(buf, body) })
+	}
+	return c.writeCopyLocked(buf, body)
+}
+
+func (c *Conn) writeCopyLocked(buf, body []byte) error {
 	n := copy(buf, c.head[:])
 	m := copy(buf[n:], body)
 	if _, err := c.raw.Write(buf[:n+m]); err != nil || m == len(body) {
