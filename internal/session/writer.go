@@ -33,15 +33,10 @@ type writer struct {
 // run writes until there is nothing to write for now, or until a goodbye has been said.
 func (w *writer) run() {
 	for wrote := true; wrote; {
-		select {
-		case <-w.link.Done():
-			return
-		default:
-		}
 		var goodbye bool
 		var err error
 		if wrote, goodbye, err = w.step(); err != nil {
-			w.err = err
+			w.err = quiet(err)
 			w.link.Close()
 			return
 		}
@@ -64,7 +59,7 @@ func (w *writer) step() (wrote, goodbye bool, err error) {
 	}
 	if w.answer != nil && len(w.answer) <= w.control.Window() {
 		if _, err := w.control.Write(w.answer); err != nil {
-			return false, false, quiet(err)
+			return false, false, err
 		}
 		w.answer = nil
 		w.answered <- struct{}{}
@@ -73,7 +68,7 @@ func (w *writer) step() (wrote, goodbye bool, err error) {
 	if control {
 		if records := w.hub.TakeControl(min(w.control.Window(), maxWrite)); len(records) > 0 {
 			if _, err := w.control.Write(records); err != nil {
-				return false, false, quiet(err)
+				return false, false, err
 			}
 			wrote = true
 		}
@@ -102,11 +97,11 @@ func (w *writer) stepChat() (wrote, stuck bool, err error) {
 	}
 	if len(records) < minWrite {
 		_, err := w.chat.Write(records)
-		return len(records) > 0, need > 0, quiet(err)
+		return len(records) > 0, need > 0, err
 	}
 	began := time.Now()
 	if _, err := w.chat.Write(records); err != nil {
-		return false, false, quiet(err)
+		return false, false, err
 	}
 	w.pace(len(records), time.Since(began))
 	return true, false, nil
