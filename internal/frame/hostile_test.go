@@ -2,6 +2,7 @@ package frame
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,9 +11,10 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // What one attacker may cost the node while it is connected, everything of
@@ -59,8 +61,7 @@ func (h *hostile) settle() error {
 	}
 }
 
-// dribble sends p one byte for each round trip of the good client, and not so
-// fast that the good client, which is waited for, uses its own budget up.
+// dribble sends p one byte for each round trip of the good client.
 func (h *hostile) dribble(p []byte) {
 	for i := range p {
 		select {
@@ -71,7 +72,6 @@ func (h *hostile) dribble(p []byte) {
 		if _, err := h.Write(p[i : i+1]); err != nil {
 			return
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -258,11 +258,11 @@ func usageNow() usage {
 	return usage{runtime.NumGoroutine(), int64(s[0].Value.Uint64())}
 }
 
-// goodClient makes round trips until it is stopped.
+// goodClient makes round trips until it is stopped, at half of the rate that a node
+// bears: whoever waits for them does not make it break the policy.
 type goodClient struct {
 	beat chan struct{} // one for each round trip, dropped when nobody waits
-	quit chan struct{} // closed by halt
-	once sync.Once
+	halt context.CancelFunc
 	done chan struct{} // closed by the client's goroutine, then the rest may be read
 
 	peak  usage
@@ -280,25 +280,20 @@ func startGoodClient(t *testing.T, addr string) *goodClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &goodClient{beat: make(chan struct{}), quit: make(chan struct{}), done: make(chan struct{})}
+	ctx, halt := context.WithCancel(context.Background())
+	g := &goodClient{beat: make(chan struct{}), halt: halt, done: make(chan struct{})}
 	t.Cleanup(func() { g.halt(); link.Close(); <-g.done })
 	go func() {
 		defer close(g.done)
-		g.run(link)
+		g.run(ctx, link)
 	}()
 	return g
 }
 
-func (g *goodClient) run(link *testLink) {
+func (g *goodClient) run(ctx context.Context, link *testLink) {
 	defer link.Close()
-	burst := newMeter(Rate{Every: nodeFrameEvery, Burst: nodeFrameBurst / 2})
-	start := time.Now()
-	for {
-		select {
-		case <-g.quit:
-			return
-		default:
-		}
+	budget := rate.NewLimiter(rate.Every(2*nodeFrameEvery), nodeFrameBurst/2)
+	for budget.Wait(ctx) == nil {
 		if g.err = link.ask(g.trips); g.err != nil {
 			return
 		}
@@ -306,21 +301,12 @@ func (g *goodClient) run(link *testLink) {
 		now := usageNow()
 		g.peak.goroutines = max(g.peak.goroutines, now.goroutines)
 		g.peak.heap = max(g.peak.heap, now.heap)
-		if !burst.take(time.Since(start)) {
-			select { // near its own budget it goes no faster than it is waited for
-			case g.beat <- struct{}{}:
-			case <-g.quit:
-			}
-			continue
-		}
 		select {
 		case g.beat <- struct{}{}:
 		default:
 		}
 	}
 }
-
-func (g *goodClient) halt() { g.once.Do(func() { close(g.quit) }) }
 
 func (g *goodClient) stop(t *testing.T) (usage, uint64) {
 	t.Helper()

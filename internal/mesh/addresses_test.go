@@ -189,9 +189,7 @@ func TestAddressesOfStrangers(t *testing.T) {
 // Addresses that promise to be good for too long are a lie.
 func TestAddressesForEver(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		s := w.stranger(n, 99)
 		s.say(&wire.Addresses{List: [][]byte{recordOf(50, 30, "10.0.0.50:8080")}})
 		if code, err := s.ends(); code != chat.Malformed || !errors.Is(err, errLie) {

@@ -17,9 +17,7 @@ import (
 // Nodes that anybody can make up are no more than so many, here and in the store, though all of them have lied.
 func TestMadeUpNodesAreForgotten(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		m := n.mesh
 		m.mu.Lock()
 		for i := range uint64(2 * maxPeers) {
@@ -52,9 +50,7 @@ func TestMadeUpNodesAreForgotten(t *testing.T) {
 // What a stranger says of nodes that never were here is not kept of them.
 func TestForksOfMadeUpNodes(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		s := w.stranger(n, 99)
 		for i := range uint64(5) {
 			forger := &stranger{t: t, key: keyOf(200 + i)}
@@ -72,9 +68,7 @@ func TestForksOfMadeUpNodes(t *testing.T) {
 // However many guests there are, those that the operator has admitted find a place.
 func TestGuestsLeaveRoom(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		if _, err := n.mesh.Admit(keyOf(99).ID().String(), wire.AdmitIt); err != nil {
 			t.Fatal(err)
 		}
@@ -189,9 +183,7 @@ func TestBothDial(t *testing.T) {
 // Of one log that is proved to fork ever earlier others are told at once, and then once in a while: of the earliest place.
 func TestForksArePassedOnSlowly(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		m, forger := n.mesh, &stranger{t: t, key: keyOf(98)}
 		passed := func() (seqs []uint64) {
 			m.mu.Lock()
@@ -221,9 +213,7 @@ func TestForksArePassedOnSlowly(t *testing.T) {
 // Who tells of all its rooms again and again has this node look through its own once in a while.
 func TestDigestsTooOften(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		s := w.stranger(n, 99)
 		began := time.Now()
 		for range 5 {
@@ -240,9 +230,7 @@ func TestDigestsTooOften(t *testing.T) {
 // Names that a guest makes up take no more memory than so many, and its link does not end for it; what is here counts for nothing.
 func TestMadeUpLogs(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		s := w.stranger(n, 99)
 		wait[*wire.Digests](s)
 		s.say(&wire.Digests{Last: true})

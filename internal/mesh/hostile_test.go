@@ -113,9 +113,7 @@ func TestHandshakeNeverFinished(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			run2(t, func(w *world) {
-				n := w.add(nil)
-				w.start(n)
-				w.settle(time.Second)
+				n := w.alone()
 				began := time.Now()
 				s := w.silent(n, 99)
 				begin(s)
@@ -134,9 +132,7 @@ func TestHandshakeNeverFinished(t *testing.T) {
 // Entries that depend on what never comes are kept within bounds, whatever else goes on.
 func TestWaitingIsBounded(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		s := w.stranger(n, 99)
 		for i := range 40 {
 			log := wire.Log{Node: s.key.Public(), Nonce: uint64(i), Room: "lobby"}
@@ -206,9 +202,7 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 // Small records beyond what is sensible are read slowly.
 func TestFlood(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		s := w.stranger(n, 99)
 		began := time.Now()
 		have := bytes.Repeat(wire.Must(nil, &wire.Have{}), 3*smallEach)
@@ -224,9 +218,7 @@ func TestFlood(t *testing.T) {
 // What comes behind a goodbye is nobody's.
 func TestAfterGoodbye(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		s := w.stranger(n, 99)
 		log, list := s.log("lobby", 1)
 		s.say(&wire.Bye{Code: chat.Goodbye}, &wire.Heads{Room: "lobby", Heads: []wire.Head{headOf(log, list)}}, &wire.Entries{Log: log.ID(), First: 1, List: list})
@@ -241,9 +233,7 @@ func TestAfterGoodbye(t *testing.T) {
 // Who finds that both have the same may send what is new at once: the log is here, though this side does not know yet that the other has it.
 func TestEntriesOfALogThatIsHere(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		first := w.stranger(n, 99)
 		log, list := first.log("lobby", 2)
 		first.say(&wire.Heads{Room: "lobby", Heads: []wire.Head{headOf(log, list[:1])}}, &wire.Entries{Log: log.ID(), First: 1, List: list[:1]})
@@ -268,9 +258,7 @@ func TestEntriesOfALogThatIsHere(t *testing.T) {
 // Who is admitted and claims again and again to have more of the node's own logs has it begin new ones once: more takes entries that it has signed.
 func TestClaimsOfOwnLogs(t *testing.T) {
 	run2(t, func(w *world) {
-		n := w.add(nil)
-		w.start(n)
-		w.settle(time.Second)
+		n := w.alone()
 		n.say("lobby", "hello")
 		n.mesh.Found(keyOf(99).ID(), "10.0.1.1:8080") // so that it is known
 		if _, err := n.mesh.Admit(keyOf(99).ID().String(), wire.AdmitIt); err != nil {

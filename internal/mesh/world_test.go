@@ -174,6 +174,14 @@ func (w *world) part(parts map[int]int) {
 	}
 }
 
+// alone returns a node that runs, and has not met anybody.
+func (w *world) alone() *node {
+	n := w.add(nil)
+	w.start(n)
+	w.settle(time.Second)
+	return n
+}
+
 // settle lets d pass.
 func (w *world) settle(d time.Duration) {
 	time.Sleep(d)
