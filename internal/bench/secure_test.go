@@ -45,6 +45,17 @@ func TestOnlyOneSideIsSecure(t *testing.T) {
 	}
 }
 
+// TestTheNodeIsSecure, and not the floor, where the one is held against the other.
+func TestTheNodeIsSecure(t *testing.T) {
+	t.Parallel()
+	cfg := small(t, "-scenario", "secure", "-mode", "paced")
+	s := cfg.sidesOf(1, roleProgram("node"), roleProgram("floor"))[0]
+	s.program = roleProgram("node").serving("-ephemeral")
+	if _, err := visitAlone(t, cfg, s, 1); err == nil {
+		t.Error("it speaks with a node that does not encrypt")
+	}
+}
+
 func TestFaultsAreFoundUnderTLS(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[string]string{

@@ -1,8 +1,11 @@
 package hub
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // TestQueue: what each of many puts comes out in its order, and all of it, while most of them wait for room most of the time.
@@ -51,6 +54,33 @@ func TestQueue(t *testing.T) {
 	if items, more := q.take(1, 1); len(items) > 0 || more {
 		t.Errorf("after close: %d items, %v", len(items), more)
 	}
+}
+
+// TestQueueHasRoomForMany: all who find room come in when there is some, and nobody else does.
+func TestQueueHasRoomForMany(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const size, fit = maxQueueBytes / 8, 8
+		var q queue
+		q.init()
+		fill := func(n int) { _ = q.put(slices.Repeat([]item{{size: size}}, n)...) }
+		fill(fit)
+		var in atomic.Int64
+		for range 2 * fit {
+			go func() { fill(1); in.Add(1) }() // ends when there was room
+		}
+		synctest.Wait()
+		if in.Load() > 0 {
+			t.Errorf("%d come in where there is no room", in.Load())
+		}
+		for want := int64(fit); want <= 2*fit; want += fit {
+			if items, _ := q.take(maxBatchItems, 2*maxQueueBytes); len(items) != fit {
+				t.Errorf("%d items wait", len(items))
+			}
+			if synctest.Wait(); in.Load() != want {
+				t.Errorf("%d have come in, want %d", in.Load(), want)
+			}
+		}
+	})
 }
 
 // BenchmarkQueueOfWaiters has thousands wait for room.
