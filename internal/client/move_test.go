@@ -224,6 +224,7 @@ func TestMovesAgain(t *testing.T) {
 		p.say(&wire.Mark{Room: 1, Seq: 1, Heads: []wire.Grown{logs(2, 3), logs(1, 1)}})
 		event[Opened](r)
 		r.shows("three")
+		elapse(0) // what came behind it is read, too
 		p.Close()
 		event[LinkDown](r)
 
