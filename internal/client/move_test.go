@@ -449,6 +449,7 @@ func TestHostileMoves(t *testing.T) {
 		t.Run("a mark of "+name, func(t *testing.T) {
 			hostile(t, func(t *testing.T, r2 *rig, p *peer) {
 				p.say(r)
+				elapse(0) // it is read
 				p.Close()
 				event[LinkDown](r2)
 				p, _, _ = r2.movesTo(siteC)
