@@ -195,6 +195,10 @@ func (l *Link) Notify(f func()) { l.conn.Notify(f) }
 // as Notify: a reader looks at Ready.
 func (l *Link) Hear(f func()) { l.conn.Hear(f) }
 
+// Wait sets what is called, by whoever writes a stream, before that write
+// waits for the peer, or may have to.
+func (l *Link) Wait(f func()) { l.conn.Wait(f) }
+
 // Done is closed when the link is dead.
 func (l *Link) Done() <-chan struct{} { return l.session.CloseChan() }
 

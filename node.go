@@ -18,6 +18,7 @@ import (
 	"chatnode/internal/chat"
 	"chatnode/internal/discover"
 	"chatnode/internal/door"
+	"chatnode/internal/errand"
 	"chatnode/internal/frame"
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
@@ -113,6 +114,7 @@ func newNode(cfg nodeConfig) (*Node, error) {
 		numbers: numbers, metrics: cfg.Metrics,
 		host: &session.Host{
 			Hub: rooms, Node: cfg.Key.ID(), Title: cfg.Title, Rate: cfg.Rate, Rand: rand.Reader, Log: cfg.Log, Admin: cfg.Admin, Stats: numbers.Stats,
+			Crew: errand.NewCrew(),
 		},
 		handshakes: make(chan struct{}, maxHandshakes),
 		links:      map[*Link]struct{}{},

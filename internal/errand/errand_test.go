@@ -17,7 +17,7 @@ func TestPokes(t *testing.T) {
 		var e Errand
 		runs, hold := 0, make(chan struct{})
 		e.Poke() // has no job yet
-		e.Start(func() { runs++; <-hold })
+		e.Start(nil, func() bool { runs++; <-hold; return false })
 		synctest.Wait()
 		for range 5 {
 			e.Poke()
@@ -47,7 +47,7 @@ func TestCloseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var e Errand
 		runs, hold, closed := 0, make(chan struct{}), false
-		e.Start(func() { <-hold; runs++ })
+		e.Start(nil, func() bool { <-hold; runs++; return false })
 		synctest.Wait()
 		e.Poke()
 		go func() { e.Close(); closed = true }()
@@ -68,15 +68,21 @@ func TestCloseWaits(t *testing.T) {
 
 // Whatever is poked for is done after that, by one goroutine at a time.
 func TestNothingIsMissed(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { testNothingIsMissed(t, nil) })
+	t.Run("by a crew", func(t *testing.T) { testNothingIsMissed(t, NewCrew()) })
+}
+
+func testNothingIsMissed(t *testing.T, crew *Crew) {
 	var e Errand
 	var asked, at atomic.Int64
 	done := int64(0) // the race detector sees a second goroutine
-	e.Start(func() {
+	e.Start(crew, func() bool {
 		if at.Add(1) != 1 {
 			t.Error("the job runs twice at one time")
 		}
 		done = asked.Load()
 		at.Add(-1)
+		return false
 	})
 	var pokers sync.WaitGroup
 	for range 4 {
@@ -96,10 +102,15 @@ func TestNothingIsMissed(t *testing.T) {
 
 // BenchmarkPoke tells what it costs to begin: of a thousand errands that are poked in turn, each job as deep in calls as a write to a socket.
 func BenchmarkPoke(b *testing.B) {
+	b.Run("alone", func(b *testing.B) { benchmarkPoke(b, nil) })
+	b.Run("by a crew", func(b *testing.B) { benchmarkPoke(b, NewCrew()) })
+}
+
+func benchmarkPoke(b *testing.B, crew *Crew) {
 	const n = 1000
 	errands, done := make([]Errand, n), make(chan struct{}, n)
 	for i := range errands {
-		errands[i].Start(func() { deep(12); done <- struct{}{} })
+		errands[i].Start(crew, func() bool { deep(12); done <- struct{}{}; return false })
 	}
 	wait := func() {
 		for range errands {

@@ -25,8 +25,8 @@ import (
 type Conn struct {
 	// Static after construction.
 	raw     net.Conn
-	tcp     *net.TCPConn // what raw writes to unaltered, when that is a TCP connection, else nil
-	under   *Gathering   // what raw, which is TLS, writes to, if it was given that, else nil
+	out     *outlet    // nil when raw is TLS
+	under   *Gathering // what raw, which is TLS, writes to, if it was given that, else nil
 	maxSend int
 	now     func() time.Time
 	start   time.Time
@@ -47,8 +47,6 @@ type Conn struct {
 	// held across that write, which Close ends at once.
 	mu   sync.Mutex
 	head header
-	vec  [2][]byte
-	bufs net.Buffers
 
 	// Atomic. Times are nanoseconds since start, which the monotonic clock
 	// measures: a change of the wall clock does not make a peer look silent.
@@ -57,6 +55,7 @@ type Conn struct {
 	cause    atomic.Pointer[error] // why the connection has ended, nil while it lives
 	notify   atomic.Pointer[func()]
 	hear     atomic.Pointer[func()]
+	waits    atomic.Pointer[func()]
 	after    atomic.Pointer[func()] // what AfterEnd was given, until it is called
 }
 
@@ -81,10 +80,11 @@ func NewConn(c net.Conn, policy Policy) *Conn {
 		s.window.Store(initialWindow)
 	}
 	conn.in = newParser(policy, &conn.streams)
-	if over, secure := c.(*tls.Conn); secure {
-		conn.under, _ = over.NetConn().(*Gathering)
-	} else {
-		conn.tcp, _ = beneath(c).(*net.TCPConn)
+	if over, secure := c.(*tls.Conn); !secure {
+		out := outletOf(c)
+		conn.out = &out
+	} else if conn.under, _ = over.NetConn().(*Gathering); conn.under != nil {
+		conn.under.hold()
 	}
 	tuneSocket(beneath(c))
 	return conn
@@ -113,6 +113,10 @@ func (c *Conn) Notify(f func()) { c.notify.Store(&f) }
 // the same terms. The end of the connection is not reported either: look at
 // Ready once after it.
 func (c *Conn) Hear(f func()) { c.hear.Store(&f) }
+
+// Wait sets what is called, by whoever writes to a registered stream, before
+// that write waits for the peer, or may have to.
+func (c *Conn) Wait(f func()) { c.waits.Store(&f) }
 
 // Read returns bytes that have passed the policy. It returns a *PolicyError
 // for a breach; that and every other error closes the connection.

@@ -43,13 +43,13 @@ func TestGather(t *testing.T) {
 	counted := &writeCount{Conn: near}
 	server, client := secure(t, Gather(counted), far)
 	defer client.Close()
-	c := NewConn(server, Policy{MaxSend: largeBody})
+	c := NewConn(server, Policy{MaxSend: 64 << 10})
 	defer c.Close()
 	if c.under == nil {
 		t.Fatal("it does not find what is beneath")
 	}
 	stream := c.Stream(1, nil)
-	for _, size := range []int{1, oneRecord, oneRecord + 1, smallBody, smallBody + 1, 16 << 10, largeBody} {
+	for _, size := range []int{1, smallBody, smallBody + 1, 16 << 10, 64 << 10} {
 		c.streams[0].window.Store(1 << 20)
 		body := slices.Repeat([]byte("0123456789abcde\n"), size/16+1)[:size]
 		before := counted.writes.Load()
@@ -70,39 +70,81 @@ func TestGather(t *testing.T) {
 		}
 	}
 	counted.broken.Store(true)
-	if _, err := stream.Write(make([]byte, largeBody)); !errors.Is(err, errBroken) || !errors.Is(c.Err(), errBroken) {
+	if _, err := stream.Write(make([]byte, 64<<10)); !errors.Is(err, errBroken) || !errors.Is(c.Err(), errBroken) {
 		t.Errorf("a write that fails: %v; the connection: %v", err, c.Err())
 	}
 }
 
-// TestGatherInOrder: what another goroutine has TLS write meanwhile keeps its
-// place, and nothing is held back afterwards.
+// TestGatherInOrder: what TLS says of itself while a frame is made or between two
+// keeps its place, and leaves with the next one.
 func TestGatherInOrder(t *testing.T) {
 	var out written
 	g := Gather(&out)
-	failed := errors.New("failed")
-	err := g.together(func() error {
-		for _, s := range []string{"a", "b"} {
-			if _, err := io.WriteString(g, s); err != nil {
-				t.Error(err)
+	say := func(s string) {
+		t.Helper()
+		if _, err := io.WriteString(g, s); err != nil {
+			t.Error(err)
+		}
+	}
+	left := func(want string) {
+		t.Helper()
+		if out.String() != want {
+			t.Errorf("%q has left, want %q", out.String(), want)
+		}
+	}
+	say("hello ")
+	left("hello ")
+	g.hold()
+	say("a")
+	left("hello ")
+	frame := func(text string) error {
+		return g.together(nil, func() error {
+			for _, c := range text {
+				say(string(c))
 			}
-		}
-		wrote := make(chan struct{})
-		go func() { defer close(wrote); _, _ = io.WriteString(g, "c") }()
-		<-wrote
-		if out.Len() > 0 {
-			t.Errorf("%q has left already", out.String())
-		}
-		return failed
-	})
-	if !errors.Is(err, failed) {
+			aside := make(chan struct{})
+			go func() { defer close(aside); say("+") }()
+			<-aside
+			return nil
+		})
+	}
+	if err := frame("bc"); err != nil {
+		t.Error(err)
+	}
+	left("hello abc+")
+	say("d")
+	say("e")
+	if err := frame("f"); err != nil {
+		t.Error(err)
+	}
+	left("hello abc+def+")
+	failed := errors.New("failed")
+	if err := g.together(nil, func() error { say("x"); return failed }); !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}
-	_, _ = io.WriteString(g, "d")
-	if out.String() != "abcd" {
-		t.Errorf("%q has left", out.String())
+	if err := g.together(nil, func() error { return nil }); err != nil {
+		t.Error(err)
 	}
-	if err := g.together(func() error { return nil }); err != nil || out.Len() != 4 {
-		t.Errorf("nothing at all: %v, %q", err, out.String())
+	left("hello abc+def+")
+}
+
+// TestStrays: a peer that makes TLS say much of itself, while nothing is written,
+// ends its own connection, and the goroutine that reads never waits for it.
+func TestStrays(t *testing.T) {
+	near, _ := tcpPair(t)
+	g := Gather(near)
+	g.hold()
+	answer, said := make([]byte, 32), 0
+	for range 1000 {
+		n, err := g.Write(answer)
+		if said += n; errors.Is(err, errStrays) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said != maxStray {
+		t.Errorf("it kept %d bytes, want %d", said, maxStray)
 	}
 }

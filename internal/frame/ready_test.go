@@ -221,7 +221,7 @@ func TestErrandsMissNothing(t *testing.T) {
 				var writers sync.WaitGroup
 				for i, r := range readers {
 					r.want = size
-					r.Start(r.read)
+					r.Start(nil, r.read)
 					writers.Go(func() { r.sent = sendPieces(streams[i], size, uint64(i)) })
 				}
 				for i, r := range readers {
@@ -260,7 +260,7 @@ type errandReader struct {
 	ended bool
 }
 
-func (r *errandReader) read() {
+func (r *errandReader) read() (more bool) {
 	p := make([]byte, 3000)
 	for !r.ended && r.stream.Ready() {
 		n, err := r.stream.Read(p)
@@ -274,6 +274,7 @@ func (r *errandReader) read() {
 		}
 	}
 	r.stream.Release()
+	return false
 }
 
 func sendPieces(w io.Writer, size int, seed uint64) error {

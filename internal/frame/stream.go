@@ -124,5 +124,5 @@ func (s *stream) Write(p []byte) (int, error) {
 		return 0, ErrWindow
 	}
 	s.window.Add(-int64(len(p)))
-	return s.conn.writeData(0, s.id, p)
+	return s.conn.writeData(0, s.id, p, s.conn.waiting())
 }

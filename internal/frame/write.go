@@ -3,6 +3,7 @@ package frame
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 )
@@ -11,15 +12,6 @@ const (
 	// smallBody is up to where a copy is cheaper than a second segment in the
 	// system call.
 	smallBody = 8 << 10
-
-	// largeBody is the largest frame that is joined in memory where the
-	// connection cannot gather, as with TLS. What is longer follows in
-	// writes of its own.
-	largeBody = 64 << 10
-
-	// oneRecord is what TLS sends in one record, though it begins with
-	// small ones.
-	oneRecord = 1 << 10
 
 	pingTimeout = 10 * time.Second
 
@@ -33,12 +25,9 @@ var (
 	errMixed    = errors.New("frame: yamux wrote data to a stream that is written directly")
 )
 
-// Buffers that join a header with its body, shared by all connections: one
-// is held only while its frame is being written.
-var (
-	smallBuffers = sync.Pool{New: func() any { return new([headerSize + smallBody]byte) }}
-	largeBuffers = sync.Pool{New: func() any { return new([headerSize + largeBody]byte) }}
-)
+// smallBuffers join a header with its body, for all connections: one is held
+// only while its frame is being written.
+var smallBuffers = sync.Pool{New: func() any { return new([headerSize + smallBody]byte) }}
 
 // Write takes what yamux sends: a header, then the body if it has one. A
 // data header stays here until its body comes, so that other frames may go
@@ -49,7 +38,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		if len(p) != int(c.stash.length()) {
 			return 0, c.fail(errNotFrame)
 		}
-		return c.writeData(c.stash.flags(), c.stash.id(), p)
+		return c.writeData(c.stash.flags(), c.stash.id(), p, nil)
 	}
 	if len(p) != headerSize {
 		return 0, c.fail(errNotFrame)
@@ -74,16 +63,17 @@ func (c *Conn) writeHead(h header) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.head = h
-	return c.putLocked(nil)
+	return c.putLocked(nil, nil)
 }
 
 // writeData sends p in as few data frames as the peer allows. The flags
-// belong to the first of them: a stream opens once.
-func (c *Conn) writeData(flags uint16, id uint32, p []byte) (int, error) {
+// belong to the first of them: a stream opens once. waits is called before it
+// waits, unless it is nil.
+func (c *Conn) writeData(flags uint16, id uint32, p []byte, waits func()) (int, error) {
 	done := 0
 	for done < len(p) {
 		body := p[done:min(done+c.maxSend, len(p))]
-		if err := c.writeFrame(flags, id, body); err != nil {
+		if err := c.writeFrame(flags, id, body, waits); err != nil {
 			return done, err
 		}
 		flags = 0
@@ -92,11 +82,24 @@ func (c *Conn) writeData(flags uint16, id uint32, p []byte) (int, error) {
 	return done, nil
 }
 
-func (c *Conn) writeFrame(flags uint16, id uint32, body []byte) error {
-	c.mu.Lock()
+func (c *Conn) writeFrame(flags uint16, id uint32, body []byte, waits func()) error {
+	if waits == nil {
+		c.mu.Lock()
+	} else if !c.mu.TryLock() { // another frame is on its way, and may wait for the peer
+		waits()
+		c.mu.Lock()
+	}
 	defer c.mu.Unlock()
 	c.head.encode(typeData, flags, id, uint32(len(body)))
-	return c.putLocked(body)
+	return c.putLocked(body, waits)
+}
+
+// waiting returns what was given to Wait.
+func (c *Conn) waiting() func() {
+	if f := c.waits.Load(); f != nil {
+		return *f
+	}
+	return nil
 }
 
 // Ping asks the peer for a sign of life, which will show in LastRead. It
@@ -109,7 +112,7 @@ func (c *Conn) Ping() error {
 		return c.fail(fmt.Errorf("write ping: %w", err))
 	}
 	c.head.encode(typePing, flagSYN, 0, pingMark)
-	if err := c.putLocked(nil); err != nil {
+	if err := c.putLocked(nil, nil); err != nil {
 		return err
 	}
 	if err := c.raw.SetWriteDeadline(time.Time{}); err != nil {
@@ -119,12 +122,12 @@ func (c *Conn) Ping() error {
 }
 
 // putLocked writes one whole frame: c.head, then body.
-func (c *Conn) putLocked(body []byte) error {
+func (c *Conn) putLocked(body []byte, waits func()) error {
 	if err := c.Err(); err != nil {
 		return err
 	}
 	c.writing.Store(max(1, int64(c.now().Sub(c.start))))
-	err := c.joinLocked(body)
+	err := c.joinLocked(body, waits)
 	c.writing.Store(0)
 	if err != nil {
 		return c.fail(fmt.Errorf("write frame: %w", err))
@@ -132,44 +135,39 @@ func (c *Conn) putLocked(body []byte) error {
 	return nil
 }
 
-// joinLocked gets header and body out in one write, by a copy or by a
-// gathering system call.
-func (c *Conn) joinLocked(body []byte) error {
-	switch {
-	case len(body) == 0:
-		_, err := c.raw.Write(c.head[:])
-		return err
-	case len(body) <= smallBody:
-		buf := smallBuffers.Get().(*[headerSize + smallBody]byte)
-		defer smallBuffers.Put(buf)
-		return c.copyLocked(buf[:], body)
-	case c.tcp != nil:
-		c.vec = [2][]byte{c.head[:], body}
-		c.bufs = c.vec[:]
-		_, err := c.bufs.WriteTo(c.tcp)
-		c.vec = [2][]byte{}
-		return err
-	default:
-		buf := largeBuffers.Get().(*[headerSize + largeBody]byte)
-		defer largeBuffers.Put(buf)
-		return c.copyLocked(buf[:], body)
+// joinLocked gets header and body out together, by a copy or by a gathering
+// system call. TLS, which makes records of whatever one write has, is given
+// the beginning of a large body along with the header.
+func (c *Conn) joinLocked(body []byte, waits func()) error {
+	if len(body) == 0 || len(body) > smallBody && c.out != nil {
+		return c.sendLocked(waits, c.head[:], body)
 	}
-}
-
-func (c *Conn) copyLocked(buf, body []byte) error {
-	if c.under != nil && len(body) > oneRecord {
-		return c.under.together(func() error { return c.writeCopyLocked(buf, body) })
-	}
-	return c.writeCopyLocked(buf, body)
-}
-
-func (c *Conn) writeCopyLocked(buf, body []byte) error {
-	n := copy(buf, c.head[:])
+	buf := smallBuffers.Get().(*[headerSize + smallBody]byte)
+	defer smallBuffers.Put(buf)
+	n := copy(buf[:], c.head[:])
 	m := copy(buf[n:], body)
-	if _, err := c.raw.Write(buf[:n+m]); err != nil || m == len(body) {
-		return err
+	return c.sendLocked(waits, buf[:n+m], body[m:])
+}
+
+// sendLocked writes first and then second, which may be empty.
+func (c *Conn) sendLocked(waits func(), first, second []byte) error {
+	switch {
+	case c.out != nil:
+		return c.out.write(waits, first, second)
+	case c.under != nil:
+		return c.under.together(waits, func() error { return writeBoth(c.raw, first, second) })
 	}
-	_, err := c.raw.Write(body[m:])
+	if waits != nil {
+		waits()
+	}
+	return writeBoth(c.raw, first, second)
+}
+
+func writeBoth(w io.Writer, first, second []byte) error {
+	_, err := w.Write(first)
+	if err == nil && len(second) > 0 {
+		_, err = w.Write(second)
+	}
 	return err
 }
 

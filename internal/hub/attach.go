@@ -25,7 +25,7 @@ type Guest struct {
 	Secure       bool       // what is told to it goes over an encrypted link
 	Address      netip.Addr // where it comes from; the zero one has no limits
 	Came         time.Time  // when its connection began; of two of one origin the later one stays
-	Wake         func()     // see Session
+	Wake, Wait   func()     // see Session; nil: nothing is called
 }
 
 // Attached is what a guest is told in the welcome.
@@ -85,7 +85,7 @@ func (h *Hub) attach(g Guest) (*Session, *Attached, error) {
 		h.authors[o.Num] = g.Key
 		h.name(o)
 	}
-	s := &Session{hub: h, account: a, origin: o, wake: g.Wake, since: now, came: g.Came, admin: g.Admin, secure: g.Secure, network: networkOf(g.Address), space: make(chan struct{}, 1)}
+	s := &Session{hub: h, account: a, origin: o, wake: orNothing(g.Wake), wait: orNothing(g.Wait), since: now, came: g.Came, admin: g.Admin, secure: g.Secure, network: networkOf(g.Address), space: make(chan struct{}, 1)}
 	s.ready = s.few[:0]
 	o.session = s
 	was := a.isAway()
@@ -432,4 +432,11 @@ func (s *Session) in(r *room) *subscription {
 		}
 	}
 	return nil
+}
+
+func orNothing(f func()) func() {
+	if f == nil {
+		return func() {}
+	}
+	return f
 }

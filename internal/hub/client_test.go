@@ -52,6 +52,7 @@ type client struct {
 	order    []wire.Record // everything from the chat stream
 	buf      []byte
 	takeErrs error
+	waits    int // times that its writer said that it waits
 }
 
 // view is what a client knows of a room.
@@ -107,7 +108,7 @@ func (c *client) another(label string) *client {
 
 func (c *client) guest() Guest {
 	woken := c.woken
-	return Guest{Key: c.key, Origin: c.origin, Name: c.asked, Token: c.token, Admin: c.admin, Secure: !c.plain, Address: c.address, Wake: func() {
+	return Guest{Key: c.key, Origin: c.origin, Name: c.asked, Token: c.token, Admin: c.admin, Secure: !c.plain, Address: c.address, Wait: func() { c.waits++ }, Wake: func() {
 		select {
 		case woken <- struct{}{}:
 		default:

@@ -518,3 +518,21 @@ func TestFirstFaultCounts(t *testing.T) {
 		}
 	})
 }
+
+// A writer says that it waits before what it takes is read from the store, and only then.
+func TestWaitForTheStore(t *testing.T) {
+	for _, memory := range []int64{8 << 20, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, func(c *Config) { c.Memory = memory })
+			carol := w.attach("carol", "lobby")
+			if carol.waits == 0 {
+				t.Error("a room was opened without a word")
+			}
+			carol.waits = 0
+			carol.say("lobby", "hello")
+			if waited := carol.waits > 0; waited != (memory == 1) {
+				t.Errorf("with %d bytes of memory, a writer waited %d times for a row", memory, carol.waits)
+			}
+		})
+	}
+}

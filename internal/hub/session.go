@@ -15,13 +15,14 @@ const maxNotices = 64
 
 // Session is one connection as the hub sees it. Two goroutines use it beside the sequencer: a reader, which submits what the client sent, and a
 // writer, which takes what the client is to be sent. wake is called, from any goroutine and without waiting, whenever there may be
-// something to take.
+// something to take; wait by the writer, before what it takes has to be read from the store.
 type Session struct {
 	// Static after construction.
 	hub     *Hub
 	account *account
 	origin  *origin
 	wake    func()
+	wait    func()
 	since   time.Time
 	came    time.Time  // of its guest
 	admin   bool       // may what admins may

@@ -83,6 +83,7 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 		hard = min(hard, soft) // a record larger than soft goes alone
 	}
 	if !s.opened {
+		s.session.wait()
 		open, err := s.open()
 		if err != nil {
 			return taken{}, err
@@ -91,6 +92,9 @@ func (s *subscription) take(out []byte, soft, hard int) (taken, error) {
 	}
 	next := s.next
 	got := s.room.log.read(s, soft-len(out), hard-len(out))
+	if got.behind || got.late {
+		s.session.wait()
+	}
 	switch {
 	case got.behind:
 		return s.page(out, soft, hard)

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"chatnode/internal/errand"
 	"chatnode/internal/frame"
 	"chatnode/internal/hub"
 	"chatnode/internal/identity"
@@ -39,10 +40,12 @@ type pipe struct {
 	closed bool
 	grown  func()
 	news   func() // something has arrived, or nothing will; never called with mu held
+	wait   func() // before a write waits
+	full   bool   // a write waits
 }
 
 func newPipe() *pipe {
-	p := &pipe{window: 256 << 10, grows: true, grown: func() {}, news: func() {}}
+	p := &pipe{window: 256 << 10, grows: true, grown: func() {}, news: func() {}, wait: func() {}}
 	p.change.L = &p.mu
 	return p
 }
@@ -69,6 +72,12 @@ func (p *pipe) write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.tell()
 	defer p.mu.Unlock()
+	if p.full {
+		p.wait()
+	}
+	for p.full && !p.closed {
+		p.change.Wait()
+	}
 	if p.closed {
 		return 0, io.ErrClosedPipe
 	}
@@ -100,6 +109,14 @@ func (p *pipe) grant(n int) {
 	defer p.mu.Unlock()
 	p.window += n
 	p.grown()
+}
+
+// fill has writes wait, or go on.
+func (p *pipe) fill(full bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.full = full
+	p.change.Broadcast()
 }
 
 func (p *pipe) close() {
@@ -156,6 +173,14 @@ func (l *link) Hear(ready func()) {
 	}
 }
 
+func (l *link) Wait(f func()) {
+	for _, p := range []*pipe{l.control.out, l.chat.out} {
+		p.mu.Lock()
+		p.wait = f
+		p.mu.Unlock()
+	}
+}
+
 func (l *link) Close() error {
 	l.once.Do(func() {
 		for _, p := range []*pipe{l.control.in, l.control.out, l.chat.in, l.chat.out} {
@@ -197,7 +222,7 @@ func newHost(t *testing.T, options ...func(*hub.Config)) *Host {
 		}
 	})
 	t.Cleanup(func() { cancel(); running.Wait() })
-	return &Host{Hub: h, Title: "plant", Rand: rand.Reader, Log: log}
+	return &Host{Hub: h, Title: "plant", Rand: rand.Reader, Log: log, Crew: errand.NewCrew()}
 }
 
 // arrive connects a guest over a plain link and runs the node's side of it.

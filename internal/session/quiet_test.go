@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"chatnode/internal/chat"
 	"chatnode/internal/wire"
@@ -53,7 +54,7 @@ func errands() (n int) {
 	buf := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 		header, _, _ := strings.Cut(stack, "\n")
-		if strings.Contains(header, "synctest bubble") && strings.Contains(stack, "errand.(*Errand).run(") {
+		if strings.Contains(header, "synctest bubble") && (strings.Contains(stack, "errand.(*Errand).run(") || strings.Contains(stack, "errand.(*Crew).work(")) {
 			n++
 		}
 	}
@@ -75,4 +76,71 @@ func TestLastWords(t *testing.T) {
 		<-g.ended
 		expect[*wire.Event](listener, listener.fromChat)
 	}
+}
+
+// However many clients take nothing, all others are written to; and those have lost nothing when they take it again.
+func TestStalledClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		comes := func(name string) *guest {
+			g := arrive(t, h)
+			g.enter(name)
+			g.say(g.chat, &wire.Join{Room: "lobby"})
+			expect[*wire.Open](g, g.fromChat)
+			return g
+		}
+		carol, alice := comes("carol"), comes("alice")
+		var stalled []*guest
+		for i := range 4 * runtime.GOMAXPROCS(0) {
+			g := comes(fmt.Sprint("bob", i))
+			pipe := g.link.control.out
+			if i%2 == 0 {
+				pipe = g.link.chat.out
+			}
+			pipe.fill(true)
+			g.say(g.control, &wire.List{})
+			stalled = append(stalled, g)
+		}
+		const count = 20
+		for i := range count {
+			carol.say(carol.chat, &wire.Pub{CSeq: uint64(i + 1), Room: "lobby", Kind: chat.Text, Body: []byte("hello")})
+			if synctest.Wait(); !alice.chat.Ready() {
+				t.Fatalf("message %d waits for those who take nothing", i+1)
+			}
+			if e := expect[*wire.Event](alice, alice.fromChat); e.CSeq != uint64(i+1) {
+				t.Fatalf("alice reads message %d, want %d", e.CSeq, i+1)
+			}
+		}
+		for _, g := range stalled {
+			g.link.control.out.fill(false)
+			g.link.chat.out.fill(false)
+			expect[*wire.ListIs](g, g.fromControl)
+			for i := range count {
+				if e := expect[*wire.Event](g, g.fromChat); e.CSeq != uint64(i+1) {
+					t.Fatalf("a client that stalled reads message %d, want %d", e.CSeq, i+1)
+				}
+			}
+		}
+	})
+}
+
+// Those who were told goodbye and do not go keep nobody waiting.
+func TestLingeringClients(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t)
+		alice := arrive(t, h)
+		alice.enter("alice")
+		for i := range 4 * runtime.GOMAXPROCS(0) {
+			g := arrive(t, h)
+			g.enter(fmt.Sprint("bob", i))
+			g.say(g.chat, &wire.Hello{})
+			expect[*wire.Bye](g, g.fromControl)
+		}
+		began := time.Now()
+		alice.say(alice.control, &wire.List{})
+		expect[*wire.ListIs](alice, alice.fromControl)
+		if took := time.Since(began); took > 0 {
+			t.Errorf("an answer came after %v", took)
+		}
+	})
 }

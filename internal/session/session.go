@@ -54,6 +54,8 @@ type Link interface {
 	Notify(grown func())
 	// Hear has ready called, from any goroutine, whenever a stream has become Ready.
 	Hear(ready func())
+	// Wait has f called by whoever writes a stream, before that write waits for the client, or may have to.
+	Wait(f func())
 	// Done is closed when the connection has ended.
 	Done() <-chan struct{}
 	// Close ends the connection at once; reads and writes that wait return an error.
@@ -70,6 +72,8 @@ type Host struct {
 	Log   *slog.Logger
 	// Admin reports whether a key may do everything here. It is asked in each handshake, by many goroutines. Nil: nobody may.
 	Admin func(identity.ID) bool
+	// Crew writes to all clients. Nil: each is written to by a goroutine of its own.
+	Crew *errand.Crew
 	// Mesh has the node's links to others. Nil: there are none.
 	Mesh Mesh
 	// Stats returns the node's numbers, Work included; it is called by many goroutines. Nil: nobody counts.
@@ -146,7 +150,7 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 		host: h, link: link, control: control, answer: make(chan []byte, 1), answered: make(chan struct{}, 1),
 	}
 	guest := hub.Guest{
-		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke,
+		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke, Wait: s.writing.Leave,
 		Token: hello.Token, Card: hello.Card, Secure: !caller.Key.IsZero(), Address: caller.Address, Came: caller.Came,
 	}
 	guest.Admin = h.Admin != nil && h.Admin(guest.Key)
@@ -251,9 +255,10 @@ func (s *Session) Begin(ctx context.Context) {
 	s.asked = controlReader{Session: s, stream: s.link.Control(), reader: s.control}
 	s.link.Notify(s.poke)
 	s.link.Hear(s.hear)
-	s.writing.Start(s.out.run)
-	s.hearing.Start(s.said.run)
-	s.answering.Start(s.asked.run)
+	s.link.Wait(s.writing.Leave)
+	s.writing.Start(s.host.Crew, s.out.run)
+	s.hearing.Start(nil, s.said.run)
+	s.answering.Start(nil, s.asked.run)
 }
 
 // hear has a stream read that has become ready.
@@ -304,21 +309,22 @@ type chatReader struct {
 }
 
 // run reads until there is nothing more to read for now, or the stream ends or breaks the rules.
-func (c *chatReader) run() {
+func (c *chatReader) run() (more bool) {
 	for !c.ended {
 		if len(c.waiting) >= maxSubmit || !c.reader.Buffered() {
 			if c.submit(); c.ended {
-				return
+				return false
 			}
 		}
 		if !c.reader.Buffered() && !c.stream.Ready() {
 			c.reader.Release()
 			c.stream.Release()
 			c.waiting = nil
-			return
+			return false
 		}
 		c.step()
 	}
+	return false
 }
 
 // step reads a record, and keeps to the pace that its kind allows.
@@ -431,15 +437,16 @@ type controlReader struct {
 }
 
 // run answers until there is nothing more to answer for now, or the stream ends or breaks the rules.
-func (q *controlReader) run() {
+func (q *controlReader) run() (more bool) {
 	for !q.ended {
 		if !q.reader.Buffered() && !q.stream.Ready() {
 			q.reader.Release()
 			q.stream.Release()
-			return
+			return false
 		}
 		q.ended, q.err = q.step()
 	}
+	return false
 }
 
 func (q *controlReader) step() (ended bool, err error) {

@@ -30,81 +30,83 @@ type writer struct {
 	err           error
 }
 
-// run writes until there is nothing to write for now, or until a goodbye has been said.
-func (w *writer) run() {
-	for wrote := true; wrote; {
-		var goodbye bool
-		var err error
-		if wrote, goodbye, err = w.step(); err != nil {
+// run writes until there is nothing to write for now, or until a goodbye has been said. After a large write others have their turn first: it reports that
+// there may be more.
+func (w *writer) run() (more bool) {
+	for wrote := 0; wrote < minWrite; {
+		n, goodbye, err := w.step()
+		switch wrote += n; {
+		case err != nil:
 			w.err = quiet(err)
+			w.writing.Leave()
 			w.link.Close()
-			return
-		}
-		if wrote || !goodbye {
+			return false
+		case n > 0:
 			continue
+		case goodbye:
+			// What there was has been written, or waits for window: nothing is left that a goodbye would cut off.
+			w.sayGoodbye()
 		}
-		// What there was has been written, or waits for window: nothing is left that a goodbye would cut off.
-		if bye := w.hub.Goodbye(); bye != nil && len(bye) <= w.control.Window() {
-			w.sayGoodbye(bye)
-			w.link.Close()
-		}
+		return false
 	}
+	return true
 }
 
-// step writes something to each stream that has something to write and window for it, and reports whether a goodbye need not wait for more.
-func (w *writer) step() (wrote, goodbye bool, err error) {
+// step writes something to each stream that has something to write and window for it, and returns how many bytes that was. It reports whether a goodbye need
+// not wait for more.
+func (w *writer) step() (wrote int, goodbye bool, err error) {
 	chat, control, goodbye := w.hub.Waiting()
 	if w.answer == nil && len(w.Session.answer) > 0 {
 		w.answer = <-w.Session.answer
 	}
 	if w.answer != nil && len(w.answer) <= w.control.Window() {
 		if _, err := w.control.Write(w.answer); err != nil {
-			return false, false, err
+			return 0, false, err
 		}
+		wrote += len(w.answer)
 		w.answer = nil
 		w.answered <- struct{}{}
-		wrote = true
 	}
 	if control {
 		if records := w.hub.TakeControl(min(w.control.Window(), maxWrite)); len(records) > 0 {
 			if _, err := w.control.Write(records); err != nil {
-				return false, false, err
+				return 0, false, err
 			}
-			wrote = true
+			wrote += len(records)
 		}
 	}
 	if chat {
-		wroteChat, stuck, err := w.stepChat()
+		n, stuck, err := w.stepChat()
 		if err != nil {
-			return false, false, err
+			return 0, false, err
 		}
-		wrote, goodbye = wrote || wroteChat, goodbye || stuck
+		wrote, goodbye = wrote+n, goodbye || stuck
 	}
 	return wrote, goodbye, nil
 }
 
 // stepChat writes to the chat stream. It reports stuck when there is something for which there is no window.
-func (w *writer) stepChat() (wrote, stuck bool, err error) {
+func (w *writer) stepChat() (wrote int, stuck bool, err error) {
 	window := w.chat.Window()
 	if window == 0 {
-		return false, true, nil
+		return 0, true, nil
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	records, need, err := w.hub.TakeChat(*buf, w.size, window)
 	if err != nil {
-		return false, false, err
+		return 0, false, err
 	}
 	if len(records) < minWrite {
-		_, err := w.chat.Write(records)
-		return len(records) > 0, need > 0, err
+		n, err := w.chat.Write(records)
+		return n, need > 0, err
 	}
 	began := time.Now()
 	if _, err := w.chat.Write(records); err != nil {
-		return false, false, err
+		return 0, false, err
 	}
 	w.pace(len(records), time.Since(began))
-	return true, false, nil
+	return len(records), false, nil
 }
 
 // pace adapts the size of writes to how long one took.
@@ -125,15 +127,21 @@ func quiet(err error) error {
 	return err
 }
 
-// sayGoodbye writes the last record and waits for the client to close.
-func (s *Session) sayGoodbye(bye []byte) {
-	if _, err := s.link.Control().Write(bye); err != nil {
-		return // it has gone by itself
+// sayGoodbye writes the last record, if there is window for it, and waits for the client to close.
+func (w *writer) sayGoodbye() {
+	bye := w.hub.Goodbye()
+	if bye == nil || len(bye) > w.control.Window() {
+		return
+	}
+	defer w.link.Close()
+	w.writing.Leave()
+	if _, err := w.control.Write(bye); err != nil {
+		return // the client has gone by itself
 	}
 	timer := time.NewTimer(lingerFor)
 	defer timer.Stop()
 	select {
-	case <-s.link.Done():
+	case <-w.link.Done():
 	case <-timer.C:
 	}
 }
