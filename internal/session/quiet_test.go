@@ -92,14 +92,15 @@ func TestStalledClients(t *testing.T) {
 		carol, alice := comes("carol"), comes("alice")
 		var stalled []*guest
 		for i := range 4 * runtime.GOMAXPROCS(0) {
-			g := comes(fmt.Sprint("bob", i))
-			pipe := g.link.control.out
+			stalled = append(stalled, comes(fmt.Sprint("bob", i)))
+		}
+		for i, g := range stalled {
+			full := g.link.control.out
 			if i%2 == 0 {
-				pipe = g.link.chat.out
+				full = g.link.chat.out
 			}
-			pipe.fill(true)
+			full.fill(true)
 			g.say(g.control, &wire.List{})
-			stalled = append(stalled, g)
 		}
 		const count = 20
 		for i := range count {
