@@ -102,6 +102,13 @@ func TestStalledClients(t *testing.T) {
 			full.fill(true)
 			g.say(g.control, &wire.List{})
 		}
+		resume := func() {
+			for _, g := range stalled {
+				g.link.control.out.fill(false)
+				g.link.chat.out.fill(false)
+			}
+		}
+		defer resume()
 		const count = 20
 		for i := range count {
 			carol.say(carol.chat, &wire.Pub{CSeq: uint64(i + 1), Room: "lobby", Kind: chat.Text, Body: []byte("hello")})
@@ -112,9 +119,8 @@ func TestStalledClients(t *testing.T) {
 				t.Fatalf("alice reads message %d, want %d", e.CSeq, i+1)
 			}
 		}
+		resume()
 		for _, g := range stalled {
-			g.link.control.out.fill(false)
-			g.link.chat.out.fill(false)
 			expect[*wire.ListIs](g, g.fromControl)
 			for i := range count {
 				if e := expect[*wire.Event](g, g.fromChat); e.CSeq != uint64(i+1) {
