@@ -343,19 +343,20 @@ func headAt(b []byte, at int, major byte) (v uint64, next int) {
 	if at < 0 || at >= len(b) || b[at]>>5 != major {
 		return 0, -1
 	}
-	info := b[at] & 31
-	at++
-	if info < 24 {
-		return uint64(info), at
+	info, rest := b[at]&31, b[at+1:]
+	switch {
+	case info < 24:
+		return uint64(info), at + 1
+	case info == 24 && len(rest) >= 1:
+		return uint64(rest[0]), at + 2
+	case info == 25 && len(rest) >= 2:
+		return uint64(binary.BigEndian.Uint16(rest)), at + 3
+	case info == 26 && len(rest) >= 4:
+		return uint64(binary.BigEndian.Uint32(rest)), at + 5
+	case info == 27 && len(rest) >= 8:
+		return binary.BigEndian.Uint64(rest), at + 9
 	}
-	size := 1 << (info - 24)
-	if info > 27 || len(b)-at < size {
-		return 0, -1
-	}
-	for _, c := range b[at : at+size] {
-		v = v<<8 | uint64(c)
-	}
-	return v, at + size
+	return 0, -1
 }
 
 // appendUint appends a CBOR unsigned integer in its shortest form.

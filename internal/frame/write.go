@@ -25,9 +25,9 @@ var (
 	errMixed    = errors.New("frame: yamux wrote data to a stream that is written directly")
 )
 
-// smallBuffers join a header with its body, for all connections: one is held
-// only while its frame is being written.
-var smallBuffers = sync.Pool{New: func() any { return new([headerSize + smallBody]byte) }}
+// joined are buffers for a header and its body, or the beginning of it, as much
+// as TLS has in one record. One is held only while its frame is being written.
+var joined = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
 // Write takes what yamux sends: a header, then the body if it has one. A
 // data header stays here until its body comes, so that other frames may go
@@ -142,8 +142,8 @@ func (c *Conn) joinLocked(body []byte, waits func()) error {
 	if len(body) == 0 || len(body) > smallBody && c.out != nil {
 		return c.sendLocked(waits, c.head[:], body)
 	}
-	buf := smallBuffers.Get().(*[headerSize + smallBody]byte)
-	defer smallBuffers.Put(buf)
+	buf := joined.Get().(*[16 << 10]byte)
+	defer joined.Put(buf)
 	n := copy(buf[:], c.head[:])
 	m := copy(buf[n:], body)
 	return c.sendLocked(waits, buf[:n+m], body[m:])
