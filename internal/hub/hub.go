@@ -160,7 +160,7 @@ type Hub struct {
 	// Scratch of one sequence, owned by Run.
 	batch     batch
 	event     wire.Event
-	record    []byte // of event
+	ack       wire.Ack
 	texts     []byte // encoded answers
 	woken     []*subscription
 	published map[uint64]*room

@@ -204,7 +204,7 @@ type origin struct {
 func (o *origin) settle(out store.Outcome) {
 	o.Last = out.CSeq
 	if len(o.Outcomes) >= 2*chat.MaxInFlight {
-		o.Outcomes = slices.Grow(slices.Clone(o.recent()), chat.MaxInFlight) // never in place: batches hold the old ones
+		o.Outcomes = append(make([]store.Outcome, 0, 2*chat.MaxInFlight), o.recent()...) // never in place: batches hold the old ones
 	}
 	o.Outcomes = append(o.Outcomes, out)
 }

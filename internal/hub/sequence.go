@@ -22,6 +22,7 @@ const (
 // batch gathers what one commit makes true, and what is to be done once it has.
 type batch struct {
 	store.Batch
+	records []byte    // of Rows
 	rooms   []*room   // those of Rows, each once
 	origins []*origin // dirty
 	answers []answer
@@ -91,7 +92,7 @@ func (h *Hub) sequence(items []item) error {
 	}
 	clear(b.Rows)
 	clear(h.pairs)
-	*b = batch{Batch: store.Batch{Rows: b.Rows[:0]}, rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0], ledgers: b.ledgers[:0]}
+	*b = batch{Batch: store.Batch{Rows: b.Rows[:0]}, records: b.records[:0], rooms: b.rooms[:0], origins: b.origins[:0], answers: b.answers[:0], after: b.after[:0], ledgers: b.ledgers[:0]}
 	return nil
 }
 
@@ -231,7 +232,7 @@ func (h *Hub) target(s *Session, name string) (*room, chat.Code) {
 func (h *Hub) row(s *Session, r *room, p *wire.Pub, body []byte, re chat.ID, says *wire.EntryOpts) *store.Row {
 	var opts wire.Opts
 	if !re.IsZero() {
-		opts.Re = re[:]
+		opts.Re = bytes.Clone(re[:])
 	}
 	if p.Kind == chat.Act {
 		opts.Sig, opts.Row = p.Opts.Sig, p.Opts.Row
@@ -262,8 +263,9 @@ func (h *Hub) place(r *room, given *store.Row, opts *wire.Opts) *store.Row {
 	*event = wire.Event{
 		Room: r.Num, Seq: row.Seq, From: row.From, CSeq: row.CSeq, Time: row.Time, Name: row.Name, Kind: row.Kind, Body: row.Body, ID: row.ID, Opts: *opts,
 	}
-	h.record = wire.Must(h.record[:0], event)
-	row.Record = bytes.Clone(h.record) // memory of its own: a row that a store keeps long must not hold others that it has let go of
+	from := len(b.records)
+	b.records = wire.Must(b.records, event)
+	row.Record = b.records[from:len(b.records):len(b.records)]
 	if r.unpublished == 0 {
 		b.rooms = append(b.rooms, r)
 	}
@@ -271,7 +273,7 @@ func (h *Hub) place(r *room, given *store.Row, opts *wire.Opts) *store.Row {
 	return row
 }
 
-// outcomeRecord returns the record that tells a client of an outcome.
+// outcomeRecord returns the record that tells a client of an outcome, until the next call.
 func (h *Hub) outcomeRecord(out store.Outcome) wire.Record {
 	if out.Code != chat.OK {
 		retry := uint64(0)
@@ -283,7 +285,8 @@ func (h *Hub) outcomeRecord(out store.Outcome) wire.Record {
 		}
 		return &wire.Refused{CSeq: out.CSeq, Code: out.Code, RetryAfterMS: retry}
 	}
-	return &wire.Ack{CSeq: out.CSeq, Seq: out.Seq, ID: out.ID, Time: out.Time}
+	h.ack = wire.Ack{CSeq: out.CSeq, Seq: out.Seq, ID: out.ID, Time: out.Time}
+	return &h.ack
 }
 
 // answer notes what a session is told once the batch is committed, in answer to a record of that size. A nil one tells it nothing.

@@ -60,7 +60,7 @@ type barKey struct {
 type memoryRoom struct {
 	RoomState
 	base  chat.Hash // the rolling hash before Low
-	rows  []memoryRow
+	rows  memoryRows
 	bytes int64
 }
 
@@ -73,6 +73,9 @@ type memoryRow struct {
 	entry  Place  // its entry; Log 0: it has none
 	epoch  uint64 // in which it was written
 }
+
+// row returns the row seq, which is kept.
+func (r *memoryRoom) row(seq uint64) *memoryRow { return r.rows.at(int(seq - r.Low)) }
 
 // NewMemory returns an empty store with a random epoch that keeps at most limit bytes of records and entries.
 func NewMemory(limit int64) *Memory { return NewSeededMemory(limit, rand.Uint64) }
@@ -232,7 +235,7 @@ func (m *Memory) followsLocked(b *Batch) (logs map[uint64]*Log, err error) {
 func (m *Memory) appendLocked(row *Row) {
 	room := m.rooms[row.Room]
 	m.rows++
-	room.rows = append(room.rows, memoryRow{record: row.Record, salt: row.Salt, hash: row.Hash, time: row.Time, order: m.rows, epoch: row.Epoch})
+	room.rows.append(memoryRow{record: row.Record, salt: row.Salt, hash: row.Hash, time: row.Time, order: m.rows, epoch: row.Epoch})
 	room.Head, room.Hash, room.Time = row.Seq, row.Hash, row.Time
 	size := int64(len(row.Record) + rowOverhead)
 	room.bytes += size
@@ -248,16 +251,16 @@ func (m *Memory) trimLocked() {
 		}
 	}
 	var n int
-	for freed := int64(0); n < len(most.rows) && freed <= m.limit/16; n++ {
-		size := int64(len(most.rows[n].record) + rowOverhead)
+	for freed := int64(0); n < most.rows.len && freed <= m.limit/16; n++ {
+		row := most.rows.at(n)
+		size := int64(len(row.record) + rowOverhead)
 		freed += size
 		most.bytes -= size
 		m.bytes -= size
-		most.base = most.rows[n].hash
+		most.base = row.hash
 	}
 	m.letGoLocked(most, n) // before their rows, which have their texts
-	clear(most.rows[:n])   // their records can go at once; the slice itself when it next grows
-	most.rows = most.rows[n:]
+	most.rows.drop(n)
 	most.Low += uint64(n)
 }
 
@@ -278,15 +281,15 @@ func (m *Memory) Page(room, from, to uint64, size int) (records []byte, next uin
 	}
 	total := 0
 	for next = from; next <= min(to, r.Head); next++ {
-		n := len(r.rows[next-r.Low].record)
+		n := len(r.row(next).record)
 		if next > from && total+n > size {
 			break
 		}
 		total += n
 	}
 	records = make([]byte, 0, total)
-	for _, row := range r.rows[from-r.Low : next-r.Low] {
-		records = append(records, row.record...)
+	for seq := from; seq < next; seq++ {
+		records = append(records, r.row(seq).record...)
 	}
 	return records, next, nil
 }
@@ -309,7 +312,7 @@ func (m *Memory) HashAt(room, seq uint64) (chat.Hash, error) {
 	case seq < r.Low:
 		return chat.Hash{}, ErrTrimmed
 	}
-	return r.rows[seq-r.Low].hash, nil
+	return r.row(seq).hash, nil
 }
 
 // Low returns the first seq of a room that is kept, Head+1 when none is, 1 for a room that is not known.
@@ -337,7 +340,7 @@ func (m *Memory) SeqAt(room uint64, time int64) (uint64, error) {
 	case r == nil:
 		return 0, ErrNoRow
 	}
-	i := sort.Search(len(r.rows), func(i int) bool { return r.rows[i].time >= time })
+	i := sort.Search(r.rows.len, func(i int) bool { return r.rows.at(i).time >= time })
 	return r.Low + uint64(i), nil
 }
 
@@ -380,7 +383,7 @@ type tape struct {
 }
 
 // row returns the row that comes next.
-func (t *tape) row() *memoryRow { return &t.room.rows[t.left-1] }
+func (t *tape) row() *memoryRow { return t.room.rows.at(t.left - 1) }
 
 // seq returns that row's.
 func (t *tape) seq() uint64 { return t.room.Low + uint64(t.left) - 1 }
@@ -403,9 +406,9 @@ func (m *Memory) newestLocked(q *Query) iter.Seq[*tape] {
 	var all tapes
 	for num, r := range m.rooms {
 		if (q.Room == 0 || q.Room == num) && (q.Allowed == nil || q.Allowed(num, r.Head)) {
-			before := len(r.rows)
+			before := r.rows.len
 			if q.Before != 0 {
-				before = sort.Search(before, func(i int) bool { return r.rows[i].order >= q.Before })
+				before = sort.Search(before, func(i int) bool { return r.rows.at(i).order >= q.Before })
 			}
 			if before > 0 {
 				all = append(all, &tape{r, before})

@@ -17,11 +17,12 @@ func TestMemoryCounts(t *testing.T) {
 	var sum int64
 	for _, room := range m.rooms {
 		var bytes int64
-		for _, row := range room.rows {
+		for i := range room.rows.len {
+			row := room.rows.at(i)
 			bytes += int64(len(row.record) + rowOverhead)
 		}
-		if bytes != room.bytes || room.Head+1-room.Low != uint64(len(room.rows)) {
-			t.Errorf("room %d says %d bytes and %d to %d, holds %d bytes and %d rows", room.Num, room.bytes, room.Low, room.Head, bytes, len(room.rows))
+		if bytes != room.bytes || room.Head+1-room.Low != uint64(room.rows.len) {
+			t.Errorf("room %d says %d bytes and %d to %d, holds %d bytes and %d rows", room.Num, room.bytes, room.Low, room.Head, bytes, room.rows.len)
 		}
 		sum += bytes
 	}

@@ -131,7 +131,7 @@ func (m *Memory) addEntryLocked(e Entry) {
 	} else {
 		e.Salt, e.Body = nil, nil // the row has them
 		if e.Row >= room.Low {
-			room.rows[e.Row-room.Low].entry = Place{e.Row, e.Log, e.Seq}
+			room.row(e.Row).entry = Place{e.Row, e.Log, e.Seq}
 		}
 	}
 	if !e.Hidden || e.Same > 0 {
@@ -207,7 +207,7 @@ func (m *Memory) wholeLocked(e *Entry) Entry {
 	if e.Row < room.Low {
 		return whole
 	}
-	row := &room.rows[e.Row-room.Low]
+	row := room.row(e.Row)
 	if event, err := event(row.record); err == nil && len(event.Opts.Gone) == 0 {
 		whole.Salt, whole.Body = bytes.Clone(row.salt[:]), event.Body
 	}
@@ -263,7 +263,7 @@ func (m *Memory) EntryOf(room, row uint64) (Entry, error) {
 	case row < r.Low:
 		return Entry{}, ErrTrimmed
 	}
-	place := r.rows[row-r.Low].entry
+	place := r.row(row).entry
 	if e := m.entryLocked(place.Log, place.Seq); e != nil {
 		return m.wholeLocked(e), nil
 	}
@@ -357,7 +357,7 @@ func (m *Memory) isFirstLocked(p *causalPlace) bool {
 	if m.logs[p.log].isForked(p.seq) || row < room.Low {
 		return false
 	}
-	for _, place := range append([]Place{room.rows[row-room.Low].entry}, m.same[Redaction{e.Room, row}]...) {
+	for _, place := range append([]Place{room.row(row).entry}, m.same[Redaction{e.Room, row}]...) {
 		other := m.entryLocked(place.Log, place.Seq)
 		if other != nil && !m.logs[place.Log].isForked(place.Seq) && p.compare(other.Lamport, &other.ID) > 0 {
 			return false
@@ -380,7 +380,7 @@ func (m *Memory) RowsOf(room, from, to uint64) (places []Place, err error) {
 	}
 	for seq := max(from, r.Low); seq <= min(to, r.Head); seq++ {
 		first := len(places)
-		if place := r.rows[seq-r.Low].entry; place.Log != 0 {
+		if place := r.row(seq).entry; place.Log != 0 {
 			places = append(places, place)
 		}
 		places = append(places, m.same[Redaction{room, seq}]...)
@@ -411,10 +411,10 @@ func (m *Memory) markLocked(all []Redaction) {
 		if room == nil || r.Seq < room.Low || r.Seq > room.Head {
 			continue
 		}
-		row := &room.rows[r.Seq-room.Low]
+		row := room.row(r.Seq)
 		if marked, err := withMark(row.record); err == nil && marked != nil {
 			by := int64(len(marked) - len(row.record))
-			row.record = marked
+			room.rows.change(row, marked)
 			room.bytes += by
 			m.bytes += by
 		}
@@ -428,7 +428,7 @@ func (m *Memory) Clone() *Memory {
 	c := &Memory{limit: m.limit, random: m.random, closed: m.closed, state: m.state, bytes: m.bytes, rows: m.rows, rooms: map[uint64]*memoryRoom{}}
 	for num, r := range m.rooms {
 		own := *r
-		own.rows = slices.Clone(r.rows)
+		own.rows = r.rows.clone()
 		c.rooms[num] = &own
 	}
 	c.origin, c.people, c.invite = maps.Clone(m.origin), maps.Clone(m.people), maps.Clone(m.invite)

@@ -136,13 +136,14 @@ func (m *Memory) redactLocked(all []Redaction) {
 			continue
 		}
 		m.forgetSameLocked(r)
-		row := &room.rows[r.Seq-room.Low]
+		row := room.row(r.Seq)
 		short, _, err := withoutText(row.record, &row.salt)
 		if err != nil || short == nil {
 			continue
 		}
 		by := int64(len(row.record) - len(short))
-		row.record, row.salt = short, [16]byte{}
+		room.rows.change(row, short)
+		row.salt = [16]byte{}
 		room.bytes -= by
 		m.bytes -= by
 	}

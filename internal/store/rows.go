@@ -42,7 +42,7 @@ func (m *Memory) Rows(room, from, to uint64, size int) (rows []Row, err error) {
 		return nil, ErrTrimmed
 	}
 	for seq := from; seq <= min(to, r.Head); seq++ {
-		kept := &r.rows[seq-r.Low]
+		kept := r.row(seq)
 		if size -= len(kept.record); size < 0 && len(rows) > 0 {
 			break
 		}

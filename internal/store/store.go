@@ -33,7 +33,7 @@ type Row struct {
 	Sum    []byte // of a row whose text was taken away: what its id has of that, see chat.BodySum; nil otherwise. Of such a row Salt and Body are empty
 	ID     chat.ID
 	Hash   chat.Hash // the room's rolling hash after this row
-	Record []byte    // the wire's Event, length and all: what every reader is sent
+	Record []byte    // the wire's Event, length and all: what every reader is sent; a store copies it
 }
 
 // Room is a room's entry in the table of rooms. A direct conversation has Peers and no name.
