@@ -25,10 +25,11 @@ const (
 	maxWarmUp = time.Second
 	// maxLate is how many times its duration a paced run takes at most, where the server does not keep up.
 	maxLate = 2
-	// Memory has settled when it has not changed for settledLooks looks; it is not waited for longer than settleLimit.
+	// Memory has settled when it has not changed for settledLooks looks, in which time a node gives back what a rush has left; it is not waited for longer
+	// than settleLimit.
 	settleEvery  = 50 * time.Millisecond
-	settledLooks = 5
-	settleLimit  = 3 * time.Second
+	settledLooks = 50
+	settleLimit  = 10 * time.Second
 )
 
 // side is one of the two servers.

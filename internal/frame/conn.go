@@ -24,12 +24,10 @@ import (
 // and one calls Write; everything else may be called from any goroutine.
 type Conn struct {
 	// Static after construction.
-	raw     net.Conn
-	out     *outlet    // nil when raw is TLS
-	under   *Gathering // what raw, which is TLS, writes to, if it was given that, else nil
-	maxSend int
-	now     func() time.Time
-	start   time.Time
+	raw   net.Conn
+	out   *outlet    // nil when raw is TLS
+	under *Gathering // what raw, which is TLS, writes to, if it was given that, else nil
+	start time.Time
 
 	// Each slot says who owns what in it.
 	streams [maxStreams]stream
@@ -66,14 +64,13 @@ func NewConn(c net.Conn, policy Policy) *Conn {
 	if policy.MaxStreams > maxStreams {
 		panic("frame: a connection has at most 4 streams")
 	}
-	conn := &Conn{raw: c, maxSend: policy.MaxSend, now: policy.Now}
-	if conn.maxSend == 0 {
-		conn.maxSend = defaultMaxSend
+	if policy.MaxSend == 0 {
+		policy.MaxSend = defaultMaxSend
 	}
-	if conn.now == nil {
-		conn.now = time.Now
+	if policy.Now == nil {
+		policy.Now = time.Now
 	}
-	conn.start = conn.now()
+	conn := &Conn{raw: c, start: policy.Now()}
 	for i := range conn.streams {
 		s := &conn.streams[i]
 		s.conn, s.id = conn, uint32(2*i+1)
@@ -89,6 +86,8 @@ func NewConn(c net.Conn, policy Policy) *Conn {
 	tuneSocket(beneath(c))
 	return conn
 }
+
+func (c *Conn) policy() *Policy { return &c.in.policy }
 
 // Stream registers the stream with the given id, one of 1, 3, 5 and 7, once,
 // after yamux has opened or accepted it. Reads come from r, which is yamux's
@@ -152,7 +151,7 @@ func (c *Conn) tell(n news) {
 // inspect puts a received chunk before the parser and keeps the read
 // deadline in step with it.
 func (c *Conn) inspect(chunk []byte) (err error) {
-	now := c.now()
+	now := c.policy().Now()
 	since := now.Sub(c.start)
 	c.lastRead.Store(int64(since))
 	if c.news, err = c.in.feed(chunk, since); err != nil {

@@ -6,15 +6,11 @@ import (
 	"syscall"
 )
 
-// outlet is where all that a Conn writes leaves.
+// outlet is where all that a Conn writes leaves. One goroutine at a time uses it.
 type outlet struct {
 	// Static after construction.
 	to  net.Conn
 	raw syscall.RawConn // of the TCP socket that to is; nil when it is none
-
-	// Owned by whoever writes.
-	vec  [2][]byte
-	left net.Buffers
 }
 
 // outletOf returns the outlet of c: the TCP connection beneath it, if there is one.
@@ -33,58 +29,58 @@ func outletOf(c net.Conn) outlet {
 // write writes first and then second, which may be empty, and waits while the
 // socket is full. Before it waits it calls waits, unless that is nil.
 func (o *outlet) write(waits func(), first, second []byte) error {
-	o.vec = [2][]byte{first, second}
-	o.left = o.vec[:]
+	w := writes.Get().(*write)
+	defer writes.Put(w)
+	w.vec = [2][]byte{first, second}
+	defer clear(w.vec[:])
+	w.left = w.vec[:]
 	if len(second) == 0 {
-		o.left = o.left[:1]
+		w.left = w.left[:1]
 	}
-	defer clear(o.vec[:])
 	if waits != nil {
-		if o.try(); len(o.left) == 0 {
+		if w.try(o.raw); len(w.left) == 0 {
 			return nil
 		}
 		waits()
 	}
-	if len(o.left) == 1 {
-		_, err := o.to.Write(o.left[0])
+	if len(w.left) == 1 {
+		_, err := o.to.Write(w.left[0])
 		return err
 	}
-	_, err := o.left.WriteTo(o.to)
+	_, err := w.left.WriteTo(o.to)
 	return err
 }
 
-// try writes what the socket takes at once. What is wrong with the socket the
-// next write will say.
-func (o *outlet) try() {
-	if o.raw == nil {
-		return
-	}
-	a := attempts.Get().(*attempt)
-	defer attempts.Put(a)
-	a.parts, a.wrote = o.left, 0
-	_ = o.raw.Write(a.once)
-	a.parts = nil
-	for wrote := a.wrote; len(o.left) > 0; o.left = o.left[1:] {
-		if wrote < len(o.left[0]) {
-			o.left[0] = o.left[0][wrote:]
-			return
-		}
-		wrote -= len(o.left[0])
-	}
+// write is one on its way.
+type write struct {
+	vec  [2][]byte
+	left net.Buffers // of vec
+	n    int
+	once func(fd uintptr) (done bool) // for RawConn.Write, which would wait for the socket if it was told that there is more
 }
 
-// attempt is a write that does not wait.
-type attempt struct {
-	parts [][]byte
-	wrote int
-	once  func(fd uintptr) (done bool) // for RawConn.Write, which would wait for the socket if it was told that there is more
-}
-
-var attempts = sync.Pool{New: func() any {
-	a := &attempt{}
-	a.once = func(fd uintptr) bool {
-		a.wrote = max(0, writeNow(fd, a.parts))
+var writes = sync.Pool{New: func() any {
+	w := &write{}
+	w.once = func(fd uintptr) bool {
+		w.n = max(0, writeNow(fd, w.left))
 		return true
 	}
-	return a
+	return w
 }}
+
+// try writes what the socket takes at once. What is wrong with the socket the
+// next write will say.
+func (w *write) try(raw syscall.RawConn) {
+	if raw == nil {
+		return
+	}
+	w.n = 0
+	_ = raw.Write(w.once)
+	for n := w.n; len(w.left) > 0; w.left = w.left[1:] {
+		if n < len(w.left[0]) {
+			w.left[0] = w.left[0][n:]
+			return
+		}
+		n -= len(w.left[0])
+	}
+}

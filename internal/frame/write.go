@@ -72,7 +72,7 @@ func (c *Conn) writeHead(h header) error {
 func (c *Conn) writeData(flags uint16, id uint32, p []byte, waits func()) (int, error) {
 	done := 0
 	for done < len(p) {
-		body := p[done:min(done+c.maxSend, len(p))]
+		body := p[done:min(done+c.policy().MaxSend, len(p))]
 		if err := c.writeFrame(flags, id, body, waits); err != nil {
 			return done, err
 		}
@@ -108,7 +108,7 @@ func (c *Conn) waiting() func() {
 func (c *Conn) Ping() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.raw.SetWriteDeadline(c.now().Add(pingTimeout)); err != nil {
+	if err := c.raw.SetWriteDeadline(c.policy().Now().Add(pingTimeout)); err != nil {
 		return c.fail(fmt.Errorf("write ping: %w", err))
 	}
 	c.head.encode(typePing, flagSYN, 0, pingMark)
@@ -126,7 +126,7 @@ func (c *Conn) putLocked(body []byte, waits func()) error {
 	if err := c.Err(); err != nil {
 		return err
 	}
-	c.writing.Store(max(1, int64(c.now().Sub(c.start))))
+	c.writing.Store(max(1, int64(c.policy().Now().Sub(c.start))))
 	err := c.joinLocked(body, waits)
 	c.writing.Store(0)
 	if err != nil {
