@@ -275,6 +275,14 @@ func (l *Link) Close() error {
 	return nil
 }
 
+// cut begins to end the link of a client, and waits for nothing. Of links to
+// nodes the mesh takes leave itself.
+func (l *Link) cut() {
+	if l.Peer() == nil {
+		_ = l.conn.Close()
+	}
+}
+
 // quietLog is yamux's log: a stranger can make yamux complain for every frame
 // it sends, so the lines are counted and nothing is formatted.
 type quietLog struct{ lines atomic.Int64 }

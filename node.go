@@ -95,9 +95,10 @@ type Node struct {
 	// Set by Serve, before it serves anybody.
 	mesh *mesh.Mesh
 
-	// mu promises that links names exactly the connections that are being served.
+	// mu promises that links names exactly the connections that are being served, and that none of a client is begun when it is over.
 	mu    sync.Mutex
 	links map[*Link]struct{}
+	over  bool
 }
 
 // newNode returns a node with the rooms that its store holds.
@@ -329,7 +330,7 @@ func (n *Node) serve(ctx context.Context, conn net.Conn, came time.Time, conns *
 		return
 	}
 	n.log.Debug("joined", "remote", remote)
-	s.Begin(ctx)
+	s.Begin()
 	conns.Add(1)
 	link.AfterEnd(func() {
 		defer conns.Done()
@@ -483,6 +484,9 @@ func (n *Node) add(link *Link) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.links[link] = struct{}{}
+	if n.over {
+		link.cut()
+	}
 }
 
 func (n *Node) drop(link *Link) {
@@ -515,8 +519,19 @@ func (n *Node) tend(ctx context.Context) {
 				debug.FreeOSMemory()
 			}
 		case <-ctx.Done():
+			n.cut()
 			return
 		}
+	}
+}
+
+// cut ends the links of all clients, and of those who are on their way in.
+func (n *Node) cut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
+	for link := range n.links {
+		link.cut()
 	}
 }
 

@@ -246,7 +246,7 @@ func arriveAs(t *testing.T, h *Host, caller func(identity.ID) Caller) *guest {
 	node.Go(func() {
 		s, err := h.Handshake(t.Context(), g.link, caller(key.ID()))
 		if err == nil {
-			s.Begin(context.Background())
+			s.Begin()
 			<-g.link.Done()
 			err = s.End()
 		}

@@ -98,7 +98,6 @@ type Session struct {
 	from    uint64
 
 	// Set by Begin. Each errand has a goroutine while it has something to do, and owns what it works with.
-	stop                        func() bool
 	writing, hearing, answering errand.Errand
 	out                         writer
 	said                        chatReader
@@ -246,10 +245,9 @@ func linger(ctx context.Context, link Link) {
 // poke hints to the writer that there may be something to write.
 func (s *Session) poke() { s.writing.Poke() }
 
-// Begin has the session carried from now on, by goroutines that are there while there is something to do. When its connection has ended, which the end
-// of ctx brings about, the caller calls End.
-func (s *Session) Begin(ctx context.Context) {
-	s.stop = context.AfterFunc(ctx, func() { s.link.Close() })
+// Begin has the session carried from now on, by goroutines that are there while there is something to do. When its connection has ended, the caller
+// calls End.
+func (s *Session) Begin() {
 	s.out = writer{Session: s, control: s.link.Control(), chat: s.link.Chat(), size: maxWrite}
 	s.said = chatReader{Session: s, stream: s.link.Chat(), reader: wire.NewReader(s.link.Chat())}
 	s.asked = controlReader{Session: s, stream: s.link.Control(), reader: s.control}
@@ -273,7 +271,6 @@ func (s *Session) hear() {
 
 // End ends the session of a connection that has ended, and returns when its goroutines have. It returns why that was; nil after a goodbye of either side.
 func (s *Session) End() error {
-	defer s.stop()
 	s.hearing.Poke() // what came before the end is read
 	s.answering.Poke()
 	s.hearing.Close()
