@@ -22,12 +22,30 @@ import (
 
 // Conn is a connection to hand to yamux. One goroutine of yamux calls Read
 // and one calls Write; everything else may be called from any goroutine.
+//
+// What each write needs stands in front, together: of a thousand connections
+// that are written to in turn, none is in a cache.
 type Conn struct {
 	// Static after construction.
 	raw   net.Conn
 	out   *outlet    // nil when raw is TLS
 	under *Gathering // what raw, which is TLS, writes to, if it was given that, else nil
 	start time.Time
+
+	// mu is the wire: whoever holds it may put one whole frame there. It is
+	// held across that write, which Close ends at once.
+	mu   sync.Mutex
+	head header
+
+	// Atomic. Times are nanoseconds since start, which the monotonic clock
+	// measures: a change of the wall clock does not make a peer look silent.
+	writing  atomic.Int64          // when the socket write in progress began, 0 for none
+	cause    atomic.Pointer[error] // why the connection has ended, nil while it lives
+	waits    atomic.Pointer[func()]
+	notify   atomic.Pointer[func()]
+	hear     atomic.Pointer[func()]
+	after    atomic.Pointer[func()] // what AfterEnd was given, until it is called
+	lastRead atomic.Int64
 
 	// Each slot says who owns what in it.
 	streams [maxStreams]stream
@@ -40,21 +58,6 @@ type Conn struct {
 	// Owned by the goroutine that calls Write.
 	stash   header // a data header that waits for its body
 	stashed bool
-
-	// mu is the wire: whoever holds it may put one whole frame there. It is
-	// held across that write, which Close ends at once.
-	mu   sync.Mutex
-	head header
-
-	// Atomic. Times are nanoseconds since start, which the monotonic clock
-	// measures: a change of the wall clock does not make a peer look silent.
-	lastRead atomic.Int64
-	writing  atomic.Int64          // when the socket write in progress began, 0 for none
-	cause    atomic.Pointer[error] // why the connection has ended, nil while it lives
-	notify   atomic.Pointer[func()]
-	hear     atomic.Pointer[func()]
-	waits    atomic.Pointer[func()]
-	after    atomic.Pointer[func()] // what AfterEnd was given, until it is called
 }
 
 // NewConn wraps c, which it owns from now on, and sets the options of the

@@ -278,6 +278,9 @@ func (l *roomLog) setRole(s *subscription, role chat.Role) {
 
 // ownLocked returns what holds for a subscription's own key.
 func (l *roomLog) ownLocked(s *subscription) stance {
+	if len(l.own) == 0 {
+		return stance{}
+	}
 	return l.own[s.session.account.id]
 }
 

@@ -16,13 +16,33 @@ const maxNotices = 64
 // Session is one connection as the hub sees it. Two goroutines use it beside the sequencer: a reader, which submits what the client sent, and a
 // writer, which takes what the client is to be sent. wake is called, from any goroutine and without waiting, whenever there may be
 // something to take; wait by the writer, before what it takes has to be read from the store.
+//
+// What each message takes stands in front, together: of a thousand sessions that are told of it in turn, none is in a cache.
 type Session struct {
 	// Static after construction.
-	hub     *Hub
+	hub  *Hub
+	wake func()
+	wait func()
+
+	// mu promises that these agree with each other.
+	mu        sync.Mutex
+	ready     []*subscription // subscriptions that may have something to write, each once
+	few       [4]*subscription
+	answers   []byte // encoded answers to what was submitted
+	open      int    // records submitted whose answers have not been taken
+	openBytes int
+	taken     int // records whose answers are in answers
+	takenSize int
+	notices   [][]byte
+	presence  []wire.Raw
+	nodes     []byte // what is to be told of other nodes, encoded; nil: nothing new
+	goodbye   []byte
+	due       int // records that were in flight when the goodbye was put on its way, and still are: it waits for their answers
+	closed    bool
+
+	// Static after construction.
 	account *account
 	origin  *origin
-	wake    func()
-	wait    func()
 	since   time.Time
 	came    time.Time  // of its guest
 	admin   bool       // may what admins may
@@ -41,22 +61,6 @@ type Session struct {
 
 	// space has capacity 1 and is never closed: a hint to the reader that answers were taken.
 	space chan struct{}
-
-	// mu promises that the fields below agree with each other.
-	mu        sync.Mutex
-	ready     []*subscription // subscriptions that may have something to write, each once
-	few       [4]*subscription
-	answers   []byte // encoded answers to what was submitted
-	open      int    // records submitted whose answers have not been taken
-	openBytes int
-	taken     int // records whose answers are in answers
-	takenSize int
-	notices   [][]byte
-	presence  []wire.Raw
-	nodes     []byte // what is to be told of other nodes, encoded; nil: nothing new
-	goodbye   []byte
-	due       int // records that were in flight when the goodbye was put on its way, and still are: it waits for their answers
-	closed    bool
 }
 
 // Submit hands the sequencer records that the client sent, in their order. It waits while the answers to so many are not taken yet that these

@@ -17,15 +17,16 @@ const (
 )
 
 // subscription is a session's cursor in one room. It is on its session's ready list, in its session's writer's hands, or on its room's idle list.
+// What each message takes stands in front, together, as in Session.
 type subscription struct {
 	// Static after construction.
 	session *Session
 	room    *room
-	title   string    // what the room is called to this session
-	peer    []byte    // key id of the other, in a direct conversation
-	card    []byte    // what is sealed to the other with, as it was when this began
-	role    chat.Role // that nobody can take from its key
-	start   start
+
+	// Guarded by room.log.mu.
+	idleAt int
+	ending ending
+	over   bool // it has nothing more to write, for good
 
 	// Owned by the session's writer.
 	opened bool
@@ -36,12 +37,16 @@ type subscription struct {
 	marked *mark  // that was told last
 	looked uint64 // of a client that has more to come which it has seen elsewhere: the last row that was looked at for that
 
+	// Static after construction.
+	start start
+	title string    // what the room is called to this session
+	peer  []byte    // key id of the other, in a direct conversation
+	card  []byte    // what is sealed to the other with, as it was when this began
+	role  chat.Role // that nobody can take from its key
+
 	// Guarded by room.log.mu.
-	idleAt   int
-	ending   ending
 	end      uint64        // last seq to be written, when it parts
 	code     chat.Code     // why it parts; OK: its client asked for it
-	over     bool          // it has nothing more to write, for good
 	follower *subscription // of the same session and room: begins when this one is over
 }
 
@@ -57,11 +62,11 @@ const (
 
 // start is where a subscription begins, as the sequencer saw it.
 type start struct {
-	cursor *chat.Cursor
+	head   uint64     // the room's last row then
 	moved  *elsewhere // in place of a cursor; nil: there is none, or no need of it any more
+	cursor *chat.Cursor
 	tail   uint64
 	first  uint64 // row that its key reads; 0: as many as there are
-	head   uint64 // the room's last row then
 	hash   chat.Hash
 	asked  int // the size of the Join that its Open answers; 0: nobody asked
 }

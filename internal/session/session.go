@@ -90,24 +90,25 @@ type Caller struct {
 // Session is one client's connection after its handshake.
 type Session struct {
 	// Static after construction.
+	hub     *hub.Session
 	host    *Host
 	link    Link
-	hub     *hub.Session
 	control *wire.Reader
 	key     identity.ID
 	from    uint64
 
 	// Set by Begin. Each errand has a goroutine while it has something to do, and owns what it works with.
-	writing, hearing, answering errand.Errand
-	out                         writer
-	said                        chatReader
-	asked                       controlReader
+	writing            errand.Errand
+	out                writer
+	hearing, answering errand.Errand
+	said               chatReader
+	asked              controlReader
 
-	goodbye atomic.Bool // the client has said goodbye, and has had all answers
+	// Atomic.
+	goodbye atomic.Bool            // the client has said goodbye, and has had all answers
+	answer  atomic.Pointer[[]byte] // to the one question that the client may have open; nil: to none
 
-	// answer has capacity 1: the answer to the one question that the client may have open. Never closed. answered has capacity 1 too, and
-	// says that it was written.
-	answer   chan []byte
+	// answered has capacity 1, is never closed, and says that the answer was written.
 	answered chan struct{}
 }
 
@@ -146,7 +147,7 @@ func (h *Host) handshake(ctx context.Context, link Link, caller Caller) (*Sessio
 		return nil, errors.Join(&hub.Refusal{Code: code}, refuse(ctx, link, code, 0))
 	}
 	s := &Session{
-		host: h, link: link, control: control, answer: make(chan []byte, 1), answered: make(chan struct{}, 1),
+		host: h, link: link, control: control, answered: make(chan struct{}, 1),
 	}
 	guest := hub.Guest{
 		Key: identity.IDOf(hello.Key), Origin: store.OriginToken(hello.Origin), Name: hello.Name, FirstUnacked: hello.FirstUnacked, Wake: s.poke, Wait: s.writing.Leave,
@@ -533,7 +534,7 @@ func (s *Session) reply(answer wire.Record) (ended bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	s.answer <- encoded // has room: the answer before it was taken
+	s.answer.Store(&encoded) // the answer before it was taken
 	s.poke()
 	select {
 	case <-s.answered:

@@ -56,8 +56,9 @@ func (w *writer) run() (more bool) {
 // not wait for more.
 func (w *writer) step() (wrote int, goodbye bool, err error) {
 	chat, control, goodbye := w.hub.Waiting()
-	if w.answer == nil && len(w.Session.answer) > 0 {
-		w.answer = <-w.Session.answer
+	if answer := w.Session.answer.Load(); answer != nil {
+		w.Session.answer.Store(nil) // there is none before this one was written
+		w.answer = *answer
 	}
 	if w.answer != nil && len(w.answer) <= w.control.Window() {
 		if _, err := w.control.Write(w.answer); err != nil {
