@@ -25,10 +25,11 @@ const (
 	maxWarmUp = time.Second
 	// maxLate is how many times its duration a paced run takes at most, where the server does not keep up.
 	maxLate = 2
-	// Memory has settled when it has not changed for settledLooks looks, in which time a node gives back what a rush has left; it is not waited for longer
-	// than settleLimit.
+	// Memory has settled when it has not changed for as long as a mode lasts, within these bounds: in settledMost a node gives back what a rush has left. It
+	// is looked at every settleEvery, and not waited for longer than settleLimit.
 	settleEvery  = 50 * time.Millisecond
-	settledLooks = 50
+	settledLeast = 5 * settleEvery
+	settledMost  = 50 * settleEvery
 	settleLimit  = 10 * time.Second
 )
 
@@ -222,14 +223,15 @@ func (v *visit) settledMemory(ctx context.Context) (m memory, known bool) {
 	}
 	ticker := time.NewTicker(settleEvery)
 	defer ticker.Stop()
-	for same, looks := 0, time.Duration(0); same < settledLooks && looks < settleLimit/settleEvery; looks++ {
+	enough := min(max(v.duration, settledLeast), settledMost)
+	for same, waited := time.Duration(0), time.Duration(0); same < enough && waited < settleLimit; waited += settleEvery {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return m, true // whoever asked finds out by itself
 		}
 		now, _ := processMemory(v.child.cmd.Process.Pid)
-		if same++; now != m {
+		if same += settleEvery; now != m {
 			m, same = now, 0
 		}
 	}
