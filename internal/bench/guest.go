@@ -244,16 +244,15 @@ func (g *guest) chatRecord(record []byte) error {
 	if len(record) > typeAt && record[array]>>5 == 4 {
 		switch t := record[typeAt]; {
 		case t == wire.TypeEvent && g.event != nil:
-			room, at := uintAt(record, typeAt+1)
-			seq, at := uintAt(record, at)
-			if at < 0 {
+			room, seq, rest := eventHead(record[typeAt+1:])
+			if rest == nil {
 				return wire.ErrMalformed
 			}
 			source := 0
 			if g.sources != nil {
 				source = g.sources[room]
 			}
-			return g.event(source, seq, record[at:])
+			return g.event(source, seq, rest)
 		case t == wire.TypeAck && g.acked != nil:
 			cseq, at := uintAt(record, typeAt+1)
 			if at < 0 {
@@ -298,6 +297,25 @@ func (g *guest) opened(r *wire.Open) error {
 	g.open++
 	g.ready = g.open == len(g.rooms)
 	return nil
+}
+
+// eventHead takes the room and the seq off the front of what stands behind an event's type; rest is nil where they are missing. Whoever listens does this for
+// each delivery, so that the usual forms have a way of their own.
+func eventHead(b []byte) (room, seq uint64, rest []byte) {
+	if len(b) >= 6 && b[0] < 24 {
+		switch room = uint64(b[0]); b[1] {
+		case 25:
+			return room, uint64(binary.BigEndian.Uint16(b[2:])), b[4:]
+		case 26:
+			return room, uint64(binary.BigEndian.Uint32(b[2:])), b[6:]
+		}
+	}
+	room, at := uintAt(b, 0)
+	seq, at = uintAt(b, at)
+	if at < 0 {
+		return 0, 0, nil
+	}
+	return room, seq, b[at:]
 }
 
 // eventText returns the text of an event that has been cut off behind its seq, nil if it is none.

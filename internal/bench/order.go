@@ -17,21 +17,26 @@ func (e *faultError) Error() string { return e.text }
 
 // saw notes the next number of a source. It returns a *faultError when that does not follow the last one.
 func (o *order) saw(source int, n uint64) error {
-	if source >= len(o.last) {
-		return &faultError{fmt.Sprintf("message %d is of sender %d, and there are only %d", n, source, len(o.last))}
-	}
-	last := o.last[source]
-	if n == last+1 {
+	if source < len(o.last) && n == o.last[source]+1 {
 		o.last[source] = n
 		return nil
 	}
-	switch {
+	return o.fault(source, n)
+}
+
+// fault says what is wrong with a number that is not the next.
+func (o *order) fault(source int, n uint64) error {
+	if source >= len(o.last) {
+		return &faultError{fmt.Sprintf("message %d is of sender %d, and there are only %d", n, source, len(o.last))}
+	}
+	switch last := o.last[source]; {
 	case n == last:
 		return &faultError{fmt.Sprintf("message %d came twice", n)}
 	case n < last:
 		return &faultError{fmt.Sprintf("message %d came after %d: repeated or out of order", n, last)}
+	default:
+		return &faultError{fmt.Sprintf("message %d came after %d: %d between them lost or out of order", n, last, n-last-1)}
 	}
-	return &faultError{fmt.Sprintf("message %d came after %d: %d between them lost or out of order", n, last, n-last-1)}
 }
 
 // maxRecord is the largest record that either side sends, its length included.

@@ -149,3 +149,23 @@ func TestFloorRecordsAreAsLargeAsEvents(t *testing.T) {
 		t.Errorf("an event with 100 bytes of text has %d bytes; the protocol says about 145", got)
 	}
 }
+
+// TestEventHead holds the short way to the general one, whole and cut short.
+func TestEventHead(t *testing.T) {
+	numbers := []uint64{0, 1, 23, 24, 255, 256, 65_535, 65_536, 1<<32 - 1, 1 << 32, 1<<64 - 1}
+	for _, room := range numbers {
+		for _, seq := range numbers {
+			whole := append(appendUint(appendUint(nil, room), seq), "rest"...)
+			for n := range len(whole) + 1 {
+				gotRoom, gotSeq, rest := eventHead(whole[:n])
+				missing := len(whole) - len("rest") - n
+				switch {
+				case missing > 0 && rest != nil:
+					t.Fatalf("room %d, seq %d: %d bytes are missing, and nothing is said", room, seq, missing)
+				case missing <= 0 && (gotRoom != room || gotSeq != seq || rest == nil || len(rest) != -missing):
+					t.Fatalf("room %d, seq %d, %d bytes behind them: got %d, %d, %d", room, seq, -missing, gotRoom, gotSeq, len(rest))
+				}
+			}
+		}
+	}
+}
