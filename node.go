@@ -37,7 +37,6 @@ const (
 	crowdedLimit   = 2 * time.Second // in place of it, while more than half of the places for handshakes are taken
 	maxHandshakes  = 256             // at one time; beyond it nobody is accepted
 	tendEvery      = time.Second
-	minRush        = 64 // links that come or go
 	drainLimit     = 3 * time.Second
 	maxAcceptPause = time.Second
 	maxReason      = 200 // columns of the log for why a connection ended: a TLS error can quote all of the hello that it is about
@@ -501,7 +500,7 @@ func (n *Node) tend(ctx context.Context) {
 	ticker := time.NewTicker(tendEvery)
 	defer ticker.Stop()
 	var links []*Link
-	var rush rush
+	var rush door.Rush
 	for {
 		select {
 		case now := <-ticker.C:
@@ -515,7 +514,7 @@ func (n *Node) tend(ctx context.Context) {
 				link.tend(now)
 			}
 			clear(links)
-			if rush.over(len(links)) {
+			if rush.Over(len(links)) {
 				debug.FreeOSMemory()
 			}
 		case <-ctx.Done():
@@ -534,23 +533,6 @@ func (n *Node) cut() {
 		link.cut()
 	}
 }
-
-// rush knows when many have come, or gone. What their handshakes took the runtime would keep, as much as a third of all that clients who say nothing cost.
-type rush struct{ last, before int }
-
-// over reports, once for each rush, that it is over: there are n links now, a second after the last time, which is about as many as then, and a quarter more
-// or less than before.
-func (r *rush) over(n int) bool {
-	moved := abs(n - r.last)
-	r.last = n
-	if 100*moved > n || abs(n-r.before) < max(minRush, r.before/4) {
-		return false
-	}
-	r.before = n
-	return true
-}
-
-func abs(n int) int { return max(n, -n) }
 
 // opened is a node that has all it needs, and does not serve yet.
 type opened struct {

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -31,7 +30,6 @@ import (
 	"chatnode/internal/oracle"
 	"chatnode/internal/premises"
 	"chatnode/internal/store"
-	"chatnode/internal/wire"
 )
 
 var cutSeed = flag.Uint64("cut.seed", 0, "seed of the sample of offsets in TestCutAtEveryByte; 0: a new one")
@@ -642,60 +640,6 @@ func TestLogOfAGiantHello(t *testing.T) {
 	}
 }
 
-// What strangers send on the chat port costs only them: the node forgets them, and a client beside them chats on.
-func TestStrangers(t *testing.T) {
-	_, addr := land.Node(t, "-insecure")
-	carol := land.Join(t, addr, "carol", "-insecure")
-	before := runtime.NumGoroutine()
-	hello := wire.Must(nil, &wire.Hello{Version: wire.Version, Name: "mallory", Key: make([]byte, 32), Proof: make([]byte, 64), Origin: make([]byte, 16)})
-	frames := func(stream byte, body []byte) []byte {
-		syn := []byte{0, 1, 0, 1, 0, 0, 0, stream, 0, 0, 0, 0}
-		return append(append(syn, 0, 0, 0, 0, 0, 0, 0, stream, 0, 0, byte(len(body)>>8), byte(len(body))), body...)
-	}
-	strangers := map[string][]byte{
-		"HTTP":             []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
-		"SSH":              []byte("SSH-2.0-OpenSSH_9.6\r\n"),
-		"TLS":              {0x16, 3, 1, 0, 5, 1, 0, 0, 1, 3},
-		"random":           make([]byte, 4096),
-		"one stream":       frames(1, nil),
-		"forged hello":     append(frames(1, hello), frames(3, nil)...),
-		"no hello":         append(frames(1, wire.Must(nil, &wire.Bye{})), frames(3, nil)...),
-		"hello of garbage": append(frames(1, []byte{0, 0, 0, 3, 1, 2, 3}), frames(3, nil)...),
-		"giant record":     append(frames(1, []byte{0xff, 0xff, 0xff, 0xff}), frames(3, nil)...),
-	}
-	rand.Read(strangers["random"])
-	const each = 8
-	var conns []net.Conn
-	for name, bytes := range strangers {
-		for range each {
-			conn, err := net.Dial("tcp", addr)
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			conns = append(conns, conn)
-			_, _ = conn.Write(bytes) // the node may have closed already
-		}
-	}
-	for i := range 50 {
-		carol.Say("lobby", fmt.Sprintf("carol %d", i+1))
-		carol.ExpectText(fmt.Sprintf("carol %d", i+1))
-	}
-	for _, conn := range conns {
-		_ = conn.SetReadDeadline(time.Now().Add(patience))
-		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Error("a stranger is still connected")
-		}
-		conn.Close()
-	}
-	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
-		runtime.Gosched() // they end by themselves, a moment after their sockets
-	}
-	t.Logf("%d goroutines before, %d behind %d strangers", before, runtime.NumGoroutine(), len(conns))
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines behind the strangers, %d before", after, before)
-	}
-}
-
 // Who stands at a crowded door has less time.
 func TestPatience(t *testing.T) {
 	tw, end := newTown(t, true)
@@ -746,59 +690,5 @@ func TestToldPlaces(t *testing.T) {
 	}
 	if last := w.places.List()[0]; last.Node != node || judged != 0 {
 		t.Errorf("%v is tried first now, and %d nodes were judged", last, judged)
-	}
-}
-
-// Whoever takes the port for something else is told what it is and how to join, in one sentence; a client that disagrees about encryption shows it.
-func TestGuestsAreTold(t *testing.T) {
-	_, secure := land.Node(t)
-	_, plain := land.Node(t, "-insecure")
-	how := map[string]string{
-		secure: "this is a chat node; join it with: chatnode -connect " + secure + " -name YOU",
-		plain:  "this is a chat node, and it does not encrypt its links; join it with: chatnode -insecure -connect " + plain + " -name YOU",
-	}
-	for address, sentence := range how {
-		for guest, says := range map[string]string{"HTTP": "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "IRC": "NICK carol\r\n", "SSH": "SSH-2.0-x\r\n", "garbage": "\xff\xff\xff\xff"} {
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = conn.SetDeadline(time.Now().Add(patience))
-			_, _ = io.WriteString(conn, says)
-			if answer, err := io.ReadAll(conn); !strings.HasSuffix(string(answer), "chatnode: "+sentence+"\r\n") || err != nil {
-				t.Errorf("%s is told %q, %v; want %q", guest, answer, err, sentence)
-			}
-			conn.Close()
-		}
-	}
-	want := plain + ": the node says: " + how[plain]
-	if _, err := (&way{places: placesOf([]string{plain}), key: newKey(t)}).dial(t.Context()); err == nil || err.Error() != want {
-		t.Errorf("a client that encrypts is told %v, want %s", err, want)
-	}
-	link, err := (&way{places: placesOf([]string{secure}), key: newKey(t), insecure: true}).dial(t.Context())
-	if err == nil { // the node's answer is on its way
-		defer link.Close()
-		_, _ = io.ReadAll(link.Control()) // ends when it has come
-		err = link.Err()
-	}
-	want = "the node says: this node encrypts its links; join it without -insecure: chatnode -connect " + secure + " -name YOU"
-	if err == nil || !strings.HasSuffix(err.Error(), want) {
-		t.Errorf("a client that does not encrypt is told %v, want %s", err, want)
-	}
-}
-
-// TestRush: when many have come, or gone, that is found out once, and not before it is over.
-func TestRush(t *testing.T) {
-	var r rush
-	for i, step := range []struct {
-		links int
-		over  bool
-	}{
-		{0, false}, {50, false}, {50, false}, {500, false}, {1000, false}, {1005, true}, {1005, false}, {1200, false}, {1200, false}, {1300, false}, {1300, true},
-		{100, false}, {100, true}, {30, false}, {30, true}, {0, false}, {0, false},
-	} {
-		if over := r.over(step.links); over != step.over {
-			t.Errorf("step %d, %d links: %v, want %v", i, step.links, over, step.over)
-		}
 	}
 }

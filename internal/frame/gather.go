@@ -23,7 +23,7 @@ type Gathering struct {
 	out outlet
 
 	// mu promises that records leave in the order in which TLS has made them.
-	// It is never held while anything waits.
+	// After the handshake it is never held while anything waits.
 	mu    sync.Mutex
 	holds bool
 	into  *[]byte // what is gathered for the frame that is being written; nil between two
