@@ -223,10 +223,11 @@ func (l *Link) Ping() (time.Duration, error) { return l.session.Ping() }
 // complaints returns how often yamux found fault with what it received.
 func (l *Link) complaints() int64 { return l.log.lines.Load() }
 
-// tend keeps the link honest about being alive: it pings a silent peer and
-// ends the link with one that stays silent or takes nothing. One ticker calls
-// it for all links, every second or so; it never blocks.
+// tend keeps the link small and honest about being alive: it pings a silent
+// peer and ends the link with one that stays silent or takes nothing. One ticker
+// calls it for all links, every second or so; it never blocks.
 func (l *Link) tend(now time.Time) {
+	l.conn.Shrink()
 	idle := l.conn.IdleFor(now)
 	switch {
 	case l.conn.WriteStalledFor(now) > stallLimit:

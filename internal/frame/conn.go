@@ -46,6 +46,7 @@ type Conn struct {
 	hear     atomic.Pointer[func()]
 	after    atomic.Pointer[func()] // what AfterEnd was given, until it is called
 	lastRead atomic.Int64
+	warm     atomic.Bool // a stream was read since Shrink
 
 	// Each slot says who owns what in it.
 	streams [maxStreams]stream
@@ -200,6 +201,22 @@ func (c *Conn) WriteStalledFor(now time.Time) time.Duration {
 		return 0
 	}
 	return max(0, now.Sub(c.start)-time.Duration(began))
+}
+
+// Shrink gives back what memory yamux holds for bytes that were read. It costs
+// next to nothing where none were since the last time, and whoever reads on takes
+// that memory again: it is for a ticker.
+func (c *Conn) Shrink() {
+	if !c.warm.Load() || !c.warm.Swap(false) {
+		return
+	}
+	for i := range c.streams {
+		if s := &c.streams[i]; s.registered.Load() {
+			if r, ok := s.r.(interface{ Shrink() }); ok {
+				r.Shrink()
+			}
+		}
+	}
 }
 
 // Err returns why the connection has ended: a *PolicyError, what was given

@@ -273,7 +273,6 @@ func (r *errandReader) read() (more bool) {
 			close(r.over)
 		}
 	}
-	r.stream.Release()
 	return false
 }
 
@@ -295,10 +294,17 @@ type shrinker struct{ shrunk int }
 func (s *shrinker) Read([]byte) (int, error) { return 0, io.EOF }
 func (s *shrinker) Shrink()                  { s.shrunk++ }
 
-func TestRelease(t *testing.T) {
+// A stream that was read gives back what it holds, once; one that was not is left alone.
+func TestShrink(t *testing.T) {
 	var r shrinker
-	NewConn(&scriptConn{}, Policy{}).Stream(1, &r).Release()
-	if r.shrunk != 1 {
-		t.Errorf("yamux was asked %d times to give back what it holds, want once", r.shrunk)
+	conn := NewConn(&scriptConn{}, Policy{})
+	stream := conn.Stream(3, &r)
+	for i, want := range []int{0, 1, 1, 2} {
+		if i%2 == 1 {
+			_, _ = stream.Read(nil) // io.EOF, which is as good
+		}
+		if conn.Shrink(); r.shrunk != want {
+			t.Errorf("tick %d: yamux was asked %d times to give back what it holds, want %d", i, r.shrunk, want)
+		}
 	}
 }

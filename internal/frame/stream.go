@@ -39,10 +39,6 @@ type Stream interface {
 	// long as the frame behind them takes to arrive if that has begun.
 	Ready() bool
 
-	// Release gives back what memory yamux holds for bytes that were read. It is
-	// for the reader, when there is nothing more to read for now.
-	Release()
-
 	// Write sends p, at most Window() bytes, in data frames of at most
 	// Policy.MaxSend bytes, each joined with its header in one write. It
 	// blocks while the socket is full. Any error but ErrWindow is final: the
@@ -104,17 +100,14 @@ func (s *stream) grant(delta uint32) {
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.unread.Add(-int64(n))
+	if !s.conn.warm.Load() {
+		s.conn.warm.Store(true)
+	}
 	return n, err
 }
 
 func (s *stream) Ready() bool {
 	return s.unread.Load() > 0 || s.ended.Load() || s.conn.Err() != nil
-}
-
-func (s *stream) Release() {
-	if r, ok := s.r.(interface{ Shrink() }); ok {
-		r.Shrink()
-	}
 }
 
 func (s *stream) Window() int { return int(min(s.window.Load(), maxWindow)) }

@@ -63,6 +63,9 @@ type Session struct {
 	space chan struct{}
 }
 
+// submitted is where Submit makes items, which the queue copies.
+var submitted = sync.Pool{New: func() any { return new([]item) }}
+
 // Submit hands the sequencer records that the client sent, in their order. It waits while the answers to so many are not taken yet that these
 // would be more than a client may have in flight: what a client is too fast with stays in its own stream. It returns ErrStopped when the
 // hub has ended, and when done is closed.
@@ -72,7 +75,8 @@ func (s *Session) Submit(done <-chan struct{}, records ...wire.Record) error {
 		if err != nil {
 			return err
 		}
-		items := make([]item, n)
+		scratch := submitted.Get().(*[]item)
+		items := slices.Grow((*scratch)[:0], n)[:n]
 		for i, r := range records[:n] {
 			items[i] = item{session: s, record: r, size: recordSize(r)}
 			switch r := r.(type) {
@@ -86,7 +90,11 @@ func (s *Session) Submit(done <-chan struct{}, records ...wire.Record) error {
 				}
 			}
 		}
-		if err := s.hub.queue.put(items...); err != nil {
+		err = s.hub.queue.put(items...)
+		clear(items)
+		*scratch = items
+		submitted.Put(scratch)
+		if err != nil {
 			return err
 		}
 		records = records[n:]

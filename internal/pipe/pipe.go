@@ -169,9 +169,6 @@ func (e *End) kill() {
 // Ready is always true: bytes on their way are here when their time has come.
 func (e *End) Ready() bool { return true }
 
-// Release does nothing: what was read is held by nobody.
-func (e *End) Release() {}
-
 func (e *End) Window() int {
 	e.out.mu.Lock()
 	defer e.out.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"chatnode/internal/wire"
 )
 
-// A client that says nothing, and is told nothing, has no goroutine of its own; half a record changes nothing but for its own
-// reader, and all is done when there is something to do again.
+// A client that says nothing, and is told nothing, has no goroutine of its own, nor has one that has said half a record; and all is done when there is
+// something to do again.
 func TestQuietClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := arrive(t, newHost(t))
@@ -31,6 +31,9 @@ func TestQuietClient(t *testing.T) {
 					t.Fatal(err)
 				}
 				synctest.Wait()
+				if n := errands(); n != 0 {
+					t.Errorf("a client that has said half a record has %d goroutines", n)
+				}
 			}
 			for range 2 { // the event and the ack, in either order
 				if _, err := g.fromChat.Next(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -298,36 +299,54 @@ func (s *Session) leave() {
 // chatReader submits what the client sends on the chat stream, in its order. Its fields are owned by the errand.
 type chatReader struct {
 	*Session
-	stream  frame.Stream
-	reader  *wire.Reader
-	moves   *rate.Limiter // nil: the client has not come from another node yet
-	waiting []wire.Record // read, and handed over together with what has come along with it
-	ended   bool
-	err     error // why; nil also for an ordinary end
+	stream frame.Stream
+	reader *wire.Reader
+	moves  *rate.Limiter // nil: the client has not come from another node yet
+	*inbox               // nil while there is nothing to read
+	ended  bool
+	err    error // why; nil also for an ordinary end
 }
+
+// inbox is what a chatReader needs while it reads. Few of a thousand do at a time.
+type inbox struct {
+	slab    wire.Slab
+	waiting []wire.Record // read, and handed over together with what has come along with it
+}
+
+var inboxes = sync.Pool{New: func() any { return &inbox{waiting: make([]wire.Record, 0, maxSubmit)} }}
 
 // run reads until there is nothing more to read for now, or the stream ends or breaks the rules.
 func (c *chatReader) run() (more bool) {
+	c.inbox = inboxes.Get().(*inbox)
+	defer func() {
+		inboxes.Put(c.inbox)
+		c.inbox = nil
+	}()
 	for !c.ended {
-		if len(c.waiting) >= maxSubmit || !c.reader.Buffered() {
+		buffered := c.reader.Buffered()
+		if len(c.waiting) >= maxSubmit || !buffered {
 			if c.submit(); c.ended {
 				return false
 			}
 		}
-		if !c.reader.Buffered() && !c.stream.Ready() {
+		switch {
+		case buffered:
+			c.step()
+		case c.stream.Ready():
+			if err := c.reader.More(); err != nil {
+				c.ended, c.err = true, c.broken("chat", err)
+			}
+		default:
 			c.reader.Release()
-			c.stream.Release()
-			c.waiting = nil
 			return false
 		}
-		c.step()
 	}
 	return false
 }
 
 // step reads a record, and keeps to the pace that its kind allows.
 func (c *chatReader) step() {
-	record, err := next(c.reader)
+	record, err := c.next()
 	pace := time.Duration(0)
 	switch r := record.(type) {
 	case nil: // an error, or a type that this node does not know
@@ -373,13 +392,13 @@ func (c *chatReader) submit() {
 	c.waiting = c.waiting[:0]
 }
 
-// next reads one record of the chat stream; a nil one is of a type that this node does not know.
-func next(reader *wire.Reader) (wire.Record, error) {
-	item, err := reader.Next()
+// next reads one record; a nil one is of a type that this node does not know.
+func (c *chatReader) next() (wire.Record, error) {
+	item, err := c.reader.Next()
 	if err != nil {
 		return nil, err
 	}
-	record, err := wire.Decode(item)
+	record, err := c.slab.Decode(item)
 	if err == nil && len(item) > maxSize(record) {
 		return nil, fmt.Errorf("%w: %T of %d bytes", wire.ErrMalformed, record, len(item))
 	}
@@ -437,12 +456,17 @@ type controlReader struct {
 // run answers until there is nothing more to answer for now, or the stream ends or breaks the rules.
 func (q *controlReader) run() (more bool) {
 	for !q.ended {
-		if !q.reader.Buffered() && !q.stream.Ready() {
+		switch {
+		case q.reader.Buffered():
+			q.ended, q.err = q.step()
+		case q.stream.Ready():
+			if err := q.reader.More(); err != nil {
+				q.ended, q.err = true, q.broken("control", err)
+			}
+		default:
 			q.reader.Release()
-			q.stream.Release()
 			return false
 		}
-		q.ended, q.err = q.step()
 	}
 	return false
 }

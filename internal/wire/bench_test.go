@@ -15,6 +15,18 @@ func BenchmarkDecodeEvent(b *testing.B) { benchmarkDecode(b, eventOf100()) }
 func BenchmarkDecodePub(b *testing.B)   { benchmarkDecode(b, pubOf100()) }
 func BenchmarkDecodeAck(b *testing.B)   { benchmarkDecode(b, anAck()) }
 
+func BenchmarkSlabDecodePub(b *testing.B) {
+	var slab Slab
+	item := Must(nil, pubOf100())[HeaderLen:]
+	b.ReportAllocs()
+	b.SetBytes(int64(len(item)))
+	for b.Loop() {
+		if _, err := slab.Decode(item); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func pubOf100() *Pub {
 	return &Pub{CSeq: 400, Room: "lobby", Kind: chat.Text, Body: []byte(strings.Repeat("0123456789", 10))}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzDecode: what decodes can be encoded, that is what the second decoder reads as well, and it decodes to the same again.
+// FuzzDecode: what decodes can be encoded, that is what the second decoder reads as well, and it decodes to the same again, and by a Slab.
 func FuzzDecode(f *testing.F) {
 	for _, s := range samples() {
 		f.Add(Must(nil, s.record)[HeaderLen:])
@@ -28,8 +28,8 @@ func FuzzDecode(f *testing.F) {
 		if err != nil && !errors.Is(err, ErrMalformed) {
 			t.Fatalf("error %v, which is not ErrMalformed", err)
 		}
-		if byLibrary, libraryErr := decode(item); (err == nil) != (libraryErr == nil) || !reflect.DeepEqual(first, byLibrary) {
-			t.Fatalf("decoded to %+v, %v; by the library to %+v, %v", first, err, byLibrary, libraryErr)
+		if bySlab, slabErr := new(Slab).Decode(item); (err == nil) != (slabErr == nil) || !reflect.DeepEqual(first, bySlab) {
+			t.Fatalf("decoded to %+v, %v; by a slab to %+v, %v", first, err, bySlab, slabErr)
 		}
 		if first == nil {
 			return

@@ -33,7 +33,7 @@ func TestPlain(t *testing.T) {
 			}
 		}
 		encodesAlike(t, r)
-		if pub, ok := r.(*Pub); ok && plainPub(Must(nil, pub)[HeaderLen:]) == nil {
+		if pub, ok := r.(*Pub); ok && !isCut(Must(nil, pub)[HeaderLen:]) {
 			t.Errorf("%.200v is not decoded by hand", pub)
 		}
 	}
@@ -55,7 +55,7 @@ func TestPlain(t *testing.T) {
 			t.Fatalf("Opts.%s is of a kind that this test does not know", opts.Field(i).Name)
 		}
 		encodesAlike(t, &Event{Opts: o})
-		if item := EncodeRaw(&Pub{Type: TypePub, Opts: o}); plainPub(item) != nil {
+		if item := EncodeRaw(&Pub{Type: TypePub, Opts: o}); isCut(item) {
 			t.Errorf("a Pub with %s is decoded by hand", opts.Field(i).Name)
 		}
 	}
@@ -63,6 +63,43 @@ func TestPlain(t *testing.T) {
 	encodesAlike(t, &Ack{Time: math.MinInt64})
 	if _, err := Append(nil, &Event{Body: make([]byte, MaxRecord)}); err == nil {
 		t.Error("an event that is too large is encoded")
+	}
+}
+
+// isCut reports whether an item is decoded by hand.
+func isCut(item []byte) bool {
+	_, room, _, _ := cutPub(item)
+	return room != nil
+}
+
+// TestSlab: a record stays as it was decoded, whatever is decoded after it, and whatever becomes of what it was decoded from.
+func TestSlab(t *testing.T) {
+	var slab Slab
+	var got, want []Record
+	item := make([]byte, 0, MaxRecord)
+	for i := range 20 * slabPubs {
+		size := []int{0, 1, 100, slabLarge, slabLarge + 1, 2 * slabText}[i%6]
+		pub := &Pub{Type: TypePub, CSeq: uint64(i), Room: []string{"lobby", "plans"}[i/50%2], Kind: chat.Text, Body: bytes.Repeat([]byte{byte(i)}, size)}
+		if i%7 == 0 {
+			pub.Opts.Re = []byte("eight by")
+		}
+		item = append(item[:0], Must(nil, pub)[HeaderLen:]...)
+		record, err := slab.Decode(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(item)
+		got, want = append(got, record), append(want, pub)
+	}
+	for _, r := range got {
+		_ = append(r.(*Pub).Body, "what somebody appends is theirs alone"...)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Error("records have changed since they were decoded")
+	}
+	pub := Must(nil, &Pub{CSeq: 1, Room: "lobby", Kind: chat.Text, Body: make([]byte, 100)})[HeaderLen:]
+	if n := testing.AllocsPerRun(1000, func() { _, _ = slab.Decode(pub) }); n > 0 {
+		t.Errorf("%v allocations for each Pub, want less than one", n)
 	}
 }
 
@@ -79,10 +116,11 @@ func encodesAlike(t *testing.T, r Record) {
 // Whatever a plain Pub is cut to, or has a byte changed to, it is no other than the library says.
 func TestNearlyPlain(t *testing.T) {
 	whole := EncodeRaw(&Pub{Type: TypePub, CSeq: 300, Room: "lobby", Kind: chat.Text, Body: []byte(strings.Repeat("é", 20))})
+	var slab Slab
 	same := func(item []byte) {
 		t.Helper()
-		got, err := Decode(item)
-		want, wantErr := decode(item)
+		got, err := slab.Decode(item)
+		want, wantErr := Decode(item)
 		if !reflect.DeepEqual(got, want) || (err == nil) != (wantErr == nil) {
 			t.Errorf("%x decodes to %+v, %v; by the library to %+v, %v", item, got, err, want, wantErr)
 		}

@@ -189,22 +189,103 @@ func TestReaderAllocates(t *testing.T) {
 	}
 }
 
-// Release gives nothing away that has not been handed out.
-func TestRelease(t *testing.T) {
-	var stream bytes.Buffer
-	r := NewReader(&stream)
-	r.Release()
-	record := Must(nil, &List{})
-	stream.Write(append(record, record[:3]...))
-	if _, err := r.Next(); err != nil {
-		t.Fatal(err)
+// readReady reads as somebody does who may not wait: once whenever there is something, and gives back what it can whenever there is not. ready is called
+// before each read, and says how many bytes a Reader holds then.
+func readReady(r *Reader, ready func(held int)) (records [][]byte, err error) {
+	for {
+		for r.Buffered() {
+			record, err := r.Next()
+			if err != nil {
+				return records, err
+			}
+			records = append(records, slices.Clone(record))
+		}
+		r.Release()
+		ready(len(r.buf))
+		if err := r.More(); err != nil {
+			return records, err
+		}
+	}
+}
+
+// TestMore: whatever a stream is cut into, whoever reads only what is there gets all records, and then its end.
+func TestMore(t *testing.T) {
+	whole, want := stream(1, 2, 3, 500, 1, 511, 512, 513, 7, 1500, 4, 4, 90, maxBuffer-HeaderLen-1, maxBuffer-HeaderLen, maxBuffer, 3, MaxRecord, MaxRecord, 1)
+	for _, size := range []int{1, 2, 3, 7, 100, 511, 512, 513, 4096, maxBuffer - 1, maxBuffer, maxBuffer + 1, len(whole)} {
+		for _, eager := range []bool{false, true} {
+			pieces := &chunks{whole, size, eager}
+			got, err := readReady(NewReader(pieces), func(int) {})
+			if err != io.EOF || !slices.EqualFunc(got, want, bytes.Equal) {
+				t.Fatalf("pieces of %d: %d records, error %v; want %d and io.EOF", size, len(got), err, len(want))
+			}
+		}
+	}
+	short, _ := stream(3, 600)
+	for end := range len(short) {
+		pieces := &chunks{short[:end], 10, false}
+		_, err := readReady(NewReader(pieces), func(int) {})
+		if between := end == 0 || end == HeaderLen+3; between != (err == io.EOF) || !between && err != io.ErrUnexpectedEOF {
+			t.Errorf("end at %d: error %v", end, err)
+		}
+	}
+	for _, size := range []uint32{0, MaxRecord + 1, 1<<32 - 1} {
+		pieces := &chunks{binary.BigEndian.AppendUint32(nil, size), 1, false}
+		r := NewReader(pieces)
+		if _, err := readReady(r, func(int) {}); err != ErrTooLarge {
+			t.Errorf("a record of %d bytes: error %v, want ErrTooLarge", size, err)
+		}
+	}
+}
+
+// TestReleaseKeepsLittle: between two reads a Reader holds nothing when all has been handed out, else at most twice what has come of a record; however small the
+// pieces are in which a large one comes, it is not copied for each.
+func TestReleaseKeepsLittle(t *testing.T) {
+	for _, size := range []int{1, 100, 3000, 2 * maxBuffer} {
+		whole, _ := stream(20, MaxRecord, 20)
+		pieces := &chunks{whole, size, false}
+		r := NewReader(pieces)
+		sizes := map[int]bool{}
+		_, err := readReady(r, func(held int) {
+			sizes[held] = true
+			if left := r.end - r.off; held > max(minBuffer, 2*left, HeaderLen+MaxRecord*min(1, left/maxBuffer)) || left == 0 && held > 0 {
+				t.Fatalf("pieces of %d: %d bytes are held for %d", size, held, left)
+			}
+			if r.loan != nil {
+				t.Fatal("a Reader has kept what was lent to it")
+			}
+		})
+		if err != io.EOF || len(sizes) > 20 {
+			t.Errorf("pieces of %d: the buffer had %d sizes; error %v", size, len(sizes), err)
+		}
+	}
+}
+
+// TestMoreAllocates nothing for whole records.
+func TestMoreAllocates(t *testing.T) {
+	whole, _ := stream(slices.Repeat([]int{140}, 30)...)
+	pieces := &chunks{whole, len(whole), false}
+	r := NewReader(pieces)
+	read := func() {
+		pieces.data = whole
+		_, _ = readAllReady(r)
+	}
+	read()
+	if n := testing.AllocsPerRun(200, read); n >= 1 { // but when the collector has taken what is lent
+		t.Errorf("%v allocations for 30 records", n)
+	}
+}
+
+// readAllReady takes what is there, without a copy.
+func readAllReady(r *Reader) (n int, err error) {
+	if err := r.More(); err != nil {
+		return 0, err
+	}
+	for r.Buffered() {
+		if _, err := r.Next(); err != nil {
+			return n, err
+		}
+		n++
 	}
 	r.Release()
-	stream.Write(record[3:])
-	if _, err := r.Next(); err != nil {
-		t.Errorf("the record of which a part was there: %v", err)
-	}
-	if r.Release(); r.buf != nil {
-		t.Errorf("%d bytes are held while there is nothing to read", len(r.buf))
-	}
+	return n, nil
 }

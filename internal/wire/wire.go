@@ -208,14 +208,6 @@ func arrayHead(item []byte) (elements, size int, err error) {
 // Decode decodes one record without its length. It returns nil and no error for a type that is not known, an error that wraps
 // ErrMalformed for what is not a record. The record holds no reference to item.
 func Decode(item []byte) (Record, error) {
-	if p := plainPub(item); p != nil {
-		return p, nil
-	}
-	return decode(item)
-}
-
-// decode is Decode by the library.
-func decode(item []byte) (Record, error) {
 	t, err := Type(item)
 	if err != nil {
 		return nil, err
@@ -275,12 +267,17 @@ const (
 	maxBuffer = 32 << 10
 )
 
-// Reader takes the records of a stream apart.
+// lent are buffers of maxBuffer bytes, for Readers that have something to read: of a thousand connections few do at a time.
+var lent = sync.Pool{New: func() any { b := make([]byte, maxBuffer); return &b }}
+
+// Reader takes the records of a stream apart. Whoever may wait for the stream calls Next; who may not calls More when the stream has something, Next while a
+// record is Buffered, and then Release.
 type Reader struct {
-	r   io.Reader
-	buf []byte
-	off int // first byte not yet handed out
-	end int // end of what was read
+	r    io.Reader
+	buf  []byte
+	off  int     // first byte not yet handed out
+	end  int     // end of what was read
+	loan *[]byte // buf, where it is one of those that are lent
 }
 
 // NewReader returns a Reader of the records in r.
@@ -292,45 +289,90 @@ func (r *Reader) Next() ([]byte, error) {
 	if err := r.fill(HeaderLen); err != nil {
 		return nil, err
 	}
-	size := binary.BigEndian.Uint32(r.buf[r.off:])
+	size := r.size()
 	if size == 0 || size > MaxRecord {
 		return nil, ErrTooLarge
 	}
-	if err := r.fill(HeaderLen + int(size)); err != nil {
+	if err := r.fill(HeaderLen + size); err != nil {
 		return nil, err
 	}
-	item := r.buf[r.off+HeaderLen : r.off+HeaderLen+int(size)]
-	r.off += HeaderLen + int(size)
+	item := r.buf[r.off+HeaderLen : r.off+HeaderLen+size]
+	r.off += HeaderLen + size
 	return item, nil
 }
 
-// Buffered reports whether a whole record is there already, so that Next will not wait.
+// Buffered reports whether Next will not wait: a whole record is there already, or one of a wrong size has begun.
 func (r *Reader) Buffered() bool {
 	have := r.end - r.off
-	return have >= HeaderLen && have-HeaderLen >= int(binary.BigEndian.Uint32(r.buf[r.off:]))
+	if have < HeaderLen {
+		return false
+	}
+	size := r.size()
+	return size > MaxRecord || have-HeaderLen >= size
 }
 
-// Release gives the Reader's buffer back when nothing is in it. The next call of Next takes one again.
+// size returns the size of the record of which the length is there.
+func (r *Reader) size() int { return int(binary.BigEndian.Uint32(r.buf[r.off:])) }
+
+// More reads once, while no record is Buffered. Its errors are those of Next.
+func (r *Reader) More() error {
+	left := r.end - r.off
+	if left >= maxBuffer {
+		return r.read(HeaderLen + r.size())
+	}
+	if r.loan == nil && r.end == len(r.buf) {
+		r.loan = lent.Get().(*[]byte)
+		copy(*r.loan, r.buf[r.off:r.end])
+		r.buf, r.off, r.end = *r.loan, 0, left
+	}
+	return r.read(left + 1)
+}
+
+// Release gives back what memory it can while there is nothing to read.
 func (r *Reader) Release() {
-	if r.off == r.end {
-		r.buf, r.off, r.end = nil, 0, 0
+	left := r.end - r.off
+	var own []byte
+	switch {
+	case left > 0 && r.loan == nil:
+		return
+	case left > 0: // room for as much again: a record that comes byte by byte is not copied for each
+		own = make([]byte, max(minBuffer, 2*left))
+		copy(own, r.buf[r.off:r.end])
+	}
+	r.giveBack()
+	r.buf, r.off, r.end = own, 0, left
+}
+
+// giveBack ends a loan. buf is of no use then.
+func (r *Reader) giveBack() {
+	if r.loan != nil {
+		lent.Put(r.loan)
+		r.loan = nil
 	}
 }
 
 // fill reads until n bytes are there.
 func (r *Reader) fill(n int) error {
 	for r.end-r.off < n {
-		r.makeRoom(n)
-		got, err := r.r.Read(r.buf[r.end:])
-		r.end += got
-		if err != nil && r.end-r.off < n {
-			if err == io.EOF && r.end > r.off {
-				return io.ErrUnexpectedEOF
-			}
+		if err := r.read(n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// read reads once, where n bytes are wanted in all.
+func (r *Reader) read(n int) error {
+	r.makeRoom(n)
+	got, err := r.r.Read(r.buf[r.end:])
+	r.end += got
+	switch {
+	case err == nil || r.end-r.off >= n:
+		return nil
+	case err == io.EOF && r.end > r.off:
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // makeRoom sees to it that n bytes fit behind off and that there is room to read into. The buffer grows while reads fill it, and is
@@ -338,7 +380,7 @@ func (r *Reader) fill(n int) error {
 func (r *Reader) makeRoom(n int) {
 	left, size := r.end-r.off, len(r.buf)
 	switch {
-	case left == 0 && size > minBuffer && r.end < size/4:
+	case left == 0 && size > minBuffer && r.end < size/4 && r.loan == nil:
 		size = minBuffer
 	case left > 0 && r.end < size && size-r.off >= n:
 		return
@@ -349,6 +391,7 @@ func (r *Reader) makeRoom(n int) {
 	if size != len(r.buf) {
 		grown := make([]byte, size)
 		copy(grown, r.buf[r.off:r.end])
+		r.giveBack()
 		r.buf = grown
 	} else {
 		copy(r.buf, r.buf[r.off:r.end])
