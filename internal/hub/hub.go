@@ -157,6 +157,10 @@ type Hub struct {
 	quotas    map[identity.ID]quota       // what is here by a node's word
 	warned    map[identity.ID]struct{}    // nodes that have brought too much, by others' word
 
+	// Owned by Run: rooms that are flooded.
+	held   []held      // in the order in which they are due
+	linger *time.Timer // until the first of them is
+
 	// Scratch of one sequence, owned by Run.
 	batch     batch
 	event     wire.Event
@@ -194,6 +198,8 @@ func New(cfg Config) (*Hub, error) {
 	if cfg.Key != nil {
 		h.node = cfg.Key.ID()
 	}
+	h.linger = time.NewTimer(lingerFor)
+	h.linger.Stop()
 	h.queue.init()
 	h.memory.limit = cfg.Memory
 	h.restore(&state)
@@ -247,6 +253,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer h.queue.close()
 	tick := time.NewTicker(presenceEvery)
 	defer tick.Stop()
+	defer h.linger.Stop()
 	for {
 		select {
 		case <-tick.C:
@@ -254,6 +261,8 @@ func (h *Hub) Run(ctx context.Context) error {
 				return err
 			}
 		case <-h.queue.wake:
+		case <-h.linger.C:
+			h.release(time.Now())
 		case err := <-h.failed:
 			return err
 		}
@@ -268,6 +277,7 @@ func (h *Hub) Run(ctx context.Context) error {
 				break
 			}
 			if len(items) == 0 {
+				h.releaseAll()
 				return nil
 			}
 			if err := h.sequence(items); err != nil {
@@ -340,6 +350,7 @@ func (h *Hub) await(done <-chan struct{}) error {
 func (h *Hub) Stop() error {
 	return h.call(func() {
 		h.stopping = true
+		h.releaseAll() // nothing of it is cut off by the goodbyes
 		for s := range h.sessions {
 			s.bye(chat.Stopping, h.jitter(retryHint), "")
 		}

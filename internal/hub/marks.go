@@ -57,10 +57,7 @@ func (h *Hub) markRoom(r *room) {
 	}
 	r.mark = &mark{seq: r.head, record: wire.Must(nil, &wire.Mark{Room: r.Num, Seq: r.head, Heads: heads})}
 	h.woken = r.log.setMark(r.mark, h.woken[:0])
-	for _, sub := range h.woken {
-		sub.session.queue(sub)
-	}
-	clear(h.woken)
+	h.queueWoken()
 }
 
 // headsOf returns how much of each of its logs a room has, in the order of their ids; nil while there are rows without entries.

@@ -291,11 +291,7 @@ func (h *Hub) retell(r *room) {
 		return
 	}
 	r.tellTerms()
-	h.woken = r.log.wake(h.woken[:0])
-	for _, sub := range h.woken {
-		sub.session.queue(sub)
-	}
-	clear(h.woken)
+	h.tell(r)
 }
 
 // tellInvited tells somebody who is here of an invitation, once it is committed.

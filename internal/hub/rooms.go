@@ -30,6 +30,7 @@ type room struct {
 	watchers map[*Session]struct{}
 	// unpublished counts its rows in the batch.
 	unpublished int
+	flood       flood
 	changed     map[*account]struct{} // came, went or changed their name since the last tick
 	written     *list.Element         // in budget.rooms
 	counted     int64                 // when the number of a crowd was last told, milliseconds

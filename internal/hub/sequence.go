@@ -195,7 +195,9 @@ func (h *Hub) decide(s *Session, p *wire.Pub, act *heard) store.Outcome {
 		h.batch.Rooms = append(h.batch.Rooms, room.Room)
 	}
 	room.kept = true
-	room.spoken(s.account.id, chat.Millis(h.cfg.Now()))
+	if room.Rules.Slow > 0 {
+		room.spoken(s.account.id, chat.Millis(h.cfg.Now()))
+	}
 	out.Seq, out.ID, out.Time = row.Seq, row.ID, row.Time
 	return out
 }
@@ -305,7 +307,9 @@ func (h *Hub) answer(s *Session, size int, r wire.Record) {
 // publish lets the committed rows and answers be seen, in this order: whoever reads that a message is kept can find it in its room.
 func (h *Hub) publish() {
 	b := &h.batch
+	now := time.Now() // no clock that somebody sets
 	for _, r := range b.rooms {
+		r.flood.add(r.unpublished, now)
 		r.unpublished = 0
 	}
 	h.dropRedacted()
@@ -327,12 +331,13 @@ func (h *Hub) publish() {
 		if r.retold {
 			r.tellTerms()
 		}
-		h.woken = r.log.wake(h.woken[:0])
-		for _, sub := range h.woken {
-			sub.session.queue(sub)
+		if r.flood.on {
+			h.dam(r, now)
+		} else {
+			h.tell(r)
 		}
 	}
-	clear(h.woken)
+	h.release(now)
 	for i := 0; i < len(b.answers); {
 		s, last := b.answers[i].session, i
 		size := 0
