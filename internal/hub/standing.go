@@ -49,14 +49,15 @@ func (r *room) soonest(id identity.ID, now int64) int64 {
 	if !found || r.Rules.Slow == 0 {
 		return now
 	}
-	return min(last, now) + r.Rules.Slow.Milliseconds() // a clock that was set back makes nobody wait for longer
+	if last > now { // the clock was set back, which makes nobody wait for longer
+		last = now
+		r.spoke[id] = now
+	}
+	return last + r.Rules.Slow.Milliseconds()
 }
 
 // spoken notes that a key has written, while the room is slow. What has no meaning any more is forgotten.
 func (r *room) spoken(id identity.ID, now int64) {
-	if r.Rules.Slow == 0 {
-		return
-	}
 	if r.spoke == nil {
 		r.spoke = map[identity.ID]int64{}
 	}
