@@ -6,27 +6,28 @@ import (
 )
 
 const (
-	// A room is flooded while floodRows or more come within each lingerFor. Its readers are told no oftener than that: they are written to in fewer and larger
-	// pieces, for a delay that nobody sees where so much goes by. A store that takes longer than twice that for each batch has the same effect by itself.
+	// A room is flooded while each lingerFor brings floodSize deliveries or more, each row to each of its readers. These are told no oftener than that then:
+	// they are written to in fewer and larger pieces, for a delay that nobody sees where so much goes by. A store that takes longer than twice that for each
+	// batch has the same effect by itself. Where few read, writes cost little, and whoever waits to see one message before the next is not to be slowed down.
 	lingerFor = 2 * time.Millisecond
-	floodRows = 64
+	floodSize = 8192
 )
 
 // flood counts what comes to a room.
 type flood struct {
 	since time.Time // when it began to count
-	rows  int       // since then
+	count int       // deliveries since then
 	on    bool      // as of what it counted before
 	held  bool      // the room is in Hub.held
 }
 
-// add counts rows.
-func (f *flood) add(rows int, now time.Time) {
+// add counts deliveries.
+func (f *flood) add(count int, now time.Time) {
 	if took := now.Sub(f.since); took >= lingerFor {
-		f.on = f.rows >= floodRows && took < 2*lingerFor
-		f.since, f.rows = now, 0
+		f.on = f.count >= floodSize && took < 2*lingerFor
+		f.since, f.count = now, 0
 	}
-	f.rows += rows
+	f.count += count
 }
 
 // held is a room whose readers are to be told at a time.

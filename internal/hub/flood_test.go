@@ -30,6 +30,9 @@ func wantRows(t *testing.T, c *client, room, when string, n int) {
 	}
 }
 
+// floodRows is how many texts are a flood to two.
+const floodRows = floodSize / 2
+
 // flooded returns a world in which a writer floods the lobby, and a reader has been shown as much of it as was said before that was noticed.
 func flooded(t *testing.T) (w *world, writer, reader *client, said int) {
 	w = newWorld(t)
@@ -71,24 +74,24 @@ func TestFlood(t *testing.T) {
 	})
 }
 
-// TestFloodIsMany: a few rows, and many in a long time, are no flood.
+// TestFloodIsMany: few deliveries, and many in a long time, are no flood.
 func TestFloodIsMany(t *testing.T) {
 	for name, test := range map[string]struct {
-		rows  int
+		count int
 		every time.Duration
 		on    bool
 	}{
-		"a flood":          {floodRows, lingerFor, true},
-		"a flood in parts": {floodRows / 4, lingerFor / 4, true},
-		"too few":          {floodRows - 1, lingerFor, false},
-		"too slow":         {floodRows, 2 * lingerFor, false},
+		"a flood":          {floodSize, lingerFor, true},
+		"a flood in parts": {floodSize / 4, lingerFor / 4, true},
+		"too few":          {floodSize - 1, lingerFor, false},
+		"too slow":         {floodSize, 2 * lingerFor, false},
 		"one now and then": {1, time.Second, false},
 		"one at a time":    {1, lingerFor / 8, false},
 	} {
 		var f flood
 		now := time.Unix(0, 0)
 		for i := range 40 {
-			f.add(test.rows, now)
+			f.add(test.count, now)
 			now = now.Add(test.every)
 			if i > 8 && f.on != test.on {
 				t.Errorf("%s is a flood: %v, want %v", name, f.on, test.on)

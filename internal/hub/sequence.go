@@ -309,7 +309,7 @@ func (h *Hub) publish() {
 	b := &h.batch
 	now := time.Now() // no clock that somebody sets
 	for _, r := range b.rooms {
-		r.flood.add(r.unpublished, now)
+		r.flood.add(r.unpublished*r.subs, now)
 		r.unpublished = 0
 	}
 	h.dropRedacted()

@@ -311,8 +311,8 @@ func (r *Reader) Buffered() bool {
 	return size > MaxRecord || have-HeaderLen >= size
 }
 
-// size returns the size of the record of which the length is there.
-func (r *Reader) size() int { return int(binary.BigEndian.Uint32(r.buf[r.off:])) }
+// size returns the size of the record of which the length is there, MaxRecord+1 for one that is too large.
+func (r *Reader) size() int { return int(min(binary.BigEndian.Uint32(r.buf[r.off:]), MaxRecord+1)) }
 
 // More reads once, while no record is Buffered. Its errors are those of Next.
 func (r *Reader) More() error {
