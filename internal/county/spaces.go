@@ -87,6 +87,7 @@ func Spaces(t *testing.T, c *County) {
 	begun.Interrupt()
 	_, addr = c.Node(t, "-data", third, "-connect", link)
 	carol = c.Join(t, addr, "carol", "-tail", "10")
+	carol.ExpectText("mine")
 	carol.Ask("/peers", "peers", "a refusal", func(o Object) bool {
 		return slices.ContainsFunc(o.Peers, func(p Object) bool { return p.State != "linked" && strings.Contains(p.Note, "invitation is not good") })
 	})
