@@ -22,7 +22,7 @@ type heard struct {
 	ids    []chat.ID          // of those, in a ring
 	oldest int                // in ids, once that is full
 
-	mu   sync.Mutex                  // holding it promises that no message is being noted
+	mu   sync.Mutex                  // holding it promises that no message is being printed and noted: who has seen one can answer it
 	last map[string]command.Reported // by folded room: what somebody else said there last
 }
 
@@ -30,8 +30,16 @@ func newHeard() *heard {
 	return &heard{quotes: map[chat.ID]string{}, last: map[string]command.Reported{}}
 }
 
-// note takes in a message that was printed; self is the user's name, by which other connections of theirs speak.
-func (h *heard) note(m *client.Message, self string) {
+// print has a message printed, by show, and takes it in.
+func (h *heard) print(show func(), m *client.Message, self string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	show()
+	h.noteLocked(m, self)
+}
+
+// noteLocked takes in a message that was printed; self is the user's name, by which other connections of theirs speak.
+func (h *heard) noteLocked(m *client.Message, self string) {
 	if _, known := h.quotes[m.ID]; m.ID.IsZero() || known {
 		return
 	}
@@ -46,8 +54,6 @@ func (h *heard) note(m *client.Message, self string) {
 	if m.Own || m.Name == self || m.Kind != chat.Text && m.Kind != chat.Action {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if room := chat.Fold(m.Room); len(h.last) < maxAnswerable || !h.last[room].ID.IsZero() {
 		h.last[room] = command.Reported{Room: m.Room, Seq: m.Seq, ID: m.ID, Name: m.Name, Text: m.Text}
 	}

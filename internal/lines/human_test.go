@@ -87,7 +87,7 @@ func TestHeardIsBounded(t *testing.T) {
 	id := func(i int) chat.ID { return chat.ID{byte(i >> 8), byte(i), 1} }
 	for i := range 3 * maxHeard {
 		m := client.Message{Room: fmt.Sprint("room", i), ID: id(i), Name: "bob", Kind: chat.Text, Text: fmt.Sprint(i)}
-		h.note(&m, "carol")
+		h.noteLocked(&m, "carol")
 	}
 	if len(h.quotes) != maxHeard || len(h.ids) != maxHeard || len(h.last) != maxAnswerable {
 		t.Errorf("%d quotes, %d ids, %d rooms", len(h.quotes), len(h.ids), len(h.last))
@@ -96,7 +96,7 @@ func TestHeardIsBounded(t *testing.T) {
 		t.Errorf("of the messages around %d it knows %q and %q", first, h.quote(id(first-1)), h.quote(id(first)))
 	}
 	m := client.Message{Room: "room0", ID: id(9999), Name: "bob", Kind: chat.Text}
-	if h.note(&m, "carol"); h.lastIn("room0").ID != m.ID {
+	if h.noteLocked(&m, "carol"); h.lastIn("room0").ID != m.ID {
 		t.Error("with as many rooms as it takes, those that it has stand still")
 	}
 }
@@ -185,4 +185,22 @@ func TestHumanIsQuietAboutWhoIsAway(t *testing.T) {
 	a, b := client.Stirred{Room: "lobby", Name: "bob", ID: bob, Away: true}, client.Stirred{Room: "ops", Name: "bob", ID: bob, Away: true}
 	back, own := client.Stirred{Room: "lobby", Name: "bob", ID: bob}, client.Stirred{Room: "lobby", Name: "carol", ID: me, Away: true}
 	shows(t, "", "", a, b, back, own, a)
+}
+
+// TestPrintedIsAnswerable: whoever has seen a message can answer it, and nobody answers one that is not printed yet.
+func TestPrintedIsAnswerable(t *testing.T) {
+	h := newHeard()
+	m := client.Message{Room: "lobby", ID: chat.ID{1}, Name: "bob", Kind: chat.Text, Text: "hello"}
+	h.print(func() {
+		if h.mu.TryLock() {
+			t.Error("it can be asked while a message is being printed what was said last")
+			h.mu.Unlock()
+		}
+		if len(h.last) > 0 {
+			t.Error("a message can be answered that is not printed")
+		}
+	}, &m, "carol")
+	if h.lastIn("lobby").ID != m.ID {
+		t.Error("a message that was printed can't be answered")
+	}
 }

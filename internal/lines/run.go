@@ -155,12 +155,13 @@ func (r *runner) handle(event client.Event) {
 			r.pause.Reset(lateRest)
 		}
 	}
-	r.sink.event(event)
+	if m, ok := event.(client.Message); ok && !m.Ignored {
+		r.heard.print(func() { r.sink.event(event) }, &m, r.cfg.Client.Name())
+	} else {
+		r.sink.event(event)
+	}
 	if gone, ok := event.(client.Redacted); ok {
 		r.heard.forget(gone.ID)
-	}
-	if m, ok := event.(client.Message); ok && !m.Ignored {
-		r.heard.note(&m, r.cfg.Client.Name())
 	}
 	r.shown(event)
 	if ack, ok := event.(client.Ack); ok {
