@@ -47,6 +47,7 @@ type Conn struct {
 	after    atomic.Pointer[func()] // what AfterEnd was given, until it is called
 	lastRead atomic.Int64
 	warm     atomic.Bool // a stream was read since Shrink
+	cooling  atomic.Bool // Shrink is under way
 
 	// Each slot says who owns what in it.
 	streams [maxStreams]stream
@@ -205,11 +206,20 @@ func (c *Conn) WriteStalledFor(now time.Time) time.Duration {
 
 // Shrink gives back what memory yamux holds for bytes that were read. It costs
 // next to nothing where none were since the last time, and whoever reads on takes
-// that memory again: it is for a ticker.
+// that memory again: it is for a ticker, which waits for nobody.
 func (c *Conn) Shrink() {
-	if !c.warm.Load() || !c.warm.Swap(false) {
+	if !c.warm.Load() || !c.cooling.CompareAndSwap(false, true) {
 		return
 	}
+	c.warm.Store(false)
+	// yamux locks a stream while a frame of it arrives, however slowly. It ends with that, or with the connection.
+	go func() {
+		defer c.cooling.Store(false)
+		c.shrink()
+	}()
+}
+
+func (c *Conn) shrink() {
 	for i := range c.streams {
 		if s := &c.streams[i]; s.registered.Load() {
 			if r, ok := s.r.(interface{ Shrink() }); ok {

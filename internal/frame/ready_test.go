@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/hashicorp/yamux"
 
@@ -288,23 +289,48 @@ func sendPieces(w io.Writer, size int, seed uint64) error {
 	return nil
 }
 
-// shrinker counts what is asked of yamux's stream.
-type shrinker struct{ shrunk int }
+// shrinker counts what is asked of yamux's stream, which may have to wait.
+type shrinker struct {
+	shrunk int
+	frame  chan struct{} // closed when it has arrived; nil: none is on its way
+}
 
 func (s *shrinker) Read([]byte) (int, error) { return 0, io.EOF }
-func (s *shrinker) Shrink()                  { s.shrunk++ }
 
-// A stream that was read gives back what it holds, once; one that was not is left alone.
-func TestShrink(t *testing.T) {
-	var r shrinker
-	conn := NewConn(&scriptConn{}, Policy{})
-	stream := conn.Stream(3, &r)
-	for i, want := range []int{0, 1, 1, 2} {
-		if i%2 == 1 {
-			_, _ = stream.Read(nil) // io.EOF, which is as good
-		}
-		if conn.Shrink(); r.shrunk != want {
-			t.Errorf("tick %d: yamux was asked %d times to give back what it holds, want %d", i, r.shrunk, want)
-		}
+func (s *shrinker) Shrink() {
+	s.shrunk++
+	if s.frame != nil {
+		<-s.frame
 	}
+}
+
+// A stream that was read gives back what it holds, once; one that was not is left alone. While a frame is on its way, for which yamux has to wait, the ticker
+// does not, and asks for nothing more.
+func TestShrink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r shrinker
+		conn := NewConn(&scriptConn{}, Policy{})
+		stream := conn.Stream(3, &r)
+		shrinks := func(want int) {
+			t.Helper()
+			conn.Shrink()
+			if synctest.Wait(); r.shrunk != want {
+				t.Errorf("yamux was asked %d times to give back what it holds, want %d", r.shrunk, want)
+			}
+		}
+		read := func() { _, _ = stream.Read(nil) } // io.EOF, which is as good
+		shrinks(0)
+		read()
+		shrinks(1)
+		shrinks(1)
+		r.frame = make(chan struct{})
+		read()
+		shrinks(2)
+		read()
+		shrinks(2)
+		close(r.frame)
+		synctest.Wait()
+		shrinks(3)
+		shrinks(3)
+	})
 }
