@@ -119,6 +119,9 @@ func randomNames(t *testing.T, rng *rand.Rand, steps int) {
 func (c *crew) wish() string { return []string{"carol", "Carol", "bob", "BOB", "dave"}[c.rng.IntN(5)] }
 
 func (c *crew) come(label string) {
+	if len(c.here[label]) == maxSessionsEach {
+		return // see TestSessionsOfOneKey
+	}
 	c.n++
 	client := c.w.newClient(fmt.Sprint(label, " ", c.n))
 	client.key, client.asked, client.admin = keyOf(label), c.wish(), true
